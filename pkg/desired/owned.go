@@ -1,0 +1,56 @@
+package desired
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+)
+
+// Owned records which services and servers are ours, because the kernel can't: IPVS has no room for an owner's name. It
+// outlives the process, so that what a configuration dropped while the daemon was not running is still cleared away,
+// and what others put into the table never is. Its JSON form is {"tcp 192.0.2.1:80": ["192.0.2.10:80"]}.
+type Owned map[ipvs.ServiceKey][]netip.AddrPort
+
+// Of returns what a configuration puts, or may put, into the kernel.
+func Of(cfg *config.Config) Owned {
+	o := make(Owned, len(cfg.VirtualServers))
+	for i := range cfg.VirtualServers {
+		vs := &cfg.VirtualServers[i]
+		servers := make([]netip.AddrPort, len(vs.RealServers))
+		for j := range vs.RealServers {
+			servers[j] = vs.RealServers[j].Destination.Addr
+		}
+		slices.SortFunc(servers, netip.AddrPort.Compare)
+		o[vs.Service.ServiceKey] = servers
+	}
+	return o
+}
+
+// Union returns all that is in o or in p. Neither is changed.
+func (o Owned) Union(p Owned) Owned {
+	u := make(Owned, len(o)+len(p))
+	for _, side := range []Owned{o, p} {
+		for key, servers := range side {
+			all := append(slices.Clone(u[key]), servers...)
+			slices.SortFunc(all, netip.AddrPort.Compare)
+			u[key] = slices.Compact(all)
+		}
+	}
+	return u
+}
+
+// Equal says whether both record the same.
+func (o Owned) Equal(p Owned) bool {
+	if len(o) != len(p) {
+		return false
+	}
+	for key, servers := range o {
+		other, ok := p[key]
+		if !ok || !slices.Equal(servers, other) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,224 @@
+// Package reconcile makes a kernel's table what it should be: Diff compares the actual with the desired state and orders
+// the steps between them, a Reconciler takes those steps round by round and remembers what was refused.
+//
+// It decides neither what is desired (package desired does) nor when a round is due beyond the retries it owes (package
+// daemon does). It starts no goroutine, reads no clock and keeps no copy of the table: every round looks afresh.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+)
+
+// Kernel is a table that can be read and changed: *ipvsnl.Client, or *ipvstest.Kernel in tests.
+type Kernel interface {
+	// Snapshot returns the whole table, sorted.
+	Snapshot(ctx context.Context) (ipvs.Table, error)
+	// Apply runs the commands in order, going on after a refused one. An error means that it isn't known which of
+	// the commands took effect.
+	Apply(ctx context.Context, cmds []ipvs.Command) (refused []*ipvs.Error, err error)
+}
+
+// Reconciler keeps one table as desired. It is not safe for concurrent use: its owner calls it.
+type Reconciler struct {
+	kernel Kernel
+	last   desired.State // that the last round reached, apart from what was refused
+	done   bool          // last is set: the table was as desired once
+	failed map[object]Failure
+	totals Totals
+}
+
+// object is what a step acts on, and what a failure is remembered for.
+type object struct {
+	service ipvs.ServiceKey
+	server  netip.AddrPort // zero: the service itself
+}
+
+// Failure is a step that the kernel refused and that will be tried again.
+type Failure struct {
+	Err      *ipvs.Error
+	Since    time.Time
+	Attempts int
+	Next     time.Time // not before then
+}
+
+// Totals count since the start.
+type Totals struct {
+	Rounds  uint64 // tables read
+	Steps   uint64 // commands that took effect
+	Refused uint64
+	Drift   uint64 // steps that were needed only because somebody else changed the table
+}
+
+// Round is what a round found and did.
+type Round struct {
+	Table   ipvs.Table // as it was found, before any step
+	Plan    Plan       // all that differed, including what is held back after a refusal
+	Taken   []Step     // what was sent and not refused
+	Drift   []Step     // what differed because somebody else changed the table
+	Refused []*ipvs.Error
+}
+
+// New returns a Reconciler for a kernel. It does nothing before Round.
+func New(k Kernel) *Reconciler { return &Reconciler{kernel: k, failed: make(map[object]Failure)} }
+
+// Round reads the table, compares it with the desired state and takes the steps that are due. Steps that are refused
+// are held back for a growing time (Deadline says until when); all others go on. On error the table is as unknown as
+// before; the Round holds what is known up to there.
+func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.State) (Round, error) {
+	table, err := r.kernel.Snapshot(ctx)
+	if err != nil {
+		return Round{}, err
+	}
+	r.totals.Rounds++
+	round := Round{Table: table, Plan: Diff(table, want)}
+	round.Drift = r.drift(table, round.Plan)
+	r.totals.Drift += uint64(len(round.Drift))
+
+	due := r.due(now, round.Plan)
+	if len(due.Steps) > 0 {
+		refused, err := r.kernel.Apply(ctx, due.Commands())
+		if err != nil {
+			r.done = false // what differs in the next round may be our own doing
+			return round, err
+		}
+		r.record(now, &round, due.Steps, refused)
+	}
+	r.last, r.done = want, true
+	return round, nil
+}
+
+// Failures returns what was refused and is still wanted, by service and server.
+func (r *Reconciler) Failures() []Failure {
+	out := make([]Failure, 0, len(r.failed))
+	for _, f := range r.failed {
+		out = append(out, f)
+	}
+	slices.SortFunc(out, func(a, b Failure) int {
+		x, y := objectOf(a.Err.Command), objectOf(b.Err.Command)
+		if c := x.service.Compare(y.service); c != 0 {
+			return c
+		}
+		return x.server.Compare(y.server)
+	})
+	return out
+}
+
+// Totals returns the counts so far.
+func (r *Reconciler) Totals() Totals { return r.totals }
+
+// Deadline returns when the first of the refused steps is to be tried again; zero if none was refused.
+func (r *Reconciler) Deadline() time.Time {
+	var first time.Time
+	for _, f := range r.failed {
+		if first.IsZero() || f.Next.Before(first) {
+			first = f.Next
+		}
+	}
+	return first
+}
+
+// drift returns the steps of the plan that would be needed for the state of the last round as well. That round left the
+// table in that state, so somebody else must have changed it since.
+func (r *Reconciler) drift(table ipvs.Table, plan Plan) []Step {
+	if !r.done || plan.Empty() {
+		return nil
+	}
+	needed := make(map[ipvs.Command]bool)
+	for _, s := range Diff(table, r.last).Steps {
+		if _, ours := r.failed[objectOf(s.Command)]; !ours && !r.orphan(s.Command) {
+			needed[s.Command] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(plan.Steps), func(s Step) bool { return !needed[s.Command] })
+}
+
+// orphan says whether the command is about a server whose service the kernel refused to make.
+func (r *Reconciler) orphan(c ipvs.Command) bool {
+	f, ok := r.failed[object{service: c.Service.ServiceKey}]
+	return c.Op.OnDestination() && ok && f.Err.Command.Op == ipvs.NewService
+}
+
+// due returns the plan without the steps that must wait, and forgets failures of which nothing is wanted any more.
+func (r *Reconciler) due(now time.Time, plan Plan) Plan {
+	wanted := make(map[object]bool, len(r.failed))
+	for _, s := range plan.Steps {
+		if o := objectOf(s.Command); len(r.failed) > 0 {
+			wanted[o] = true
+		}
+	}
+	for o := range r.failed {
+		if !wanted[o] {
+			delete(r.failed, o)
+		}
+	}
+	if len(r.failed) == 0 {
+		return plan
+	}
+	waits := func(s Step) bool {
+		f, ok := r.failed[objectOf(s.Command)]
+		if !ok && r.orphan(s.Command) {
+			f, ok = r.failed[object{service: s.Service.ServiceKey}]
+		}
+		return ok && now.Before(f.Next)
+	}
+	return Plan{Steps: slices.DeleteFunc(slices.Clone(plan.Steps), waits)}
+}
+
+// record keeps what came of the steps that were sent.
+func (r *Reconciler) record(now time.Time, round *Round, sent []Step, refused []*ipvs.Error) {
+	byIndex := make(map[int]*ipvs.Error, len(refused))
+	for _, e := range refused {
+		byIndex[e.Index] = e
+	}
+	for i, s := range sent {
+		o, e := objectOf(s.Command), byIndex[i]
+		switch {
+		case e == nil, gone(e):
+			delete(r.failed, o)
+			round.Taken = append(round.Taken, s)
+			r.totals.Steps++
+		case r.orphan(s.Command):
+			// A consequence: its service was refused before it in the same batch, and the two are tried again together.
+		default:
+			f, again := r.failed[o]
+			if !again {
+				f.Since = now
+			}
+			f.Err, f.Attempts, f.Next = e, f.Attempts+1, now.Add(pause(f.Attempts))
+			r.failed[o] = f
+			round.Refused = append(round.Refused, e)
+			r.totals.Refused++
+		}
+	}
+}
+
+// gone says whether a deletion was refused because there was nothing to delete, which is as good.
+func gone(e *ipvs.Error) bool {
+	del := e.Command.Op == ipvs.DelService || e.Command.Op == ipvs.DelDestination
+	return del && errors.Is(e, fs.ErrNotExist)
+}
+
+// pause returns how long to wait after so many earlier attempts: 1 s, 2 s, 4 s and so on up to 1 min.
+func pause(attempts int) time.Duration {
+	const first, longest = time.Second, time.Minute
+	if attempts >= 6 {
+		return longest
+	}
+	return min(first<<attempts, longest)
+}
+
+func objectOf(c ipvs.Command) object {
+	o := object{service: c.Service.ServiceKey}
+	if c.Op.OnDestination() {
+		o.server = c.Destination.Addr
+	}
+	return o
+}
