@@ -1,0 +1,285 @@
+package probe
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+)
+
+// DefaultPlaces is how many probes may be under way at once unless Places says otherwise.
+const DefaultPlaces = 1024
+
+// Engine runs checks when they are due. Its methods may be called from any goroutine.
+type Engine struct {
+	run    Func
+	report func(Report)
+	places int
+	random func() float64
+
+	wanted atomic.Pointer[[]health.Check] // what the last Set asked for
+	dirty  chan struct{}                  // wanted has changed
+
+	checks, running, waiting atomic.Int64
+	waited                   atomic.Uint64
+}
+
+// Report is news of a check.
+type Report struct {
+	Check   health.Check
+	Checker health.Checker
+	Changed bool // this result changed Checker.State
+}
+
+// Stats are an engine's figures at about the same moment.
+type Stats struct {
+	Checks  int    // that are set
+	Running int    // probes under way, those of removed checks that still wind up included
+	Waiting int    // probes that are due and wait for a place
+	Waited  uint64 // probes that ever had to wait for one
+}
+
+// Option changes what New makes.
+type Option func(*Engine)
+
+// Places sets how many probes may be under way at once. A probe that is due when all places are taken gets the next one
+// that becomes free.
+func Places(n int) Option { return func(e *Engine) { e.places = n } }
+
+// Random sets the source of fractions in [0,1) that spread the probes over time. The default is math/rand/v2.
+func Random(f func() float64) Option { return func(e *Engine) { e.random = f } }
+
+// New returns an engine that probes with run, normally Probe, and tells report of every check that is added and of every
+// result, one after the other from the goroutine of Run. Report must not block: nothing is probed meanwhile.
+func New(run Func, report func(Report), opts ...Option) *Engine {
+	e := &Engine{
+		run:    run,
+		report: report,
+		places: DefaultPlaces,
+		random: rand.Float64,
+		dirty:  make(chan struct{}, 1),
+	}
+	for _, o := range opts {
+		o(e)
+	}
+	return e
+}
+
+// Set says which checks to run from now on, and never blocks; of several calls the last counts. Equal checks are one.
+// A check that was there before keeps its state and its schedule. One that wasn't starts anew, and is reported. One that is
+// no longer wanted is forgotten: its probe is cancelled and no more is heard of it. The engine keeps the slice.
+func (e *Engine) Set(checks []health.Check) {
+	e.wanted.Store(&checks)
+	select {
+	case e.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// Stats returns the engine's figures.
+func (e *Engine) Stats() Stats {
+	return Stats{
+		Checks:  int(e.checks.Load()),
+		Running: int(e.running.Load()),
+		Waiting: int(e.waiting.Load()),
+		Waited:  e.waited.Load(),
+	}
+}
+
+// Run probes until the context is done, and returns its error when the last probe has ended. It may be called once.
+func (e *Engine) Run(ctx context.Context) error {
+	r := runner{
+		Engine: e,
+		jobs:   map[health.Check]*job{},
+		ended:  make(chan ending, e.places), // so that no probe ever waits for the runner
+		timer:  time.NewTimer(0),
+	}
+	defer r.timer.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-e.dirty:
+			r.adopt(*e.wanted.Load())
+		case end := <-r.ended:
+			r.finish(end)
+		case <-r.timer.C:
+		}
+		r.startDue(ctx)
+	}
+	r.probes.Wait()
+	r.running.Store(0)
+	r.waiting.Store(0)
+	return ctx.Err()
+}
+
+// runner is what the goroutine of Run owns. A job is in exactly one place: in timers, in queue, or its probe is under way.
+type runner struct {
+	*Engine
+	jobs   map[health.Check]*job
+	timers timers // by Deadline
+	queue  []*job // due, and waiting for a place
+	ended  chan ending
+	timer  *time.Timer
+	probes sync.WaitGroup
+}
+
+// job is a check while it is set. When one is removed and set again, that is another job.
+type job struct {
+	check   health.Check
+	checker health.Checker
+	index   int                // in timers; -1: not there
+	cancel  context.CancelFunc // of the last probe; nil before the first
+	removed bool
+}
+
+// ending is how the probe of a job ended.
+type ending struct {
+	*job
+	result health.Result
+	at     time.Time
+}
+
+// adopt makes the jobs those of the wanted checks.
+func (r *runner) adopt(wanted []health.Check) {
+	now, before := time.Now(), r.jobs
+	r.jobs = make(map[health.Check]*job, len(wanted))
+	for _, c := range wanted {
+		if r.jobs[c] != nil {
+			continue
+		}
+		if j := before[c]; j != nil {
+			r.jobs[c] = j
+			delete(before, c)
+			continue
+		}
+		j := &job{check: c, checker: health.New(c.Policy, now, r.random())}
+		r.jobs[c] = j
+		heap.Push(&r.timers, j)
+		r.report(Report{Check: c, Checker: j.checker})
+	}
+	for _, j := range before {
+		j.removed = true
+		if j.cancel != nil {
+			j.cancel()
+		}
+		if j.index >= 0 {
+			heap.Remove(&r.timers, j.index)
+		}
+	}
+	r.queue = slices.DeleteFunc(r.queue, func(j *job) bool { return j.removed })
+	r.checks.Store(int64(len(r.jobs)))
+}
+
+// finish frees the place of a probe that has ended, and judges the result.
+func (r *runner) finish(end ending) {
+	r.running.Add(-1)
+	if end.removed {
+		return
+	}
+	j := end.job
+	var changed bool
+	j.checker, changed = j.checker.Step(end.at, end.result)
+	heap.Push(&r.timers, j)
+	r.report(Report{Check: j.check, Checker: j.checker, Changed: changed})
+}
+
+// startDue starts the probes that are due, those that waited first, and sets the timer to the next one.
+func (r *runner) startDue(ctx context.Context) {
+	now := time.Now()
+	for len(r.queue) > 0 && r.free() {
+		r.start(ctx, r.queue[0], now)
+		r.queue = r.queue[1:]
+	}
+	for len(r.timers) > 0 && !r.timers[0].checker.Deadline().After(now) {
+		j := heap.Pop(&r.timers).(*job)
+		if r.free() {
+			r.start(ctx, j, now)
+		} else {
+			r.queue = append(r.queue, j)
+			r.waited.Add(1)
+		}
+	}
+	r.waiting.Store(int64(len(r.queue)))
+	if len(r.timers) > 0 {
+		r.timer.Reset(r.timers[0].checker.Deadline().Sub(now))
+	}
+}
+
+func (r *runner) free() bool { return r.running.Load() < int64(r.places) }
+
+func (r *runner) start(ctx context.Context, j *job, now time.Time) {
+	j.checker, _ = j.checker.Start(now)
+	ctx, cancel := context.WithTimeout(ctx, j.check.Timeout)
+	j.cancel = cancel
+	r.running.Add(1)
+	r.probes.Go(func() {
+		err := r.try(ctx, j.check)
+		at := time.Now()
+		cancel()
+		result := health.Result{Took: at.Sub(now)}
+		if err != nil {
+			result.Err = cmp.Or(err.Error(), "no reason given")
+		}
+		r.ended <- ending{j, result, at}
+	})
+}
+
+// try probes once. A probe that panics counts as failed: one server with a reply that nobody thought of must not end the
+// director's work for all the others.
+func (r *runner) try(ctx context.Context, c health.Check) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a fault in ipvsd, please report it: panic: %v at %s", p, panicSite())
+		}
+	}()
+	return r.run(ctx, c)
+}
+
+// panicSite returns the file and line that panicked. It is called by the function that recovers.
+func panicSite() string {
+	pc := make([]uintptr, 16)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)]) // without Callers, panicSite and the deferred function
+	for {
+		f, more := frames.Next()
+		if !more || !strings.HasPrefix(f.Function, "runtime.") {
+			return fmt.Sprintf("%s:%d", path.Base(f.File), f.Line)
+		}
+	}
+}
+
+// timers is a heap of jobs (container/heap), the one whose Deadline comes first on top.
+type timers []*job
+
+func (t timers) Len() int { return len(t) }
+
+func (t timers) Less(i, j int) bool { return t[i].checker.Deadline().Before(t[j].checker.Deadline()) }
+
+func (t timers) Swap(i, j int) {
+	t[i], t[j] = t[j], t[i]
+	t[i].index, t[j].index = i, j
+}
+
+func (t *timers) Push(x any) {
+	j := x.(*job)
+	j.index = len(*t)
+	*t = append(*t, j)
+}
+
+func (t *timers) Pop() any {
+	last := len(*t) - 1
+	j := (*t)[last]
+	(*t)[last] = nil
+	*t = (*t)[:last]
+	j.index = -1
+	return j
+}
