@@ -1,0 +1,60 @@
+# Everything here works from a fresh clone, as root on Debian 12 with Go and gcc. README.md, "Testing", says what is tested.
+
+GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# Kernel tests are in files with this build tag. Each package with such files gets a kernel of its own, which takes some
+# 3 seconds to boot; one that gets stuck is given up after KERNEL_TIMEOUT.
+KERNEL_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build kernel$$' cmd pkg)))
+KERNEL_TIMEOUT ?= 10m
+KERNEL_PARALLEL ?= 2
+
+PREFIX ?= /usr/local
+
+.PHONY: help demo build install test check test-kernel bench lint fmt packages
+
+help: ## list the targets
+	@echo "make TARGET, where TARGET is one of:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: packages build ## watch a director balance web and DNS on a real kernel, and take a dead server out
+	scripts/demo
+
+build: ## make bin/ipvsd and bin/ipvsctl
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+
+install: build ## copy programs, manual pages, the systemd unit and an example to PREFIX (/usr/local) and /etc
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin bin/ipvsd
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin bin/ipvsctl
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 contrib/man/ipvsd.8
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 contrib/man/ipvsctl.1
+	install -d $(DESTDIR)/etc/systemd/system
+	sed 's|/usr/local|$(PREFIX)|' contrib/systemd/ipvsd.service > $(DESTDIR)/etc/systemd/system/ipvsd.service
+	install -D -m 644 -t $(DESTDIR)/etc/ipvsd examples/reference.toml
+
+test: packages check ## run all tests: with the race detector here, then on a real kernel
+	go test -race ./...
+	@$(MAKE) test-kernel
+
+check: ## look at the sources with gofmt and go vet
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "these files want make fmt"; exit 1; }
+	go vet ./...
+	go vet -tags kernel ./...
+
+test-kernel: packages ## run the tests that need IPVS: in place if this kernel has it, else in User Mode Linux
+	go test -tags kernel -run '^TestKernel' -count=1 -timeout $(KERNEL_TIMEOUT) -p $(KERNEL_PARALLEL) \
+		-exec "'$(CURDIR)/scripts/lab'" $(addprefix ./,$(KERNEL_PACKAGES))
+
+bench: packages build ## measure against keepalived and ipvsadm in one boot of the same kernel
+	scripts/bench
+
+lint: ## look at the sources with golangci-lint and at go.mod
+	go mod tidy -diff
+	go run $(GOLANGCI_LINT) run
+
+fmt: ## format the sources and go.mod
+	gofmt -w .
+	go mod tidy
+
+# The Debian packages that the lab and its tests run: a kernel with IPVS, servers, and the observers.
+packages:
+	@scripts/install

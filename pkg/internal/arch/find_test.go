@@ -1,0 +1,114 @@
+package arch
+
+import (
+	"go/ast"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What the rules look for. Each returns the offences of a file, with their places.
+
+func uses(names ...string) func(source, row) []string {
+	return func(s source, _ row) []string { return s.uses(names...) }
+}
+
+func impureImports(s source, r row) []string {
+	var found []string
+	for _, spec := range s.syntax.Imports {
+		p := importPath(spec)
+		if reachesTheWorld(p) && !slices.Contains(r.beside, p) {
+			found = append(found, s.at(spec)+": import of "+p)
+		}
+	}
+	return found
+}
+
+// reachesTheWorld says whether a package does IO, keeps state between its callers or deals with goroutines. Other
+// people's modules count as doing so.
+func reachesTheWorld(importPath string) bool {
+	first, _, below := strings.Cut(importPath, "/")
+	switch {
+	case strings.HasPrefix(importPath, module):
+		return false // the table decides
+	case first == "net":
+		return importPath != "net/netip" && importPath != "net/url"
+	case strings.HasPrefix(importPath, "math/rand"), importPath == "crypto/rand":
+		return true
+	}
+	return below && strings.Contains(first, ".") ||
+		slices.Contains([]string{"context", "database", "log", "os", "plugin", "runtime", "sync", "syscall", "unsafe"}, first)
+}
+
+func goStatements(s source, _ row) []string {
+	var found []string
+	ast.Inspect(s.syntax, func(n ast.Node) bool {
+		if g, ok := n.(*ast.GoStmt); ok {
+			found = append(found, s.at(g)+": go statement")
+		}
+		return true
+	})
+	return found
+}
+
+func shells(s source, _ row) []string {
+	var found []string
+	ast.Inspect(s.syntax, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		if sel, ok := call.Fun.(*ast.SelectorExpr); !ok || !strings.HasPrefix(sel.Sel.Name, "Command") {
+			return true
+		}
+		for _, arg := range call.Args {
+			lit, ok := arg.(*ast.BasicLit)
+			if !ok {
+				continue
+			}
+			if word, err := strconv.Unquote(lit.Value); err == nil && slices.Contains([]string{"sh", "bash", "dash"}, path.Base(word)) {
+				found = append(found, s.at(call)+": a shell")
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// naps allows time.Sleep where testing/synctest is imported: in a bubble it costs no time and is exact.
+func naps(s source, _ row) []string {
+	for _, spec := range s.syntax.Imports {
+		if importPath(spec) == "testing/synctest" {
+			return nil
+		}
+	}
+	return s.uses("time.Sleep")
+}
+
+func kernelNames(s source, _ row) []string {
+	tagged := strings.Contains(s.constraint(), "kernel")
+	if tagged && (!s.isTest() || s.constraint() != "kernel") {
+		return []string{s.path + ": //go:build " + s.constraint()}
+	}
+	var found []string
+	for _, d := range s.syntax.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Recv != nil || !s.isTest() || f.Name.Name == "TestMain" {
+			continue
+		}
+		for _, verb := range []string{"Test", "Benchmark", "Fuzz", "Example"} {
+			if rest, ok := strings.CutPrefix(f.Name.Name, verb); ok && strings.HasPrefix(rest, "Kernel") != tagged {
+				found = append(found, s.at(f)+": "+f.Name.Name)
+			}
+		}
+	}
+	return found
+}
+
+func long(s source, _ row) []string {
+	if n := strings.Count(s.text, "\n"); n > 500 {
+		return []string{s.path + ": " + strconv.Itoa(n) + " lines"}
+	}
+	return nil
+}
