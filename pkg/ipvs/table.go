@@ -2,7 +2,9 @@ package ipvs
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"time"
 )
 
 // Table is the content of a kernel's IPVS table at one moment, sorted by Sort.
@@ -72,5 +74,16 @@ type Info struct {
 // Version is the version of the kernel's IPVS, as in "IP Virtual Server version 1.2.1".
 type Version uint32
 
+// String returns "1.2.1".
+func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", uint8(v>>16), uint8(v>>8), uint8(v)) }
+
 // Compare orders versions.
 func (v Version) Compare(o Version) int { return cmp.Compare(v, o) }
+
+// Timeouts are how long an idle connection is remembered, in whole seconds, for all services of a network namespace.
+// Zero in a change keeps what there is.
+type Timeouts struct {
+	TCP    time.Duration // established
+	TCPFin time.Duration // after a FIN
+	UDP    time.Duration
+}

@@ -1,0 +1,17 @@
+// Package ipvstest holds a kernel's IPVS table in memory, for tests: Kernel answers the calls of ipvsnl.Client with the
+// same results and the same error numbers as Linux does, and can be told to fail in the ways that Linux fails.
+//
+// What it knows of the kernel was found by trying a real one; Conformance is that knowledge as a test, which the fake
+// and the real kernel both have to pass. It forwards no packets and knows of no addresses of the host: counters change
+// only by Kernel.Count. Nothing here starts a goroutine.
+//
+// What one wouldn't guess, all shown by Conformance:
+//
+//   - A server that is deleted and added again comes back with its counters (within two minutes, while the service
+//     lives): the kernel takes it out of its trash. If the service was deleted meanwhile, the counters are gone.
+//   - A service on port 0 needs no persistence as far as the kernel is concerned; that is ipvsadm's rule.
+//   - A lower threshold without an upper one is out of range.
+//   - A server's address is looked at only when it is added: multicast, broadcast and link-local ones are invalid.
+//   - The scheduler "none" exists always. An edit of a service without persistence engine takes the engine away.
+//   - The granularity of an IPv6 service must be 1 to 128, even without persistence; of an IPv4 service, anything goes.
+package ipvstest
