@@ -22,21 +22,19 @@ demo: packages build ## watch a director balance web and DNS on a real kernel, a
 build: ## make bin/ipvsd and bin/ipvsctl
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
 
-install: build ## copy programs, manual pages, the systemd unit and an example to PREFIX (/usr/local) and /etc
+install: build ## copy programs, manual pages and the systemd unit to PREFIX (/usr/local)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin bin/ipvsd
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin bin/ipvsctl
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 contrib/man/ipvsd.8
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 contrib/man/ipvsctl.1
-	install -d $(DESTDIR)/etc/systemd/system
-	sed 's|/usr/local|$(PREFIX)|' contrib/systemd/ipvsd.service > $(DESTDIR)/etc/systemd/system/ipvsd.service
-	install -D -m 644 -t $(DESTDIR)/etc/ipvsd examples/reference.toml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system contrib/systemd/ipvsd.service
 
 test: packages check ## run all tests: with the race detector here, then on a real kernel
 	go test -race ./...
 	@$(MAKE) test-kernel
 
 check: ## look at the sources with gofmt and go vet
-	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "these files want make fmt"; exit 1; }
+	@files=$$(gofmt -l .) && test -z "$$files" || { echo "make fmt would change: $$files" >&2; exit 1; }
 	go vet ./...
 	go vet -tags kernel ./...
 
