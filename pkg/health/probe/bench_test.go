@@ -1,0 +1,87 @@
+package probe
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+)
+
+// BenchmarkTCP is one TCP_CHECK of a server on loopback. cpu-ns/op counts user and system time of this process and so
+// the accepting server's share as well.
+func BenchmarkTCP(b *testing.B) {
+	c := health.Check{Type: "TCP_CHECK", Target: acceptor(b), Timeout: 3 * time.Second}
+	perCheck(b, func() error { return TCP(b.Context(), c) })
+}
+
+// BenchmarkDialer is the same by way of package net, to see what that would cost.
+func BenchmarkDialer(b *testing.B) {
+	target := acceptor(b).String()
+	d := net.Dialer{KeepAlive: -1}
+	perCheck(b, func() error {
+		ctx, cancel := context.WithTimeout(b.Context(), 3*time.Second)
+		defer cancel()
+		conn, err := d.DialContext(ctx, "tcp", target)
+		if err != nil {
+			return err
+		}
+		if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+}
+
+func perCheck(b *testing.B, probe func() error) {
+	b.ReportAllocs()
+	before := cpu(b)
+	for b.Loop() {
+		if err := probe(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
+}
+
+// BenchmarkEngine is what the engine itself spends on a probe, at 10,000 checks.
+func BenchmarkEngine(b *testing.B) {
+	const checks = 10_000
+	probes := 0
+	ctx, cancel := context.WithCancel(b.Context())
+	e := New(func(context.Context, health.Check) error { return nil }, func(r Report) {
+		if r.Checker.Probes > 0 {
+			if probes++; probes == b.N {
+				cancel()
+			}
+		}
+	})
+	set := make([]health.Check, checks)
+	for i := range set {
+		set[i] = health.Check{
+			Target:  netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80),
+			Timeout: time.Second,
+			Policy:  health.Policy{DelayLoop: time.Nanosecond}, // always due: the engine is never idle
+		}
+	}
+	e.Set(set)
+	b.ReportAllocs()
+	before := cpu(b)
+	b.ResetTimer()
+	e.Run(ctx)
+	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
+}
+
+// cpu returns the time that this process has computed.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
