@@ -1,0 +1,110 @@
+// Command ipvsctl asks and tells a running ipvsd, and checks configurations without one. Each verb has a file of its own.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipvsd/ipvsd/pkg/control"
+)
+
+// Exit codes.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+	exitChanges = 2 // of plan, as diff has it: there is something to change
+	exitConfig  = 3
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// exit is an error that has been told already and only has to become the exit code.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// errUsage marks what cobra finds wrong with the command line.
+var errUsage = errors.New("try ipvsctl --help")
+
+// run does everything but get at the process's own things. It returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cmd := command(&app{stdout: stdout, stderr: stderr})
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	var code exit
+	if err == nil {
+		return 0
+	} else if errors.As(err, &code) {
+		return int(code)
+	}
+	fmt.Fprintln(stderr, "ipvsctl:", err)
+	switch {
+	case errors.Is(err, errUsage):
+		return exitUsage
+	case errors.Is(err, control.ErrNotRunning):
+		fmt.Fprintln(stderr, "Is it started? systemctl start ipvsd, or ipvsd -f FILE. Does it use another socket? --socket or IPVSD_SOCKET.")
+	}
+	return exitFailure
+}
+
+// app is what all verbs share.
+type app struct {
+	stdout, stderr io.Writer
+	socket         string
+	output         string // table or json
+	color          string // auto, always or never
+}
+
+func (a *app) client() *control.Client { return control.NewClient(a.socket) }
+
+func command(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:           "ipvsctl",
+		Short:         "Asks and tells ipvsd, the control plane of the kernel's IP virtual server",
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return errors.Join(oneOf("output", a.output, "table", "json"), oneOf("color", a.color, "auto", "always", "never"))
+		},
+	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
+	cmd.SetOut(a.stdout)
+	cmd.SetErr(a.stderr)
+	f := cmd.PersistentFlags()
+	f.StringVar(&a.socket, "socket", control.SocketFromEnv(), "the daemon's control socket `PATH`; IPVSD_SOCKET sets it, too")
+	f.StringVarP(&a.output, "output", "o", "table", "`FORM` of what is printed: table or json")
+	f.StringVar(&a.color, "color", "auto", "`WHEN` to use colours: auto (on a terminal), always or never")
+	cmd.AddCommand(statusCommand(a), listCommand(a), checkCommand(a), planCommand(a), reloadCommand(a))
+	return cmd
+}
+
+// files returns cobra's check for the number of arguments, as a usage error.
+func files(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := cobra.RangeArgs(least, most)(cmd, args); err != nil {
+			return fmt.Errorf("%w: %w", err, errUsage)
+		}
+		return nil
+	}
+}
+
+func oneOf(flag, value string, allowed ...string) error {
+	for _, a := range allowed {
+		if value == a {
+			return nil
+		}
+	}
+	return fmt.Errorf("--%s %s: it can be one of %q: %w", flag, value, allowed, errUsage)
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/daemon"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+func planCommand(a *app) *cobra.Command {
+	var stateDir string
+	cmd := &cobra.Command{
+		Use:   "plan [FILE]",
+		Short: "Say what a reload, or FILE, would change in the kernel's table, in order",
+		Long: `Say what a reload would change in the kernel's table, in order, and change nothing. With FILE: what that file
+would change if it were the daemon's. Without a running daemon the table is compared with FILE, or with ` + daemon.ConfigFile + `.
+Exit codes: 0 nothing would change, 2 something would, 3 the file is not valid.`,
+		Args: files(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := readFile(args)
+			if err != nil {
+				return err
+			}
+			answer, err := a.client().Plan(cmd.Context(), file)
+			if errors.Is(err, control.ErrNotRunning) {
+				answer, err = a.planAlone(cmd.Context(), stateDir, file)
+			}
+			if err != nil {
+				return err
+			}
+			if err := a.answer(answer); err != nil {
+				return err
+			}
+			if len(answer.Changes) > 0 {
+				return exit(exitChanges)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&stateDir, "state-dir", daemon.StateDir, "the daemon's `DIR`, read if it isn't running")
+	return cmd
+}
+
+// readFile returns the file that is named, nil if none is.
+func readFile(args []string) (*control.File, error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	text, err := os.ReadFile(args[0])
+	if err != nil {
+		return nil, err
+	}
+	name, err := filepath.Abs(args[0])
+	if err != nil {
+		name = args[0]
+	}
+	return &control.File{Name: name, Text: text}, nil
+}
+
+// planAlone makes the plan that a daemon would make if it were started now.
+func (a *app) planAlone(ctx context.Context, stateDir string, file *control.File) (*status.Answer, error) {
+	if file == nil {
+		var err error
+		if file, err = readFile([]string{daemon.ConfigFile}); err != nil {
+			return nil, err
+		}
+	}
+	fmt.Fprintf(a.stderr, "No daemon is listening on %s: this is what one would do if it were started now.\n", a.socket)
+	k, err := ipvsnl.Open()
+	if err != nil {
+		return nil, err
+	}
+	answer, err := daemon.Plan(ctx, k, stateDir, *file)
+	return answer, errors.Join(err, k.Close())
+}

@@ -1,0 +1,85 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// ErrNotRunning is the reason of every Client error where no daemon listens on the socket.
+var ErrNotRunning = errors.New("no ipvsd is listening")
+
+// Client asks a daemon. Its methods are those of Backend and may be called concurrently.
+type Client struct {
+	path string
+	http http.Client
+}
+
+// NewClient returns a client for the socket at path. Nothing is opened before the first request.
+func NewClient(path string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &Client{path: path, http: http.Client{Transport: &http.Transport{DialContext: dial}}}
+}
+
+var _ Backend = (*Client)(nil)
+
+// Status returns what the daemon knows.
+func (c *Client) Status(ctx context.Context) (*status.Snapshot, error) {
+	return ask[status.Snapshot](ctx, c, http.MethodGet, statusPath, nil)
+}
+
+// Plan returns what taking a configuration would change; without one, what a reload would.
+func (c *Client) Plan(ctx context.Context, file *File) (*status.Answer, error) {
+	if file == nil {
+		return ask[status.Answer](ctx, c, http.MethodPost, planPath, nil)
+	}
+	return ask[status.Answer](ctx, c, http.MethodPost, planPath+"?"+url.Values{fileName: {file.Name}}.Encode(), file.Text)
+}
+
+// Reload makes the daemon read its configuration again. Err is nil also when the configuration was rejected: see Answer.
+func (c *Client) Reload(ctx context.Context) (*status.Answer, error) {
+	return ask[status.Answer](ctx, c, http.MethodPost, reloadPath, nil)
+}
+
+func ask[T any](ctx context.Context, c *Client, method, path string, body []byte) (*T, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://ipvsd"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, fmt.Errorf("%s: %w", c.path, ErrNotRunning)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%s: %w: it is for root only", c.path, fs.ErrPermission)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", c.path, errors.Unwrap(err)) // without the made-up URL
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusUnprocessableEntity {
+		text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.path, err)
+		}
+		return nil, errors.New(strings.TrimSpace(string(text)))
+	}
+	v := new(T)
+	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.path, err)
+	}
+	return v, nil
+}

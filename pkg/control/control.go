@@ -1,0 +1,46 @@
+// Package control is how ipvsd is asked and told at run time: HTTP and JSON over a Unix socket that only root can open.
+// Server answers for a Backend (the daemon), Client asks.
+//
+//	GET  /v1/status  status.Snapshot, with the table read for the occasion
+//	POST /v1/plan    status.Answer: what taking the configuration in the body would change; without a body, the daemon's file
+//	POST /v1/reload  status.Answer: the daemon's file is read again and taken
+//
+// A configuration that is rejected is an Answer with status 422. Any other failure is a text of one line.
+package control
+
+import (
+	"cmp"
+	"context"
+	"os"
+
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// Socket is where ipvsd listens unless it is told otherwise.
+const Socket = "/run/ipvsd/ipvsd.sock"
+
+// Backend is what the Server asks. Its methods may be called concurrently.
+type Backend interface {
+	Status(ctx context.Context) (*status.Snapshot, error)
+	// Plan returns what a reload would change. With a file it is about that text instead of the daemon's own file.
+	Plan(ctx context.Context, file *File) (*status.Answer, error)
+	Reload(ctx context.Context) (*status.Answer, error)
+}
+
+// File is a configuration that a client sends.
+type File struct {
+	Name string // for messages
+	Text []byte
+}
+
+// The paths of the requests, and the largest configuration that is taken from a client.
+const (
+	statusPath = "/v1/status"
+	planPath   = "/v1/plan"
+	reloadPath = "/v1/reload"
+	fileName   = "file" // query parameter
+	maxFile    = 256 << 20
+)
+
+// SocketFromEnv returns the path in the environment's IPVSD_SOCKET, or else Socket: the default of the --socket flags.
+func SocketFromEnv() string { return cmp.Or(os.Getenv("IPVSD_SOCKET"), Socket) }

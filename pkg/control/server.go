@@ -1,0 +1,117 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// Server answers requests on a Unix socket.
+type Server struct {
+	listener *net.UnixListener
+	path     string
+	http     http.Server
+}
+
+// Listen makes the socket, readable and writable by the owner of the process alone, and replaces one that a dead process
+// left behind. Whether another living process uses it is for the caller to know.
+func Listen(path string, b Backend, log *slog.Logger) (*Server, error) {
+	// The socket gets its mode before it gets its name: at no moment can anybody else connect to it.
+	tmp := fmt.Sprintf("%s.%d", path, os.Getpid())
+	_ = os.Remove(tmp)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(tmp, 0o600), os.Rename(tmp, path)); err != nil {
+		return nil, fmt.Errorf("control socket: %w", errors.Join(err, l.Close(), os.Remove(tmp)))
+	}
+	s := &Server{listener: l, path: path}
+	s.http = http.Server{
+		Handler:           handler(b),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	return s, nil
+}
+
+// Run serves until the context ends. The socket is gone when it returns.
+func (s *Server) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = s.http.Close() })
+	defer stop()
+	err := s.http.Serve(s.listener)
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	if e := os.Remove(s.path); e != nil && !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+func handler(b Backend) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+statusPath, func(w http.ResponseWriter, r *http.Request) {
+		s, err := b.Status(r.Context())
+		reply(w, http.StatusOK, s, err)
+	})
+	mux.HandleFunc("POST "+reloadPath, func(w http.ResponseWriter, r *http.Request) {
+		a, err := b.Reload(r.Context())
+		answer(w, a, err)
+	})
+	mux.HandleFunc("POST "+planPath, func(w http.ResponseWriter, r *http.Request) {
+		file, err := fileOf(w, r)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		a, err := b.Plan(r.Context(), file)
+		answer(w, a, err)
+	})
+	return mux
+}
+
+// fileOf returns the configuration that came with a request, nil if none did.
+func fileOf(w http.ResponseWriter, r *http.Request) (*File, error) {
+	if !r.URL.Query().Has(fileName) {
+		return nil, nil
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFile))
+	if err != nil {
+		return nil, err
+	}
+	return &File{Name: filepath.Clean(r.URL.Query().Get(fileName)), Text: text}, nil
+}
+
+func answer(w http.ResponseWriter, a *status.Answer, err error) {
+	code := http.StatusOK
+	if err == nil && a.Rejected != "" {
+		code = http.StatusUnprocessableEntity
+	}
+	reply(w, code, a, err)
+}
+
+func reply(w http.ResponseWriter, code int, v any, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	// The peer may have gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(v)
+}

@@ -1,0 +1,139 @@
+// Package daemon puts the parts of ipvsd together and runs them: it loads the configuration, keeps the locks, owns the state
+// and answers the control socket.
+//
+// One goroutine, the owner's, holds everything that changes: configuration, verdicts, the record of what is ours, the
+// outcome of the last round. The others send it values and never wait for each other: the probe engine's (package probe),
+// the control server's (package control), and the caller's, which turns signals into Reload and the end of the context.
+// Every reason to look at the kernel only makes a round due; a round computes what should be and makes it so.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/health/probe"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
+	"github.com/ipvsd/ipvsd/pkg/reconcile"
+)
+
+// Where things are unless the command line says otherwise.
+const (
+	ConfigFile = "/etc/ipvsd/ipvsd.toml"
+	StateDir   = "/var/lib/ipvsd"
+)
+
+// Options are the command line's part of the configuration.
+type Options struct {
+	ConfigFile string
+	Socket     string
+	StateDir   string
+	PIDFile    string // empty: none
+	Version    string
+	Log        *slog.Logger
+}
+
+// ErrConfig is wrapped by New's error when the configuration is not valid.
+var ErrConfig = errors.New("invalid configuration")
+
+// Daemon is one ipvsd in one network namespace.
+type Daemon struct {
+	options Options
+	owner   *owner
+	engine  *probe.Engine
+	locks   []*os.File
+	kernel  *ipvsnl.Client
+}
+
+// New loads the configuration, takes the locks and opens the kernel, changing nothing there. Its errors wrap ErrConfig or
+// ErrRunning where these are the reason. The network namespace is the calling thread's.
+func New(o Options) (_ *Daemon, err error) {
+	text, err := os.ReadFile(o.ConfigFile)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	cfg, problems := config.Load(o.ConfigFile, text)
+	if problems.Err() != nil {
+		return nil, fmt.Errorf("%w\n%s", ErrConfig, problems.Format(text))
+	}
+
+	d := &Daemon{options: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if d.locks, err = takeLocks(o.Socket); err != nil {
+		return nil, err
+	}
+	if d.kernel, err = ipvsnl.Open(); err != nil {
+		return nil, err
+	}
+	files := filesIn(o)
+	owned, err := files.readOwned()
+	if err != nil {
+		// Starting matters more: what is wrong is only that leftovers of an earlier configuration stay.
+		o.Log.Warn("the record of what is ours can't be read; services that left the configuration meanwhile will stay in the table",
+			"file", files.record, "err", err)
+	}
+	d.owner = newOwner(o, files, d.kernel, owned)
+	d.engine = probe.New(probe.Probe, d.owner.report)
+	d.owner.checks = d.engine
+	d.owner.adopt(cfg, problems, time.Now())
+	return d, nil
+}
+
+// Run works until the context is done. It returns nil then, and has removed from the kernel what lvs_flush_on_stop says.
+func (d *Daemon) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, d.close()) }()
+	if f := d.options.PIDFile; f != "" {
+		if err := os.WriteFile(f, fmt.Appendln(nil, os.Getpid()), 0o644); err != nil {
+			return fmt.Errorf("pid file: %w", err)
+		}
+		defer func() { _ = os.Remove(f) }()
+	}
+	server, err := control.Listen(d.options.Socket, d.owner, d.options.Log)
+	if err != nil {
+		return err
+	}
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return server.Run(ctx) })
+	tasks.Go(func() error { return ended(ctx, d.engine.Run(ctx)) })
+	tasks.Go(func() error { return d.owner.run(ctx) })
+	return tasks.Wait()
+}
+
+// Reload makes the running daemon read its file again, as SIGHUP does. What came of it goes to the log and the status.
+func (d *Daemon) Reload(ctx context.Context) {
+	if _, err := d.owner.Reload(ctx); err != nil && ctx.Err() == nil {
+		d.options.Log.Error("reload", "err", err)
+	}
+}
+
+func (d *Daemon) close() error {
+	var errs []error
+	if d.kernel != nil {
+		errs = append(errs, d.kernel.Close())
+	}
+	for _, f := range d.locks {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// ended returns nil for an error that only says that the context is done.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+var _ reconcile.Kernel = (*ipvsnl.Client)(nil)

@@ -1,0 +1,68 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/ipvsd/ipvsd/pkg/control"
+)
+
+// ErrRunning is wrapped by New's error when another ipvsd has the network namespace or the socket.
+var ErrRunning = errors.New("another ipvsd is running")
+
+// takeLocks makes sure that this is the only ipvsd that writes to the table of its network namespace, and the only one on
+// its socket. The kernel drops the locks when the process ends, however it ends.
+func takeLocks(socket string) ([]*os.File, error) {
+	ns, err := os.Stat("/proc/thread-self/ns/net")
+	if err != nil {
+		return nil, fmt.Errorf("network namespace: %w", err)
+	}
+	number := ns.Sys().(*syscall.Stat_t).Ino
+	var locks []*os.File
+	for _, l := range []struct{ path, what string }{
+		// In the default directory even when the socket is elsewhere: one namespace, one lock.
+		{filepath.Join(filepath.Dir(control.Socket), fmt.Sprintf("netns-%d.lock", number)), "in this network namespace"},
+		{socket + ".lock", "on the socket " + socket},
+	} {
+		f, err := lock(l.path, l.what)
+		if err != nil {
+			for _, f := range locks {
+				_ = f.Close()
+			}
+			return nil, err
+		}
+		locks = append(locks, f)
+	}
+	return locks, nil
+}
+
+// lock takes the lock of a file, or says which process has it.
+func lock(path, what string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		pid, _ := io.ReadAll(io.LimitReader(f, 20))
+		return nil, errors.Join(fmt.Errorf("%w %s, as process %s: stop it first", ErrRunning, what, bytes.TrimSpace(pid)), f.Close())
+	}
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(f, os.Getpid())
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+	}
+	return f, nil
+}

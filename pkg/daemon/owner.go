@@ -1,0 +1,242 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/health/probe"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/reconcile"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// When rounds are due.
+const (
+	// debounce is how long after the first piece of news a round waits for more: enough for the verdicts of a rack that
+	// lost its power to become one batch, and nothing that a client could notice.
+	debounce = 10 * time.Millisecond
+	// resync is how often the table is compared without any news, to find what others did to it. Reading a large table
+	// takes its time: it gets no more than one part in resyncShare of it.
+	resync      = 2 * time.Second
+	resyncShare = 20
+	// again is when a table that couldn't be read or changed is tried again.
+	again = time.Second
+	// patience is how long one round may take. The driver gives up on a silent kernel by itself, much earlier.
+	patience = time.Minute
+)
+
+// kernel is what the owner does with the table.
+type kernel interface {
+	reconcile.Kernel
+	SetTimeouts(ctx context.Context, t ipvs.Timeouts) error
+}
+
+// checks is the engine that runs the checks.
+type checks interface{ Set(checks []health.Check) }
+
+// owner holds all state of the daemon that changes. Only its own goroutine, in run, touches the fields below the channels,
+// except in newOwner and adopt before run starts.
+type owner struct {
+	options Options
+	log     *slog.Logger
+	files   files
+	kernel  kernel
+	checks  checks
+
+	reports  chan probe.Report
+	requests chan func(context.Context) // see ask
+
+	cfg        *config.Config
+	servers    map[health.Check][]server // that have the check
+	verdicts   desired.Verdicts
+	owned      desired.Owned
+	want       desired.State // computed from the three above
+	stale      bool          // want has to be computed again
+	timeouts   bool          // lvs_timeouts have to be set
+	reconciler *reconcile.Reconciler
+	due        time.Time // of the next round
+	table      ipvs.Table
+	state      status.Table
+	config     status.Config
+	started    time.Time
+}
+
+// server is a real server of the configuration, and the service that it belongs to.
+type server struct {
+	service *config.VirtualServer
+	*config.RealServer
+}
+
+func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
+	return &owner{
+		options:    o,
+		log:        o.Log,
+		files:      f,
+		kernel:     k,
+		reports:    make(chan probe.Report, 4096), // so that the engine can go on while a large batch is programmed
+		requests:   make(chan func(context.Context)),
+		verdicts:   desired.Verdicts{},
+		owned:      owned,
+		reconciler: reconcile.New(k),
+		started:    time.Now(),
+	}
+}
+
+// report is where the probe engine delivers.
+func (o *owner) report(r probe.Report) { o.reports <- r }
+
+// run is the owner's goroutine.
+func (o *owner) run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	watchdog := watchdogTicks()
+	o.round(ctx)
+	notify(ready, o.summary())
+	for {
+		timer.Reset(time.Until(o.due))
+		select {
+		case <-ctx.Done():
+			notify(stopping)
+			return o.stop()
+		case r := <-o.reports:
+			o.take(r)
+		case request := <-o.requests:
+			request(ctx)
+		case <-timer.C:
+			if !time.Now().Before(o.due) {
+				o.round(ctx)
+			}
+		case <-watchdog:
+			notify(alive)
+		}
+	}
+}
+
+// ask has f run by the owner's goroutine and returns its result, or the context's error if that is done before.
+func ask[T any](ctx context.Context, o *owner, f func(context.Context) T) (result T, err error) {
+	done := make(chan T, 1)
+	select {
+	case o.requests <- func(ctx context.Context) { done <- f(ctx) }:
+	case <-ctx.Done():
+		return result, ctx.Err()
+	}
+	select {
+	case result = <-done:
+		return result, nil
+	case <-ctx.Done():
+		return result, ctx.Err()
+	}
+}
+
+// soon has a round happen within debounce.
+func (o *owner) soon() {
+	if t := time.Now().Add(debounce); t.Before(o.due) {
+		o.due = t
+	}
+}
+
+// take keeps the news of a check, and tells of the servers whose verdict it changes.
+func (o *owner) take(r probe.Report) {
+	servers, ours := o.servers[r.Check]
+	if !ours {
+		return // the late news of a check that a reload removed
+	}
+	before := make([]health.Verdict, len(servers))
+	for i, s := range servers {
+		before[i] = o.judge(s.RealServer)
+	}
+	o.verdicts[r.Check] = r.Checker
+	if r.Check.LogAllFailures && r.Checker.LastResult.Err != "" && !r.Changed {
+		o.log.Info("a check failed", "check", r.Check.Type, "target", r.Check.Target,
+			"failures", r.Checker.Failures, "reason", r.Checker.LastResult.Err)
+	}
+	if !r.Changed {
+		return
+	}
+	for i, s := range servers {
+		if now := o.judge(s.RealServer); now.State != before[i].State {
+			o.log.Info("server is "+now.State.String(), "service", s.service.Service.ServiceKey.String(),
+				"server", s.Destination.Addr.String(), "from", before[i].State.String(), "to", now.State.String(), "reason", now.Err)
+		}
+	}
+	o.stale = true
+	o.soon()
+}
+
+// judge returns the verdict on a server.
+func (o *owner) judge(rs *config.RealServer) health.Verdict {
+	checkers := make([]health.Checker, 0, 4)
+	for _, c := range rs.Checks {
+		checkers = append(checkers, o.verdicts[c])
+	}
+	return health.Judge(checkers...)
+}
+
+// adopt makes a valid configuration the one in force.
+func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.Time) {
+	o.cfg = cfg
+	o.config = status.Config{File: o.files.config, Loaded: now, Warnings: problems.Count(config.Warning)}
+	for _, p := range problems {
+		o.log.Warn("configuration", "warning", p.String(), "hint", p.Hint)
+	}
+
+	// What is about to enter the kernel is on record before it does, so that no crash makes it nobody's.
+	if owned := o.owned.Union(desired.Of(cfg)); !owned.Equal(o.owned) {
+		o.own(owned)
+	}
+
+	servers := make(map[health.Check][]server)
+	for i := range cfg.VirtualServers {
+		vs := &cfg.VirtualServers[i]
+		for j := range vs.RealServers {
+			rs := &vs.RealServers[j]
+			for _, c := range rs.Checks {
+				servers[c] = append(servers[c], server{vs, rs})
+			}
+		}
+	}
+	o.servers = servers
+	list := make([]health.Check, 0, len(servers))
+	for c := range servers {
+		list = append(list, c)
+	}
+	for c := range o.verdicts {
+		if _, wanted := servers[c]; !wanted {
+			delete(o.verdicts, c)
+		}
+	}
+	o.checks.Set(list)
+	o.stale = true
+	o.timeouts = cfg.GlobalDefs.LVSTimeouts != (config.LVSTimeouts{})
+}
+
+// own changes the record of what is ours, in memory even where the disk refuses: the process still knows.
+func (o *owner) own(owned desired.Owned) {
+	o.owned = owned
+	if err := o.files.writeOwned(owned); err != nil {
+		o.log.Warn("the record of what is ours can't be written; after a restart, what leaves the configuration now may stay in the table",
+			"file", o.files.record, "err", err)
+	}
+}
+
+// stop leaves the table as it is, or clears our services from it if that is configured.
+func (o *owner) stop() error {
+	if !o.cfg.GlobalDefs.LVSFlushOnStop {
+		o.log.Info("stopped; the table stays as it is")
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	none := desired.Compute(&config.Config{}, nil, o.owned)
+	round, err := o.reconciler.Round(ctx, time.Now(), none)
+	if err == nil && len(round.Refused) == 0 {
+		err = os.Remove(o.files.record)
+	}
+	o.log.Info("stopped; our services are removed from the table", "steps", len(round.Taken))
+	return err
+}

@@ -1,0 +1,82 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/reconcile"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// Plan returns what a daemon that was started now with this file would change. It knows no verdicts: servers that are in
+// the table stay, the others wait for their checks.
+func Plan(ctx context.Context, k reconcile.Kernel, stateDir string, file control.File) (*status.Answer, error) {
+	cfg, answer := load(file)
+	if cfg == nil {
+		return answer.Answer, nil
+	}
+	owned, err := filesIn(Options{StateDir: stateDir}).readOwned()
+	if err != nil {
+		return nil, err
+	}
+	return answer.Answer, answer.plan(ctx, k, cfg, nil, owned)
+}
+
+// answer is an Answer in the making.
+type answer struct {
+	*status.Answer
+	problems config.Diagnostics
+}
+
+// load returns the configuration of a file that a client sent, or else of the daemon's own; nil if it is rejected.
+func (o *owner) load(file *control.File) (*config.Config, answer) {
+	if file != nil {
+		return load(*file)
+	}
+	text, err := os.ReadFile(o.files.config)
+	if err != nil {
+		return nil, answer{Answer: &status.Answer{Rejected: fmt.Sprintln(err)}}
+	}
+	return load(control.File{Name: o.files.config, Text: text})
+}
+
+func load(file control.File) (*config.Config, answer) {
+	cfg, problems := config.Load(file.Name, file.Text)
+	text := problems.Format(file.Text)
+	if problems.Err() != nil {
+		return nil, answer{&status.Answer{Rejected: text}, problems}
+	}
+	return cfg, answer{&status.Answer{Warnings: text}, problems}
+}
+
+// plan fills in what would have to change.
+func (a answer) plan(ctx context.Context, k reconcile.Kernel, cfg *config.Config, v desired.Verdicts, owned desired.Owned) error {
+	table, err := k.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	want := desired.Compute(cfg, v, owned)
+	a.of(reconcile.Diff(table, want), want, table)
+	return nil
+}
+
+// of fills in the steps of a plan, and the servers that will join later.
+func (a answer) of(plan reconcile.Plan, want desired.State, table ipvs.Table) {
+	a.Changes = []string{}
+	for _, s := range plan.Steps {
+		a.Changes = append(a.Changes, s.String())
+	}
+	for i := range want {
+		found := table.Find(want[i].ServiceKey)
+		for _, d := range want[i].Destinations {
+			if d.Want == desired.AsFound && (found == nil || found.Destination(d.Addr) == nil) {
+				a.Waiting = append(a.Waiting, fmt.Sprintf("for a first check to pass before %s joins %s", d.Addr, want[i].ServiceKey))
+			}
+		}
+	}
+}

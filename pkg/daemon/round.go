@@ -1,0 +1,145 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/reconcile"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// round makes the table what it should be, and sets when to look again. It returns what it found and did.
+func (o *owner) round(ctx context.Context) reconcile.Round {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if o.stale {
+		o.want, o.stale = desired.Compute(o.cfg, o.verdicts, o.owned), false
+	}
+	start := time.Now()
+	round, err := o.reconciler.Round(ctx, start, o.want)
+	if err == nil && o.timeouts {
+		err = o.kernel.SetTimeouts(ctx, ipvs.Timeouts(o.cfg.GlobalDefs.LVSTimeouts))
+		o.timeouts = err != nil
+	}
+	took := time.Since(start)
+	o.note(round, err, start)
+	o.tell(round, took)
+	o.disown(round, err)
+
+	switch next := o.reconciler.Deadline(); {
+	case err != nil:
+		o.due = time.Now().Add(again)
+	case len(round.Taken) > 0:
+		o.due = time.Now().Add(max(10*debounce, resyncShare*took)) // see that it is as it should be
+	default:
+		o.due = time.Now().Add(max(resync, resyncShare*took))
+		if !next.IsZero() && next.Before(o.due) {
+			o.due = next
+		}
+	}
+	return round
+}
+
+// note keeps for the status what came of a round.
+func (o *owner) note(round reconcile.Round, err error, at time.Time) {
+	before, was := o.state.Error, o.summary()
+	o.state.Error = ""
+	if err != nil {
+		o.state.Error = err.Error()
+	}
+	if round.Table != nil || err == nil {
+		o.table, o.state.Read = round.Table, at
+	}
+	if len(round.Taken) > 0 {
+		o.state.Changed = at
+	}
+	totals := o.reconciler.Totals()
+	o.state.Changes, o.state.Drift = totals.Steps, totals.Drift
+	o.state.Foreign = nil
+	for _, f := range round.Plan.Foreign {
+		o.state.Foreign = append(o.state.Foreign, f.String())
+	}
+	o.state.Refused = nil
+	for _, f := range o.reconciler.Failures() {
+		o.state.Refused = append(o.state.Refused,
+			status.Refused{Reason: f.Err.Error(), Since: f.Since, Attempts: f.Attempts, Next: f.Next})
+	}
+	if o.state.Error != before {
+		if err != nil {
+			o.log.Error("the kernel's table can't be kept", "err", err)
+		} else {
+			o.log.Info("the kernel's table can be kept again")
+		}
+	}
+	if now := o.summary(); now != was {
+		notify(now)
+	}
+}
+
+// tell logs what a round did.
+func (o *owner) tell(round reconcile.Round, took time.Duration) {
+	for _, s := range round.Drift {
+		o.log.Warn("somebody else changed the table", "repair", s.String())
+	}
+	for _, e := range round.Refused {
+		o.log.Warn("the kernel refused a change; it will be tried again", "service", e.Command.Service.ServiceKey.String(), "err", e)
+	}
+	if n := len(round.Taken); n > 0 {
+		o.log.Info("table changed", "steps", n, "took", took.Round(time.Microsecond))
+	}
+	for _, s := range round.Taken {
+		o.log.Debug("table changed", "step", s.String())
+	}
+}
+
+// disown drops from the record what the configuration no longer names, once it is out of the table for sure.
+func (o *owner) disown(round reconcile.Round, err error) {
+	if err != nil || !round.Plan.Empty() {
+		return
+	}
+	for i := range o.want {
+		for j := range o.want[i].Destinations {
+			if o.want[i].Destinations[j].Want == desired.Kept {
+				return
+			}
+		}
+	}
+	if owned := desired.Of(o.cfg); !owned.Equal(o.owned) {
+		o.own(owned)
+		o.stale = true
+	}
+}
+
+// summary is the line that systemctl status shows.
+func (o *owner) summary() string {
+	if o.state.Error != "" {
+		return "STATUS=" + o.state.Error
+	}
+	serving, all := 0, 0
+	for i := range o.cfg.VirtualServers {
+		vs := &o.cfg.VirtualServers[i]
+		all += len(vs.RealServers)
+		if s := o.table.Find(vs.Service.ServiceKey); s != nil {
+			serving += servingOf(vs, s)
+		}
+	}
+	text := fmt.Sprintf("STATUS=%d services, %d of %d servers in the table", len(o.cfg.VirtualServers), serving, all)
+	if o.config.Rejected != "" {
+		text += "; a newer configuration was rejected"
+	}
+	return text
+}
+
+func servingOf(vs *config.VirtualServer, s *ipvs.ServiceStatus) int {
+	n := 0
+	for i := range vs.RealServers {
+		if d := s.Destination(vs.RealServers[i].Destination.Addr); d != nil && d.Weight > 0 {
+			n++
+		}
+	}
+	return n
+}

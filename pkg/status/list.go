@@ -1,0 +1,114 @@
+package status
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+)
+
+// List prints the services and their servers: what ipvsadm -Ln tells, and the health of each server, since when, and why.
+func (s *Snapshot) List(w io.Writer, style Style) error {
+	if s.Table.Error != "" {
+		if _, err := fmt.Fprintf(w, "%s %s\n\n", style.paint(red, "The table can't be read:"), s.Table.Error); err != nil {
+			return err
+		}
+	}
+	for i := range s.Services {
+		if i > 0 {
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
+		}
+		if err := s.Services[i].list(w, style, s.At); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *Service) list(w io.Writer, style Style, now time.Time) error {
+	serving, all := v.Count()
+	sgr := green
+	switch {
+	case serving == 0:
+		sgr = red
+	case serving < all:
+		sgr = yellow
+	}
+	count := fmt.Sprintf("%d of %d serving", serving, all)
+	if !v.InTable {
+		count += ", not in the kernel's table"
+	}
+	if _, err := fmt.Fprintf(w, "%s  %s  %s\n", style.paint(bold, v.Key.String()), strings.Join(v.Options, " "),
+		style.paint(sgr, count)); err != nil {
+		return err
+	}
+	if all == 0 {
+		return nil
+	}
+	c := columns{style: style}
+	c.row(head("SERVER"), head("FORWARD"), headRight("WEIGHT"), headRight("ACTIVE"), headRight("INACTIVE"),
+		headRight("CONNECTIONS"), head("HEALTH"), headRight("FOR"), head("LAST ERROR"))
+	for i := range v.Servers {
+		c.row(v.Servers[i].cells(now)...)
+	}
+	return c.write(w, "  ")
+}
+
+func (r *Server) cells(now time.Time) []cell {
+	weight, active, inactive, conns := "-", "-", "-", "-"
+	sgr := ""
+	if r.InTable {
+		weight = strconv.Itoa(int(r.TableWeight))
+		active = strconv.FormatUint(uint64(r.ActiveConns), 10)
+		inactive = strconv.FormatUint(uint64(r.InactiveConns), 10)
+		conns = strconv.FormatUint(r.Stats.Connections, 10)
+	}
+	if !r.InTable || r.TableWeight != r.Weight {
+		weight += "/" + strconv.Itoa(int(r.Weight)) // as it is / as it is configured
+		sgr = yellow
+	}
+	state, colour := r.Health.String(), healthColor(r.Health)
+	if len(r.Checks) == 0 {
+		state, colour = "no check", dim
+	}
+	return []cell{
+		{text: r.Addr.String()}, {text: r.Forward}, {text: weight, sgr: sgr, right: true},
+		{text: active, right: true}, {text: inactive, right: true}, {text: conns, right: true},
+		{text: state, sgr: colour}, {text: since(now, r.Since), right: true}, {text: r.Error, sgr: dim},
+	}
+}
+
+func head(text string) cell      { return cell{text: text, sgr: dim} }
+func headRight(text string) cell { return cell{text: text, sgr: dim, right: true} }
+
+func healthColor(h health.State) string {
+	switch h {
+	case health.Up:
+		return green
+	case health.Down:
+		return red
+	case health.Unchecked:
+	}
+	return yellow
+}
+
+// since says how long ago t was, in the two largest units: "3s", "2m5s", "4h10m", "6d3h"; "-" if t is zero.
+func since(now, t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	d := max(now.Sub(t), 0).Truncate(time.Second)
+	const day = 24 * time.Hour
+	switch {
+	case d >= day:
+		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return d.String()
+}

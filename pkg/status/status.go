@@ -1,0 +1,113 @@
+// Package status is what ipvsd tells about itself: a Snapshot, which is the JSON contract of the control socket, and its
+// forms as text. A Snapshot is made by package daemon and never changed afterwards; nothing here asks anybody anything.
+//
+// JSON: durations are nanoseconds, times RFC 3339, absent fields mean zero. Fields are added, never renamed.
+package status
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+)
+
+// Snapshot is everything that ipvsd knows at one moment.
+type Snapshot struct {
+	Version  string    `json:"version"`
+	PID      int       `json:"pid"`
+	Started  time.Time `json:"started"`
+	At       time.Time `json:"at"`
+	Config   Config    `json:"config"`
+	Table    Table     `json:"table"`
+	Services []Service `json:"services"`
+}
+
+// Config is which configuration is in force, and why a newer one is not.
+type Config struct {
+	File     string    `json:"file"`
+	Loaded   time.Time `json:"loaded"`
+	Warnings int       `json:"warnings,omitempty"`
+	// Rejected holds the errors of a file that was refused after that. What it would have changed is as it was.
+	Rejected   string    `json:"rejected,omitempty"`
+	RejectedAt time.Time `json:"rejected_at,omitzero"`
+}
+
+// Table is how the kernel's table and ipvsd get on.
+type Table struct {
+	Error   string    `json:"error,omitempty"` // why it can't be read or changed at all
+	Read    time.Time `json:"read,omitzero"`   // when it was last read
+	Changed time.Time `json:"changed,omitzero"`
+	Changes uint64    `json:"changes"` // commands that took effect since the start
+	Drift   uint64    `json:"drift"`   // those of them that undid what others did to our services
+	Refused []Refused `json:"refused,omitempty"`
+	Foreign []string  `json:"foreign,omitempty"` // services, and servers of our services, that others put there
+}
+
+// Refused is a change that the kernel won't make.
+type Refused struct {
+	Reason   string    `json:"reason"`
+	Since    time.Time `json:"since"`
+	Attempts int       `json:"attempts"`
+	Next     time.Time `json:"next"`
+}
+
+// Service is a virtual server of the configuration.
+type Service struct {
+	Key     ipvs.ServiceKey `json:"service"`
+	Options []string        `json:"options"` // scheduler first
+	InTable bool            `json:"in_table"`
+	Stats   ipvs.Stats      `json:"stats"`
+	Servers []Server        `json:"servers"`
+}
+
+// Server is a real server of a Service.
+type Server struct {
+	Addr    netip.AddrPort `json:"server"`
+	Forward string         `json:"forward"`
+	Weight  int32          `json:"weight"` // as configured
+
+	InTable       bool       `json:"in_table"`
+	TableWeight   int32      `json:"table_weight"` // as the kernel has it
+	ActiveConns   uint32     `json:"active_connections"`
+	InactiveConns uint32     `json:"inactive_connections"`
+	Stats         ipvs.Stats `json:"stats"`
+
+	Health health.State `json:"health"`
+	Since  time.Time    `json:"since,omitzero"`
+	Error  string       `json:"error,omitempty"` // of the last failed check
+	Checks []Check      `json:"checks,omitempty"`
+}
+
+// Check is one check of a Server.
+type Check struct {
+	Type     string         `json:"type"`
+	Target   netip.AddrPort `json:"target"`
+	State    health.State   `json:"state"`
+	Since    time.Time      `json:"since,omitzero"`
+	LastRun  time.Time      `json:"last_run,omitzero"`
+	Took     time.Duration  `json:"took"`
+	Error    string         `json:"error,omitempty"` // empty: the last run passed
+	Failures int            `json:"failures,omitempty"`
+	Probes   uint64         `json:"probes"`
+	Failed   uint64         `json:"failed"`
+}
+
+// Answer is what became of a request to plan or to reload.
+type Answer struct {
+	Changes  []string `json:"changes"`            // what is, or would be, done to the kernel's table, in order
+	Waiting  []string `json:"waiting,omitempty"`  // servers that join once a check has passed
+	Warnings string   `json:"warnings,omitempty"` // about the configuration
+	Rejected string   `json:"rejected,omitempty"` // the configuration's errors: it was not, or would not be, taken
+	Refused  []string `json:"refused,omitempty"`  // what the kernel would not do
+}
+
+// Count returns how many of the service's servers may have clients, and how many there are.
+func (s *Service) Count() (serving, all int) {
+	for i := range s.Servers {
+		if s.Servers[i].InTable && s.Servers[i].TableWeight > 0 {
+			serving++
+		}
+	}
+	return serving, len(s.Servers)
+}

@@ -1,0 +1,93 @@
+package status
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+)
+
+// Text prints a summary: what is in force, how the table is, and everything that somebody should look at.
+func (s *Snapshot) Text(w io.Writer, style Style) error {
+	var b strings.Builder
+	line := func(sgr, label, format string, args ...any) {
+		text := strings.ReplaceAll(strings.TrimRight(fmt.Sprintf(format, args...), "\n"), "\n", "\n          ")
+		fmt.Fprintf(&b, "%s %s\n", style.paint(sgr, fmt.Sprintf("%-9s", label)), text)
+	}
+	line(bold, "ipvsd", "%s, pid %d, up %s", s.Version, s.PID, since(s.At, s.Started))
+	line("", "config", "%s, loaded %s ago, warnings: %d", s.Config.File, since(s.At, s.Config.Loaded), s.Config.Warnings)
+	if s.Config.Rejected != "" {
+		line(red, "rejected", "a newer configuration, %s ago; the one above is still in force\n%s",
+			since(s.At, s.Config.RejectedAt), s.Config.Rejected)
+	}
+	if s.Table.Error != "" {
+		line(red, "table", "%s", s.Table.Error)
+	} else {
+		line("", "table", "read %s ago, changed %s ago; changes: %d, of which repairs of what others changed: %d",
+			since(s.At, s.Table.Read), since(s.At, s.Table.Changed), s.Table.Changes, s.Table.Drift)
+	}
+	s.servers(line)
+	for _, r := range s.Table.Refused {
+		line(red, "refused", "%s\nfor %s, attempts: %d, the next in %s", r.Reason, since(s.At, r.Since), r.Attempts,
+			r.Next.Sub(s.At).Round(time.Second))
+	}
+	for _, f := range s.Table.Foreign {
+		line(yellow, "foreign", "%s: not ours, left alone", f)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// servers prints the counts and every server and service that is not as one would like it.
+func (s *Snapshot) servers(line func(sgr, label, format string, args ...any)) {
+	count := map[health.State]int{}
+	total := 0
+	for i := range s.Services {
+		for j := range s.Services[i].Servers {
+			count[s.Services[i].Servers[j].Health]++
+			total++
+		}
+	}
+	line("", "services", "%d with %d servers: %d up, %d down, %d unchecked",
+		len(s.Services), total, count[health.Up], count[health.Down], count[health.Unchecked])
+	for i := range s.Services {
+		v := &s.Services[i]
+		if serving, _ := v.Count(); serving == 0 {
+			line(red, "no server", "%s has none to send clients to", v.Key)
+		}
+		for j := range v.Servers {
+			if r := &v.Servers[j]; r.Health == health.Down {
+				line(red, "down", "%s of %s for %s: %s", r.Addr, v.Key, since(s.At, r.Since), r.Error)
+			}
+		}
+	}
+}
+
+// Problems prints what is to be said about the configuration and what the kernel refused.
+func (a *Answer) Problems(w io.Writer) error {
+	text := a.Rejected + a.Warnings
+	for _, r := range a.Refused {
+		text += "refused: " + r + "\n"
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// Text prints the changes, one a line, and what they wait for.
+func (a *Answer) Text(w io.Writer, style Style) error {
+	var b strings.Builder
+	for _, c := range a.Changes {
+		verb, rest, _ := strings.Cut(c, " ")
+		fmt.Fprintf(&b, "%s %s\n", style.paint(verbColor[verb], verb), rest)
+	}
+	for _, s := range a.Waiting {
+		fmt.Fprintf(&b, "%s %s\n", style.paint(dim, "wait"), s)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// verbColor colours the first word of a change.
+var verbColor = map[string]string{"add": green, "edit": yellow, "delete": red}
