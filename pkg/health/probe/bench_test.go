@@ -1,4 +1,4 @@
-package probe
+package probe_test
 
 import (
 	"context"
@@ -10,13 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/health/probe"
 )
 
 // BenchmarkTCP is one TCP_CHECK of a server on loopback. cpu-ns/op counts user and system time of this process and so
 // the accepting server's share as well.
 func BenchmarkTCP(b *testing.B) {
 	c := health.Check{Type: "TCP_CHECK", Target: acceptor(b), Timeout: 3 * time.Second}
-	perCheck(b, func() error { return TCP(b.Context(), c) })
+	perCheck(b, func() error { return probe.TCP(b.Context(), c) })
 }
 
 // BenchmarkDialer is the same by way of package net, to see what that would cost.
@@ -37,11 +38,11 @@ func BenchmarkDialer(b *testing.B) {
 	})
 }
 
-func perCheck(b *testing.B, probe func() error) {
+func perCheck(b *testing.B, check func() error) {
 	b.ReportAllocs()
 	before := cpu(b)
 	for b.Loop() {
-		if err := probe(); err != nil {
+		if err := check(); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -53,7 +54,7 @@ func BenchmarkEngine(b *testing.B) {
 	const checks = 10_000
 	probes := 0
 	ctx, cancel := context.WithCancel(b.Context())
-	e := New(func(context.Context, health.Check) error { return nil }, func(r Report) {
+	e := probe.New(func(context.Context, health.Check) error { return nil }, func(r probe.Report) {
 		if r.Checker.Probes > 0 {
 			if probes++; probes == b.N {
 				cancel()

@@ -1,0 +1,440 @@
+package probe_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/health/probe"
+)
+
+// engine is a probe.Engine that runs in a bubble, with what it reported. Its clock starts at 0.
+type engine struct {
+	*probe.Engine
+	start   time.Time
+	reports []probe.Report // read it after settle only
+	stop    func() error   // ends Run and returns what it returned
+}
+
+func run(t *testing.T, f probe.Func, opts ...probe.Option) *engine {
+	t.Helper()
+	e := &engine{start: time.Now()}
+	opts = append([]probe.Option{probe.Random(func() float64 { return 0 })}, opts...)
+	e.Engine = probe.New(f, func(r probe.Report) { e.reports = append(e.reports, r) }, opts...)
+	ctx, cancel := context.WithCancel(t.Context())
+	returned := make(chan error, 1)
+	go func() { returned <- e.Run(ctx) }()
+	e.stop = func() error {
+		cancel()
+		return <-returned
+	}
+	return e
+}
+
+// now returns the bubble's time since the engine was started.
+func (e *engine) now() time.Duration { return time.Since(e.start) }
+
+// settle lets the bubble's clock run to the given time and all that is due by then happen.
+func (e *engine) settle(until time.Duration) {
+	<-time.After(until - e.now())
+	synctest.Wait()
+}
+
+// of returns what was reported of a check: its state at a time, one "time state error" each.
+func (e *engine) of(c health.Check) (trace []string) {
+	for _, r := range e.reports {
+		if r.Check == c {
+			at := r.Checker.LastRun.Add(r.Checker.LastResult.Took).Sub(e.start)
+			if r.Checker.LastRun.IsZero() {
+				at = r.Checker.Since.Sub(e.start)
+			}
+			trace = append(trace, strings.TrimSpace(fmt.Sprint(at, " ", r.Checker.State, " ", r.Checker.LastResult.Err)))
+		}
+	}
+	return trace
+}
+
+// check returns the i-th of many checks, without warm-up.
+func check(i int) health.Check {
+	return health.Check{
+		Type:    "TCP_CHECK",
+		Target:  netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80),
+		Timeout: 3 * time.Second,
+		Policy:  health.Policy{DelayLoop: 10 * time.Second, Retry: 1, DelayBeforeRetry: time.Second},
+	}
+}
+
+func checks(n int) []health.Check {
+	s := make([]health.Check, n)
+	for i := range s {
+		s[i] = check(i)
+	}
+	return s
+}
+
+// take spends time as a probe that obeys its context would.
+func take(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return errors.New("timed out")
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func equal[T comparable](t *testing.T, what string, got, want []T) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s:\n got %v\nwant %v", what, got, want)
+	}
+}
+
+func TestScheduleIsExact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var starts []time.Duration
+		var e *engine
+		e = run(t, func(ctx context.Context, _ health.Check) error {
+			starts = append(starts, e.now())
+			return take(ctx, []time.Duration{1, time.Second, time.Hour, time.Hour, time.Second}[len(starts)-1])
+		})
+		c := check(1)
+		c.Warmup = 5 * time.Second
+		e.Set([]health.Check{c})
+		e.settle(40 * time.Second)
+		if err := e.stop(); !errors.Is(err, context.Canceled) {
+			t.Errorf("Run returned %v; want context canceled", err)
+		}
+		s := time.Second
+		equal(t, "starts", starts, []time.Duration{0, 10 * s, 20 * s, 24 * s, 34 * s})
+		equal(t, "reports", e.of(c), []string{
+			"0s unchecked", "1ns up", "11s up", "23s up timed out", "27s down timed out", "35s up",
+		})
+	})
+}
+
+func TestWarmupAndJitterComeFromTheRandomSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(context.Context, health.Check) error { return nil }, probe.Random(func() float64 { return 0.5 }))
+		c := check(1)
+		c.Warmup = 4 * time.Second
+		e.Set([]health.Check{c})
+		e.settle(13 * time.Second)
+		e.stop()
+		equal(t, "reports", e.of(c), []string{"0s unchecked", "2s up", "12.15s up"})
+	})
+}
+
+// Scenario 6 of the failures known from others: one server that hangs must not make any other's failure be seen later.
+func TestHungServerDelaysNoOther(t *testing.T) {
+	const servers = 500
+	detection := func(hung bool) (down map[health.Check]time.Duration) {
+		synctest.Test(t, func(t *testing.T) {
+			seed := rand.New(rand.NewPCG(1, 2))
+			sick := check(servers)
+			var e *engine
+			e = run(t, func(ctx context.Context, c health.Check) error {
+				switch {
+				case c == sick && hung:
+					return take(ctx, time.Hour)
+				case e.now() > time.Minute:
+					return errors.New("connection refused")
+				}
+				return take(ctx, time.Millisecond)
+			}, probe.Random(seed.Float64))
+			all := checks(servers + 1)
+			for i := range all {
+				all[i].Warmup = 10 * time.Second
+			}
+			sick = all[servers]
+			e.Set(all)
+			e.settle(2 * time.Minute)
+			e.stop()
+			down = map[health.Check]time.Duration{}
+			for _, r := range e.reports {
+				if r.Changed && r.Checker.State == health.Down && r.Check != sick {
+					down[r.Check] = r.Checker.Since.Sub(e.start)
+				}
+			}
+		})
+		return down
+	}
+	with, without := detection(true), detection(false)
+	if len(without) != servers {
+		t.Fatalf("%d of %d servers were found down", len(without), servers)
+	}
+	if !maps.Equal(with, without) {
+		t.Error("the moments at which servers are found down differ when another one hangs")
+	}
+}
+
+func TestPlacesLimitTheProbesUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var e *engine
+		var starts []time.Duration
+		turn := make(chan struct{}, 1) // guards starts
+		e = run(t, func(ctx context.Context, _ health.Check) error {
+			turn <- struct{}{}
+			starts = append(starts, e.now())
+			<-turn
+			return take(ctx, time.Second)
+		}, probe.Places(4))
+		e.Set(checks(10))
+		e.settle(0)
+		if got, want := e.Stats(), (probe.Stats{Checks: 10, Running: 4, Waiting: 6, Waited: 6}); got != want {
+			t.Errorf("at the start: %+v; want %+v", got, want)
+		}
+		e.settle(5 * time.Second)
+		if got, want := e.Stats(), (probe.Stats{Checks: 10, Waited: 6}); got != want {
+			t.Errorf("after the first round: %+v; want %+v", got, want)
+		}
+		e.stop()
+		s := time.Second
+		equal(t, "starts", starts, []time.Duration{0, 0, 0, 0, s, s, s, s, 2 * s, 2 * s})
+	})
+}
+
+func TestWaitingProbesOfRemovedChecksDoNotStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		probed := map[health.Check]int{}
+		e := run(t, func(ctx context.Context, c health.Check) error {
+			probed[c]++
+			return take(ctx, time.Second)
+		}, probe.Places(1))
+		e.Set(checks(3))
+		e.settle(0)
+		first := e.reports[0].Check
+		e.Set([]health.Check{first, check(2)})
+		e.settle(3 * time.Second)
+		e.stop()
+		if want := map[health.Check]int{first: 1, check(2): 1}; !maps.Equal(probed, want) {
+			t.Errorf("probed %v; want %v", probed, want)
+		}
+	})
+}
+
+func TestEqualChecksAreOneProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		probes := 0
+		e := run(t, func(context.Context, health.Check) error { probes++; return nil })
+		e.Set([]health.Check{check(1), check(1), check(1)})
+		e.settle(time.Second)
+		e.stop()
+		equal(t, "reports", e.of(check(1)), []string{"0s unchecked", "0s up"})
+		if probes != 1 {
+			t.Errorf("%d probes; want 1", probes)
+		}
+	})
+}
+
+func TestSetKeepsWhatIsUnchanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(context.Context, health.Check) error { return nil })
+		e.Set([]health.Check{check(1)})
+		e.settle(4 * time.Second)
+		e.Set(checks(3))
+		e.settle(12 * time.Second)
+		e.stop()
+		equal(t, "the kept check", e.of(check(1)), []string{"0s unchecked", "0s up", "10s up"})
+		equal(t, "the added check", e.of(check(2)), []string{"4s unchecked", "4s up"})
+	})
+}
+
+func TestSetKeepsTheProbeUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(ctx context.Context, _ health.Check) error { return take(ctx, 2*time.Second) })
+		e.Set([]health.Check{check(1)})
+		e.settle(time.Second)
+		e.Set(checks(2))
+		e.settle(5 * time.Second)
+		e.stop()
+		equal(t, "reports", e.of(check(1)), []string{"0s unchecked", "2s up"})
+	})
+}
+
+func TestRemovedChecksAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cancelled := false
+		e := run(t, func(ctx context.Context, _ health.Check) error {
+			err := take(ctx, 2*time.Second)
+			cancelled = errors.Is(ctx.Err(), context.Canceled)
+			return err
+		})
+		e.Set([]health.Check{check(1)})
+		e.settle(time.Second)
+		e.Set(nil)
+		e.settle(time.Minute)
+		if !cancelled {
+			t.Error("the probe under way was not cancelled")
+		}
+		if got := e.Stats(); got != (probe.Stats{}) {
+			t.Errorf("%+v; want nothing left", got)
+		}
+		e.stop()
+		equal(t, "reports", e.of(check(1)), []string{"0s unchecked"})
+	})
+}
+
+func TestCheckThatIsRemovedAndAddedStartsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		probes := 0
+		e := run(t, func(context.Context, health.Check) error {
+			if probes++; probes == 1 {
+				<-hang // whatever the context says
+				return errors.New("a late answer")
+			}
+			return nil
+		})
+		e.Set([]health.Check{check(1)})
+		e.settle(time.Second)
+		e.Set(nil)
+		e.settle(2 * time.Second)
+		e.Set([]health.Check{check(1)})
+		e.settle(3 * time.Second)
+		close(hang)
+		e.settle(4 * time.Second)
+		e.stop()
+		equal(t, "reports", e.of(check(1)), []string{"0s unchecked", "2s unchecked", "2s up"})
+	})
+}
+
+func TestOfSeveralSetsTheLastCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := probe.New(func(context.Context, health.Check) error { return nil }, func(r probe.Report) {
+			if r.Check != check(9) {
+				t.Errorf("%v was reported", r.Check.Target)
+			}
+		})
+		for i := range 10 {
+			e.Set([]health.Check{check(i)}) // nobody listens yet
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		e.Run(ctx)
+		if got, want := e.Stats().Checks, 1; got != want {
+			t.Errorf("%d checks; want %d", got, want)
+		}
+		e.Set(checks(2)) // nobody listens any more
+	})
+}
+
+func TestProbesAreCutOffAtTheirTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(ctx context.Context, _ health.Check) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		e.Set([]health.Check{check(1)})
+		e.settle(4 * time.Second)
+		e.stop()
+		equal(t, "reports", e.of(check(1)), []string{"0s unchecked", "3s down context deadline exceeded"})
+	})
+}
+
+func TestPanicIsAFailedProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(_ context.Context, c health.Check) error {
+			if c == check(0) {
+				var reply []byte
+				reply[c.Retry] = 0
+			}
+			return nil
+		})
+		e.Set(checks(2))
+		e.settle(time.Second)
+		e.stop()
+		equal(t, "the other check", e.of(check(1)), []string{"0s unchecked", "0s up"})
+		got := e.of(check(0))
+		if len(got) != 2 || !strings.Contains(got[1], "down") || !strings.Contains(got[1], "index out of range") ||
+			!strings.Contains(got[1], "at engine_test.go:") {
+			t.Errorf("reports: %q; want a failure that names the panic and its line", got)
+		}
+	})
+}
+
+func TestErrorWithoutWordsIsAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(context.Context, health.Check) error { return errors.New("") })
+		e.Set([]health.Check{check(1)})
+		e.settle(time.Second)
+		e.stop()
+		equal(t, "reports", e.of(check(1)), []string{"0s unchecked", "0s down no reason given"})
+	})
+}
+
+// The bubble itself fails if a goroutine is left behind.
+func TestRunEndsItsProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		under := make(chan struct{}, 100) // a token for each probe under way
+		e := run(t, func(ctx context.Context, _ health.Check) error {
+			under <- struct{}{}
+			<-ctx.Done()
+			<-time.After(time.Second) // even one that takes its time
+			<-under
+			return ctx.Err()
+		}, probe.Places(60))
+		e.Set(checks(100))
+		e.settle(time.Second)
+		if got, want := e.Stats(), (probe.Stats{Checks: 100, Running: 60, Waiting: 40, Waited: 40}); got != want {
+			t.Errorf("%+v; want %+v", got, want)
+		}
+		if err := e.stop(); !errors.Is(err, context.Canceled) {
+			t.Errorf("Run returned %v; want context canceled", err)
+		}
+		if len(under) != 0 {
+			t.Errorf("%d probes outlived Run", len(under))
+		}
+		if got := e.Stats(); got.Running != 0 || got.Waiting != 0 {
+			t.Errorf("%+v; want none running or waiting", got)
+		}
+		if len(e.reports) != 100 {
+			t.Errorf("%d reports; want the 100 of the start: a probe that shutdown ended says nothing of its server", len(e.reports))
+		}
+	})
+}
+
+func TestTenThousandChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n, minutes = 10_000, 2
+		goroutines := runtime.NumGoroutine()
+		e := run(t, func(ctx context.Context, _ health.Check) error { return take(ctx, time.Millisecond) },
+			probe.Random(rand.New(rand.NewPCG(3, 4)).Float64))
+		all := checks(n)
+		for i := range all {
+			all[i].Warmup = 10 * time.Second
+		}
+		e.Set(all)
+		e.settle(minutes * time.Minute)
+		if s := e.Stats(); s.Checks != n || s.Waited != 0 {
+			t.Errorf("%+v; want %d checks and none that ever waited", s, n)
+		}
+		// Besides Run's own only those of probes under way: a thousandth of a second's 1,000.
+		if more := runtime.NumGoroutine() - goroutines; more > 1+10 {
+			t.Errorf("%d goroutines for checks of which next to none runs", more)
+		}
+		last := map[health.Check]health.Checker{}
+		for _, r := range e.reports {
+			last[r.Check] = r.Checker
+		}
+		e.stop()
+		for c, checker := range last {
+			// Each interval is at most 3% longer than 10 s, and the first probe comes within the first 10 s.
+			if checker.Probes < 11 || checker.Probes > 12 || checker.Failed != 0 {
+				t.Fatalf("%s: %d probes, %d failed in %d minutes; want 11 or 12, 0", c.Target, checker.Probes, checker.Failed, minutes)
+			}
+		}
+		if len(last) != n {
+			t.Errorf("%d checks ran; want %d", len(last), n)
+		}
+	})
+}
