@@ -40,6 +40,7 @@ type RealServer struct {
 
 // Position is a place in a configuration file. Line and Column count from 1; Column counts characters.
 type Position struct {
-	File         string
-	Line, Column int
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
 }

@@ -1,0 +1,280 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// block is a table of the file with its keywords read, what later stages work on.
+type block struct {
+	in     scope
+	parent *block
+	name   string // its keyword in the parent
+	index  int    // among blocks of that name; -1 where there can be only one
+	header span
+	values []value
+
+	reals  []*block // of a virtual server
+	checks []*block // of a virtual or real server
+	off    bool     // TCP_CHECK = false: on purpose no check
+}
+
+// value is one keyword of a block.
+type value struct {
+	keyword *keyword
+	data    any // nil if it could not be read; that has been reported, and rules should be silent about it
+	key     spot
+	at      spot
+}
+
+// path returns the way to the block: virtual_server[1].real_server[0].
+func (b *block) path() string {
+	if b.parent == nil {
+		return ""
+	}
+	p := b.parent.pathTo(b.name)
+	if b.index >= 0 {
+		p += "[" + strconv.Itoa(b.index) + "]"
+	}
+	return p
+}
+
+func (b *block) pathTo(name string) string {
+	if p := b.path(); p != "" {
+		return p + "." + name
+	}
+	return name
+}
+
+// at returns the spot of the block's header.
+func (b *block) at() spot { return spot{b.header, b, ""} }
+
+// value returns what is written for a keyword or another name of it, nil if nothing is.
+func (b *block) value(name string) *value {
+	for i := range b.values {
+		if k := b.values[i].keyword; k.name == name || k.aliasOf == name {
+			return &b.values[i]
+		}
+	}
+	return nil
+}
+
+// decoder turns tables into blocks and reports what is no keyword or no value for one.
+type decoder struct{ *report }
+
+// root decodes the whole file.
+func (d decoder) root(tree map[string]any, p *place) (global *block, virtuals []*block) {
+	root := &block{in: inRoot, index: -1}
+	global = &block{in: inGlobal, parent: root, name: "global_defs", index: -1}
+	d.fields(root, tree, p, func(name string, v any, p *place) {
+		switch name {
+		case "global_defs":
+			if t, ok := v.(map[string]any); ok {
+				global.header = p.value
+				d.fields(global, t, p, nil)
+				return
+			}
+			d.fail(spot{p.value, root, name}, "write [global_defs]", "global_defs is one table")
+		case "virtual_server":
+			virtuals = d.each(root, name, v, p, inVirtual)
+		}
+	})
+	return global, virtuals
+}
+
+// each decodes an array of tables.
+func (d decoder) each(parent *block, name string, v any, p *place, in scope) []*block {
+	var blocks []*block
+	list, ok := tablesOf(v)
+	if !ok {
+		d.fail(spot{p.value, parent, name}, "write "+in.String()+", with two brackets", "%s may repeat", name)
+		return nil
+	}
+	for i, t := range list {
+		b := &block{in: in, parent: parent, name: name, index: i, header: p.item(i).value}
+		d.fields(b, t, p.item(i), func(name string, v any, p *place) { d.nested(b, name, v, p) })
+		blocks = append(blocks, b)
+	}
+	return blocks
+}
+
+// nested decodes a table within a virtual or real server.
+func (d decoder) nested(b *block, name string, v any, p *place) {
+	switch name {
+	case "real_server":
+		b.reals = append(b.reals, d.each(b, name, v, p, inReal)...)
+	case "real_servers":
+		b.reals = append(d.shortServers(b, v, p), b.reals...)
+	case "TCP_CHECK":
+		d.check(b, name, v, p)
+	}
+}
+
+// shortServers decodes real_servers = ["10.0.100.2:80", ...], as if each were a real_server with an address.
+func (d decoder) shortServers(parent *block, v any, p *place) []*block {
+	const name = "real_servers"
+	list, ok := v.([]any)
+	if !ok {
+		d.fail(spot{p.value, parent, name}, `write real_servers = ["10.0.100.2:80", "10.0.100.3:80"]`,
+			"real_servers must be a list of addresses")
+		return nil
+	}
+	var blocks []*block
+	for i, item := range list {
+		at := p.item(i)
+		b := &block{in: inReal, parent: parent, name: name, index: i, header: at.value}
+		if _, table := item.(map[string]any); table {
+			d.fail(b.at(), "servers with settings of their own are [[virtual_server.real_server]]",
+				"real_servers lists addresses only")
+			continue
+		}
+		d.value(b, keywordsIn[inReal]["address"], item, at)
+		blocks = append(blocks, b)
+	}
+	return blocks
+}
+
+// check decodes TCP_CHECK: a table, several, or a switch.
+func (d decoder) check(parent *block, name string, v any, p *place) {
+	if on, ok := v.(bool); ok {
+		parent.off = !on
+		if on {
+			parent.checks = []*block{{in: inCheck, parent: parent, name: name, index: -1, header: p.value}}
+		}
+		return
+	}
+	if t, ok := v.(map[string]any); ok {
+		b := &block{in: inCheck, parent: parent, name: name, index: -1, header: p.value}
+		d.fields(b, t, p, nil)
+		parent.checks = []*block{b}
+		return
+	}
+	list, ok := tablesOf(v)
+	if !ok {
+		d.fail(spot{p.value, parent, name}, name+" = true is a check with the defaults",
+			"%s must be true, false or a table, not %s", name, shown(v))
+		return
+	}
+	for i, t := range list {
+		b := &block{in: inCheck, parent: parent, name: name, index: i, header: p.item(i).value}
+		d.fields(b, t, p.item(i), nil)
+		parent.checks = append(parent.checks, b)
+	}
+}
+
+// tablesOf takes both [[name]] and name = [{...}].
+func tablesOf(v any) ([]map[string]any, bool) {
+	switch v := v.(type) {
+	case []map[string]any:
+		return v, true
+	case []any:
+		list := make([]map[string]any, 0, len(v))
+		for _, item := range v {
+			t, ok := item.(map[string]any)
+			if !ok {
+				return nil, false
+			}
+			list = append(list, t)
+		}
+		return list, true
+	}
+	return nil, false
+}
+
+// fields decodes the fields of a table into a block, tables among them by a function.
+func (d decoder) fields(b *block, table map[string]any, p *place, nested func(string, any, *place)) {
+	for _, name := range sortedKeys(table) {
+		at := p.field(name)
+		k := keywordsIn[b.in][name]
+		switch {
+		case k == nil:
+			d.unknown(b, name, at)
+		case k.kind.read == nil:
+			nested(name, table[name], at)
+		default:
+			d.value(b, k, table[name], at)
+		}
+	}
+}
+
+// value decodes one keyword.
+func (d decoder) value(b *block, k *keyword, v any, p *place) {
+	val := value{keyword: k, key: spot{p.key, b, k.name}, at: spot{p.value, b, k.name}}
+	name := k.name
+	if k.aliasOf != "" {
+		name = k.aliasOf
+	}
+	if other := b.value(name); other != nil {
+		d.fail(val.key, "write one of them", "%s and %s are two names of one keyword", k.name, other.keyword.name)
+	}
+	data, w := k.kind.read(v)
+	switch {
+	case w == nil:
+		val.data = data
+	case w.message != "":
+		d.fail(val.at, w.hint, "%s: %s", k.name, w.message)
+	default:
+		d.fail(val.at, w.hint, "%s must be %s, not %s", k.name, k.kind.words, shown(v))
+	}
+	b.values = append(b.values, val)
+	if k.idle != "" {
+		d.warn(val.key, "", "%s has no effect: %s", k.name, k.idle)
+	}
+}
+
+// unknown reports a name that is no keyword here, with a guess at what was meant.
+func (d decoder) unknown(b *block, name string, p *place) {
+	at := spot{p.key, b, name}
+	if what, ok := later[name]; ok {
+		hint := "tables are [global_defs] and [[virtual_server]]"
+		if b.in != inRoot {
+			hint = "the check it has is TCP_CHECK"
+		}
+		if name == "group" {
+			hint = `give the virtual server an address = "192.0.2.1:80" or a fwmark`
+		}
+		d.fail(at, hint, "%s: this version has no %s", name, what)
+		return
+	}
+	d.fail(at, hintFor(b.in, name), "%s has no keyword %q", b.in, name)
+}
+
+// hintFor guesses what an unknown name was meant to be, or where it belongs.
+func hintFor(in scope, name string) string {
+	known := keywordsIn[in]
+	meant := misspelt[strings.ToLower(name)]
+	if known[meant] != nil {
+		return fmt.Sprintf("did you mean %q?", meant)
+	}
+	for _, s := range []scope{inGlobal, inVirtual, inReal, inCheck, inRoot} {
+		if keywordsIn[s][name] != nil {
+			hint := fmt.Sprintf("%s belongs to %s", name, s)
+			if in != inRoot && s < in {
+				hint += "; a keyword counts for the header above it, so write it further up"
+			}
+			return hint
+		}
+	}
+	if near := closest(name, sortedKeys(known)); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	if meant != "" {
+		return fmt.Sprintf("did you mean %q? It belongs to %s", meant, home(meant))
+	}
+	return ""
+}
+
+// home returns the outermost table that has a keyword.
+func home(name string) scope {
+	for _, s := range []scope{inGlobal, inVirtual, inReal, inCheck} {
+		if keywordsIn[s][name] != nil {
+			return s
+		}
+	}
+	return inRoot
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

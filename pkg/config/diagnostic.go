@@ -1,0 +1,230 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Severity says whether a Diagnostic keeps the file from being used.
+type Severity uint8
+
+// The severities.
+const (
+	Error   Severity = iota // the file is refused
+	Warning                 // the file is used, but perhaps not as its author thinks
+)
+
+func (s Severity) String() string {
+	if s == Warning {
+		return "warning"
+	}
+	return "error"
+}
+
+// MarshalText makes a severity a JSON string.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Diagnostic is one thing to say about a configuration file.
+type Diagnostic struct {
+	Position
+	Width    int      `json:"width"` // characters to underline from Position on, at least 1
+	Severity Severity `json:"severity"`
+	Path     string   `json:"path,omitempty"` // virtual_server[1].real_server[0].weight; indices count from 0
+	Message  string   `json:"message"`
+	Hint     string   `json:"hint,omitempty"` // what to write instead
+}
+
+// String returns the first line of what Print writes: "ipvsd.toml:4:11: message".
+func (d Diagnostic) String() string {
+	s := d.Position.String() + ": "
+	if d.Severity == Warning {
+		s += "warning: "
+	}
+	return s + d.Message
+}
+
+// Diagnostics is all there is to say about a file, in the order of the file.
+type Diagnostics []Diagnostic
+
+// Err returns nil if there are only warnings, else an *InvalidError.
+func (ds Diagnostics) Err() error {
+	if ds.Count(Error) == 0 {
+		return nil
+	}
+	return &InvalidError{ds}
+}
+
+// Count returns how many there are of a severity.
+func (ds Diagnostics) Count(s Severity) int {
+	n := 0
+	for _, d := range ds {
+		if d.Severity == s {
+			n++
+		}
+	}
+	return n
+}
+
+// InvalidError is the error of a file that was refused.
+type InvalidError struct{ Diagnostics Diagnostics }
+
+// Error returns the first error, and how many more there are.
+func (e *InvalidError) Error() string {
+	i := slices.IndexFunc(e.Diagnostics, func(d Diagnostic) bool { return d.Severity == Error })
+	if i < 0 {
+		return "invalid configuration"
+	}
+	s := e.Diagnostics[i].String()
+	if more := e.Diagnostics.Count(Error) - 1; more > 0 {
+		s += fmt.Sprintf(" (and %d more)", more)
+	}
+	return s
+}
+
+// Print writes each diagnostic with the line of the source that it is about, the place underlined, and the hint.
+func (ds Diagnostics) Print(w io.Writer, source []byte) error {
+	lines := strings.Split(strings.TrimPrefix(string(source), byteOrderMark), "\n")
+	for _, d := range ds {
+		if _, err := io.WriteString(w, d.format(lines)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Format returns what Print writes.
+func (ds Diagnostics) Format(source []byte) string {
+	var b strings.Builder
+	ds.Print(&b, source) // a Builder never fails
+	return b.String()
+}
+
+func (d Diagnostic) format(lines []string) string {
+	var b strings.Builder
+	b.WriteString(d.String() + "\n")
+	if d.Line >= 1 && d.Line <= len(lines) {
+		text, before, under := excerpt(strings.TrimRight(lines[d.Line-1], "\r"), d.Column, d.Width)
+		number := fmt.Sprint(d.Line)
+		fmt.Fprintf(&b, "  %s | %s\n", number, text)
+		fmt.Fprintf(&b, "  %s | %s%s\n", strings.Repeat(" ", len(number)), before, strings.Repeat("^", under))
+	}
+	if d.Hint != "" {
+		b.WriteString("hint: " + d.Hint + "\n")
+	}
+	return b.String()
+}
+
+// widest is how many characters of a source line are shown.
+const widest = 140
+
+// excerpt returns the part of a line that is worth showing, what to write before the underline, and its length.
+func excerpt(line string, column, width int) (text, before string, under int) {
+	r := []rune(strings.ToValidUTF8(line, "\uFFFD"))
+	from := max(0, min(column-1, len(r)))
+	first := 0
+	if len(r) > widest && from > widest/2 {
+		first = from - widest/2
+	}
+	last := min(len(r), first+widest)
+	text = string(r[first:last])
+	var lead strings.Builder
+	if first > 0 {
+		text = "... " + text
+		lead.WriteString("    ")
+	}
+	if last < len(r) {
+		text += " ..."
+	}
+	for _, c := range r[first:from] {
+		if c != '\t' { // a tab is as wide below as above
+			c = ' '
+		}
+		lead.WriteRune(c)
+	}
+	return text, lead.String(), max(1, min(width, last-from))
+}
+
+// arrange puts the diagnostics into the order of the file and drops those that say the same of the same place, as happens
+// when many servers inherit one wrong value.
+func (ds Diagnostics) arrange() Diagnostics {
+	slices.SortStableFunc(ds, func(a, b Diagnostic) int {
+		return cmp.Or(
+			cmp.Compare(a.Line, b.Line),
+			cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Severity, b.Severity),
+			cmp.Compare(a.Message, b.Message),
+		)
+	})
+	return slices.CompactFunc(ds, func(a, b Diagnostic) bool {
+		return a.Position == b.Position && a.Message == b.Message
+	})
+}
+
+// String returns "file:line:column".
+func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+
+// spot is what a diagnostic is about: a part of the text, and the block and field that it belongs to.
+type spot struct {
+	span
+	block *block // nil where the syntax is broken
+	field string // empty for the block itself
+}
+
+func (s spot) path() string {
+	switch {
+	case s.block == nil:
+		return s.field
+	case s.field == "":
+		return s.block.path()
+	}
+	return s.block.pathTo(s.field)
+}
+
+// report collects diagnostics on one file.
+type report struct {
+	lines *lines
+	found Diagnostics
+}
+
+func (r *report) add(s Severity, at spot, message, hint string) {
+	r.found = append(r.found, Diagnostic{
+		Position: r.lines.position(at.from),
+		Width:    r.lines.width(at.span),
+		Severity: s,
+		Path:     at.path(),
+		Message:  message,
+		Hint:     hint,
+	})
+}
+
+// fail reports an error, with a hint what to write instead.
+func (r *report) fail(at spot, hint, format string, args ...any) {
+	r.add(Error, at, fmt.Sprintf(format, args...), hint)
+}
+
+// warn reports what is allowed but probably not meant.
+func (r *report) warn(at spot, hint, format string, args ...any) {
+	r.add(Warning, at, fmt.Sprintf(format, args...), hint)
+}
+
+// shown quotes a value of the file for a message, shortened when it is long.
+func shown(v any) string {
+	switch v := v.(type) {
+	case string:
+		if utf8.RuneCountInString(v) > 60 {
+			v = string([]rune(v)[:57]) + "..."
+		}
+		return fmt.Sprintf("%q", v)
+	case []any, []map[string]any:
+		return "a list"
+	case map[string]any:
+		return "a table"
+	case fmt.Stringer: // the library's dates and times
+		return "a date"
+	}
+	return fmt.Sprint(v)
+}

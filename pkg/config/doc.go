@@ -1,0 +1,19 @@
+// Package config reads ipvsd's configuration: TOML in keepalived's vocabulary. Load turns the text of a file into a Config,
+// or into Diagnostics that say, for every mistake at once, where it stands and what to write instead.
+//
+// A Config is finished: defaults are filled in, what is inherited is resolved, and nobody validates it again. Load is a
+// pure function. It opens no file, asks no kernel and resolves no name, so the verdict is the same on every machine.
+//
+// The stages, a file each:
+//
+//	syntax      text to a tree of values (the TOML library), or where the syntax is broken
+//	position    where each key and value of that tree stands in the text
+//	decode      the tree against the table of keywords: unknown keys, wrong types and ranges
+//	keyword     that table, with keyword_global for the long tail; kind has the forms of values
+//	default     what holds when nothing is written, and why
+//	service, server, check   keywords to services, servers and checks; the rules between keywords
+//	diagnostic, suggest      what the user sees
+//
+// Words: a virtual_server is the kernel's service, a real_server its destination; both tables and their keywords are
+// described in examples/reference.toml. Nothing here starts a goroutine.
+package config

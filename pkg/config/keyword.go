@@ -1,0 +1,163 @@
+package config
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// scope is a kind of table in the file; a keyword may be allowed in several.
+type scope uint8
+
+const (
+	inRoot scope = 1 << iota
+	inGlobal
+	inVirtual
+	inReal
+	inCheck
+)
+
+// String returns the table's header, as a user writes it.
+func (s scope) String() string {
+	switch s {
+	case inGlobal:
+		return "[global_defs]"
+	case inVirtual:
+		return "[[virtual_server]]"
+	case inReal:
+		return "[[virtual_server.real_server]]"
+	case inCheck:
+		return "TCP_CHECK"
+	}
+	return "the top of the file"
+}
+
+// keyword is a word of the file: where it may stand, what values it takes, what it does.
+type keyword struct {
+	in      scope
+	name    string
+	kind    kind   // of its value; the zero kind is a table, which decode knows by name
+	aliasOf string // the keyword that this one is an old or another name of
+	idle    string // why it has no effect in this version; empty if it has one
+	doc     string // what it does, in one line
+}
+
+// keywords are all words of all tables. What keepalived knows and this version can't do yet is here too: its value is
+// checked, and a warning says that nothing comes of it.
+var keywords = slices.Concat(tables, serverKeywords, checkKeywords, idleServerKeywords, globalKeywords, idleGlobalKeywords)
+
+var tables = []keyword{
+	{in: inRoot, name: "global_defs", doc: "settings of the whole daemon"},
+	{in: inRoot, name: "virtual_server", doc: "a service of the kernel's IPVS"},
+	{in: inVirtual, name: "real_server", doc: "a server with settings of its own"},
+	{in: inVirtual, name: "real_servers", doc: "servers without settings of their own, as a list of addresses"},
+	{in: inVirtual | inReal, name: "TCP_CHECK", doc: "connects to the server; true: with the defaults; false: on purpose no check"},
+}
+
+// later are tables that keepalived has and this version lacks, and what to call them.
+var later = map[string]string{
+	"virtual_server_group": "groups of virtual servers", "group": "groups of virtual servers",
+	"vrrp_instance": "VRRP", "vrrp_sync_group": "VRRP", "vrrp_script": "VRRP", "vrrp_track_process": "VRRP",
+	"vrrp_track_file": "VRRP", "track_file": "tracked files", "track_group": "VRRP", "garp_group": "VRRP",
+	"static_ipaddress": "static addresses", "static_routes": "static routes", "static_rules": "static rules",
+	"linkbeat_interfaces": "VRRP", "interface_up_down_delays": "VRRP", "bfd_instance": "BFD", "SSL": "SSL_GET",
+	"HTTP_GET": "HTTP_GET", "SSL_GET": "SSL_GET", "MISC_CHECK": "MISC_CHECK", "SMTP_CHECK": "SMTP_CHECK",
+	"DNS_CHECK": "DNS_CHECK", "UDP_CHECK": "UDP_CHECK", "PING_CHECK": "PING_CHECK", "FILE_CHECK": "FILE_CHECK",
+	"BFD_CHECK": "BFD_CHECK",
+}
+
+// serverChecks is where settings of checks may stand; the nearest to the server wins.
+const serverChecks = inVirtual | inReal | inCheck
+
+var (
+	soon   = seconds(time.Millisecond, month)
+	anyway = seconds(0, month)
+	count  = integer(0, math.MaxInt32)
+)
+
+var serverKeywords = []keyword{
+	{in: inVirtual | inReal, name: "address", kind: hostPort, doc: "address and port of the service or server"},
+	{in: inVirtual, name: "fwmark", kind: integer(1, math.MaxUint32), doc: "serves what the firewall marked with this number"},
+	{in: inVirtual, name: "ip_family", kind: oneOf("inet", "inet6"), doc: "family of a service with fwmark"},
+	{in: inVirtual, name: "protocol", kind: oneOf("TCP", "UDP", "SCTP"), doc: "protocol of the service"},
+	{in: inVirtual, name: "lb_algo", kind: scheduler, doc: "how the kernel chooses a server"},
+	{in: inVirtual, name: "lvs_sched", kind: scheduler, aliasOf: "lb_algo", doc: "another name of lb_algo"},
+	{in: inVirtual | inReal, name: "lb_kind", kind: method, doc: "how packets get to a server"},
+	{in: inVirtual | inReal, name: "lvs_method", kind: method, aliasOf: "lb_kind", doc: "another name of lb_kind"},
+	{in: inVirtual, name: "ops", kind: boolean, doc: "chooses a server for every datagram anew"},
+	{in: inVirtual, name: "flag-1", kind: boolean, doc: "first flag of the scheduler"},
+	{in: inVirtual, name: "flag-2", kind: boolean, doc: "second flag of the scheduler"},
+	{in: inVirtual, name: "flag-3", kind: boolean, doc: "third flag of the scheduler"},
+	{in: inVirtual, name: "sh-port", kind: boolean, doc: "sh hashes the client's port too"},
+	{in: inVirtual, name: "sh-fallback", kind: boolean, doc: "sh takes another server when the hashed one takes no clients"},
+	{in: inVirtual, name: "mh-port", kind: boolean, doc: "mh hashes the client's port too"},
+	{in: inVirtual, name: "mh-fallback", kind: boolean, doc: "mh takes another server when the hashed one takes no clients"},
+	{in: inVirtual, name: "persistence_timeout", kind: either(wholeSeconds(time.Second, month), boolean),
+		doc: "how long a client keeps its server; true is 360 s"},
+	{in: inVirtual, name: "persistence_granularity", kind: granularity, doc: "clients of one network count as one"},
+	{in: inVirtual, name: "persistence_engine", kind: oneOf("sip"), doc: "what tells clients apart besides their address"},
+	{in: inVirtual | inReal, name: "weight", kind: count, doc: "share of the clients; 0 takes no new ones"},
+	{in: inVirtual | inReal, name: "uthreshold", kind: count, doc: "takes no new clients from so many connections on"},
+	{in: inVirtual | inReal, name: "lthreshold", kind: count, doc: "takes clients again below so many connections"},
+	{in: inVirtual | inReal, name: "inhibit_on_failure", kind: boolean, doc: "weight 0 instead of removal when the server is down"},
+}
+
+var checkKeywords = []keyword{
+	{in: serverChecks, name: "alpha", kind: boolean, doc: "down until a check has passed; otherwise up until one has failed"},
+	{in: serverChecks, name: "delay_loop", kind: soon, doc: "time from the start of one check to the start of the next"},
+	{in: serverChecks, name: "connect_timeout", kind: soon, doc: "how long a check may take"},
+	{in: serverChecks, name: "retry", kind: count, doc: "failures in a row that are forgiven"},
+	{in: serverChecks, name: "delay_before_retry", kind: soon, doc: "time to the next check after a forgiven failure"},
+	{in: serverChecks, name: "warmup", kind: anyway, doc: "the first check starts at a random moment within this time"},
+	{in: inCheck, name: "connect_ip", kind: address, doc: "address to check instead of the server's"},
+	{in: inCheck, name: "connect_port", kind: integer(1, math.MaxUint16), doc: "port to check instead of the server's"},
+	{in: inCheck, name: "bindto", kind: address, doc: "source address of the check"},
+	{in: inCheck, name: "bind_port", kind: integer(1, math.MaxUint16), doc: "source port of the check"},
+	{in: inCheck, name: "bind_if", kind: text, doc: "interface that the check leaves by"},
+	{in: inCheck, name: "fwmark", kind: integer(0, math.MaxUint32), doc: "firewall mark on the check's packets"},
+	{in: inCheck, name: "log_all_failures", kind: boolean, doc: "logs failures that change nothing, too"},
+}
+
+// Why keywords have no effect yet.
+const (
+	noVRRP    = "this version has no VRRP"
+	noMail    = "this version sends no e-mail"
+	noScripts = "this version runs no scripts"
+	noSNMP    = "this version has no SNMP"
+	noDBus    = "this version has no D-Bus"
+	noQuorum  = "this version has no quorum"
+	noSorry   = "this version has no sorry server"
+	noHTTP    = "this version has no HTTP_GET and SSL_GET"
+)
+
+var idleServerKeywords = []keyword{
+	{in: inVirtual, name: "hashed", kind: boolean, idle: "the kernel sets this flag on every service by itself", doc: "the kernel's own flag"},
+	{in: inVirtual, name: "ha_suspend", kind: boolean, idle: noVRRP, doc: "no checks while the address is elsewhere"},
+	{in: inVirtual, name: "omega", kind: boolean, idle: noScripts, doc: "down notifications at stop"},
+	{in: inVirtual, name: "quorum", kind: integer(1, math.MaxInt32), idle: noQuorum, doc: "sum of live weights that is needed"},
+	{in: inVirtual, name: "hysteresis", kind: count, idle: noQuorum, doc: "margin around the quorum"},
+	{in: inVirtual, name: "quorum_up", kind: texts, idle: noQuorum, doc: "command when the quorum is gained"},
+	{in: inVirtual, name: "quorum_down", kind: texts, idle: noQuorum, doc: "command when the quorum is lost"},
+	{in: inVirtual, name: "sorry_server", kind: hostPort, idle: noSorry, doc: "server for when there is no other"},
+	{in: inVirtual, name: "sorry_server_inhibit", kind: boolean, idle: noSorry, doc: "keeps it in the table with weight 0"},
+	{in: inVirtual, name: "sorry_server_lvs_method", kind: method, idle: noSorry, doc: "how packets get to it"},
+	{in: inVirtual | inReal, name: "smtp_alert", kind: boolean, idle: noMail, doc: "mail when the state changes"},
+	{in: inVirtual | inReal, name: "virtualhost", kind: text, idle: noHTTP, doc: "Host header of HTTP checks"},
+	{in: inVirtual | inReal, name: "snmp_name", kind: text, idle: noSNMP, doc: "name in SNMP"},
+	{in: inReal, name: "notify_up", kind: texts, idle: noScripts, doc: "command when the server comes up"},
+	{in: inReal, name: "notify_down", kind: texts, idle: noScripts, doc: "command when the server goes down"},
+}
+
+// keywordsIn is keywords by table and name.
+var keywordsIn = func() map[scope]map[string]*keyword {
+	m := make(map[scope]map[string]*keyword)
+	for _, s := range []scope{inRoot, inGlobal, inVirtual, inReal, inCheck} {
+		m[s] = make(map[string]*keyword)
+		for i := range keywords {
+			if keywords[i].in&s != 0 {
+				m[s][keywords[i].name] = &keywords[i]
+			}
+		}
+	}
+	return m
+}()

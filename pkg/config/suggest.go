@@ -1,0 +1,83 @@
+package config
+
+import "strings"
+
+// closest returns the candidate that a word was probably meant to be, or "".
+func closest(word string, candidates []string) string {
+	best, distance := "", min(len(word), 12)/3+1
+	for _, c := range candidates {
+		if d := edits(strings.ToLower(word), strings.ToLower(c)); d < distance {
+			best, distance = c, d
+		}
+	}
+	return best
+}
+
+// edits counts the insertions, deletions, replacements and swaps of neighbours that lead from a to b.
+func edits(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return max(len(a), len(b))
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+// misspelt are words that people write for a keyword: slips that are common in keepalived files, other programs' words.
+var misspelt = map[string]string{
+	"nb_get_retry":               "retry",
+	"lvs_id":                     "router_id",
+	"connection_port":            "connect_port",
+	"connection_timeout":         "connect_timeout",
+	"bind_to":                    "bindto",
+	"bind_interface":             "bind_if",
+	"garp_master_delay":          "vrrp_garp_master_delay",
+	"lvs_sync_daemon_inteface":   "lvs_sync_daemon",
+	"lvs_sync_daemon_interface":  "lvs_sync_daemon",
+	"scheduler":                  "lb_algo",
+	"algorithm":                  "lb_algo",
+	"method":                     "lb_kind",
+	"forward":                    "lb_kind",
+	"persistent":                 "persistence_timeout",
+	"persistence":                "persistence_timeout",
+	"netmask":                    "persistence_granularity",
+	"nat_mask":                   "persistence_granularity",
+	"interval":                   "delay_loop",
+	"checkinterval":              "delay_loop",
+	"checktimeout":               "connect_timeout",
+	"timeout":                    "connect_timeout",
+	"checkport":                  "connect_port",
+	"checkcount":                 "retry",
+	"failurecount":               "retry",
+	"quiescent":                  "inhibit_on_failure",
+	"fallback":                   "sorry_server",
+	"ip":                         "address",
+	"port":                       "address",
+	"vip":                        "address",
+	"server":                     "real_server",
+	"servers":                    "real_servers",
+	"real":                       "real_servers",
+	"virtual":                    "virtual_server",
+	"service":                    "virtual_server",
+	"virtual_servers":            "virtual_server",
+	"global":                     "global_defs",
+	"globals":                    "global_defs",
+	"smtp_connection_timeout":    "smtp_connect_timeout",
+	"vrrp_garp_extra_interfaces": "vrrp_garp_extra_if",
+}

@@ -1,0 +1,78 @@
+package config
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// byteOrderMark may begin a file that an editor on Windows wrote. The library drops it, and so do we before we count.
+const byteOrderMark = "\uFEFF"
+
+// parse reads the text as TOML. It reports what is wrong with the syntax and then returns nil; there is one such error at
+// most, since after it nobody can tell what the rest means.
+func parse(text string, r *report) map[string]any {
+	var tree map[string]any
+	_, err := toml.Decode(text, &tree)
+	if err == nil {
+		return tree
+	}
+	at, message := span{}, err.Error()
+	if broken, ok := errors.AsType[toml.ParseError](err); ok {
+		message = broken.Message
+		at = span{broken.Position.Start, broken.Position.Start + broken.Position.Len}
+		// The library stands behind the line when it misses something at its end.
+		if at.from > 0 && at.from <= len(text) && (at.from == len(text) || text[at.from] == '\n') {
+			at = span{at.from - 1, at.from}
+		}
+	}
+	message, hint := explain(message)
+	r.fail(spot{span: at}, hint, "%s", message)
+	return nil
+}
+
+// explain puts the library's words into those of a reader who doesn't know TOML's grammar.
+func explain(message string) (readable, hint string) {
+	message = strings.TrimSuffix(strings.TrimSuffix(message, "."), " instead")
+	for _, e := range explanations {
+		if strings.Contains(message, e.has) {
+			if e.readable != "" {
+				message = e.readable
+			}
+			return message, e.hint
+		}
+	}
+	return message, ""
+}
+
+var explanations = []struct{ has, readable, hint string }{
+	{"already been defined", "", "a keyword stands once in a table; a second server needs its own [[...]] header"},
+	{"already created as a hash", "", "tables that may repeat have two brackets: [[virtual_server]]"},
+	{"cannot be used as an array", "", "tables that may repeat have two brackets everywhere: [[virtual_server]]"},
+	{"strings cannot contain newlines", "the string does not end on its line", `close it with a double quote`},
+	{"expected '.' or '='", "after a keyword there must be an equals sign", `write: keyword = value`},
+	{"expected key separator", "after a keyword there must be an equals sign", `write: keyword = value`},
+	{"unexpected '='", "there is no keyword before the equals sign", `write: keyword = value`},
+	{"key name appears blank", "there is no keyword before the equals sign", `write: keyword = value`},
+	{"expected a top-level item to end with a newline", "something follows the value",
+		`words and addresses stand in double quotes, one keyword a line: lb_algo = "rr"`},
+	{"expected value", "there is no value that TOML knows",
+		`words and addresses stand in double quotes: lb_algo = "rr"; switches are true or false`},
+	{"Invalid float", "this is not a number", `addresses stand in double quotes: "192.0.2.1:80"`},
+	{"invalid float", "this is not a number", `addresses stand in double quotes: "192.0.2.1:80"`},
+	{"leading zeroes", "a number must not begin with 0", ""},
+	{"floats must start with a digit", "a number must begin with a digit", "write 0.5, not .5"},
+	{"Invalid datetime", "this is not a number", `addresses stand in double quotes: "192.0.2.1:80"`},
+	{"is out of range for int64", "the number is too large", ""},
+	{"expected a digit", "this is not a number", `words and addresses stand in double quotes: lb_algo = "rr"`},
+	{"expected a comma (',') or array terminator", "the list does not go on", `write: ["10.0.100.2:80", "10.0.100.3:80"]`},
+	{"unexpected comma", "there is a comma too many", ""},
+	{"inline table", "", `write: { connect_port = 80, retry = 2 }`},
+	{"table name", "the header of a table is broken", "write: [global_defs] or [[virtual_server]]"},
+	{"table array name", "the header of a table is broken", "write two brackets on each side: [[virtual_server]]"},
+	{"invalid escape", "", `write a backslash as \\`},
+	{"NULL bytes", "this is not a text in UTF-8", "save the file as UTF-8; it may be UTF-16"},
+	{"invalid UTF-8", "this is not a text in UTF-8", "save the file as UTF-8"},
+	{"unexpected EOF", "the file ends too early", "close what is open: a quote, a bracket or a brace"},
+}
