@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/daemon"
 )
 
 // Exit codes.
@@ -72,9 +73,16 @@ func command(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "ipvsctl",
 		Short:         "Asks and tells ipvsd, the control plane of the kernel's IP virtual server",
-		Version:       version(),
+		Version:       daemon.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("there is no verb %q: %w", args[0], errUsage)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			return errors.Join(oneOf("output", a.output, "table", "json"), oneOf("color", a.color, "auto", "always", "never"))
 		},

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -63,7 +62,7 @@ func run(ctx context.Context, args []string, hangup <-chan os.Signal, stderr io.
 }
 
 func command(hangup <-chan os.Signal, stderr io.Writer) *cobra.Command {
-	o := daemon.Options{Version: version()}
+	o := daemon.Options{Version: daemon.Version()}
 	var level slog.Level
 	var test bool
 	cmd := &cobra.Command{
@@ -145,12 +144,4 @@ func logger(w io.Writer, level slog.Level) *slog.Logger {
 			return a
 		},
 	}))
-}
-
-// version is the module's version as the build noted it.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
-	}
-	return "unknown"
 }

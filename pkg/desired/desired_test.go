@@ -1,0 +1,152 @@
+package desired_test
+
+import (
+	"encoding/json"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+)
+
+// A server's place in the state is decided by its checks' verdicts, alpha and inhibit_on_failure.
+func TestServer(t *testing.T) {
+	const weight = 5
+	for _, tt := range []struct {
+		name           string
+		alpha, inhibit bool
+		states         []health.State
+		want           desired.Want
+		weight         int32
+	}{
+		{name: "no check", want: desired.Present, weight: weight},
+		{name: "unchecked", states: states(health.Unchecked), want: desired.Present, weight: weight},
+		{name: "unchecked, alpha", alpha: true, states: states(health.Unchecked), want: desired.AsFound, weight: weight},
+		{name: "unchecked, alpha, inhibit", alpha: true, inhibit: true, states: states(health.Unchecked), want: desired.AsFound, weight: weight},
+		{name: "up", alpha: true, states: states(health.Up), want: desired.Present, weight: weight},
+		{name: "down", states: states(health.Down), want: desired.Absent, weight: weight},
+		{name: "down, inhibit", inhibit: true, states: states(health.Down), want: desired.Present, weight: 0},
+		{name: "one of two down", states: states(health.Up, health.Down), want: desired.Absent, weight: weight},
+		{name: "one of two unchecked, alpha", alpha: true, states: states(health.Up, health.Unchecked), want: desired.AsFound, weight: weight},
+		{name: "one unchecked, one down, alpha", alpha: true, states: states(health.Unchecked, health.Down), want: desired.Absent, weight: weight},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			rs := config.RealServer{
+				Destination:      ipvs.Destination{Addr: addr("198.51.100.1:80"), Weight: weight},
+				InhibitOnFailure: tt.inhibit,
+			}
+			verdicts := desired.Verdicts{}
+			for i, state := range tt.states {
+				c := health.Check{FWMark: uint32(i), Policy: health.Policy{Alpha: tt.alpha}}
+				rs.Checks = append(rs.Checks, c)
+				verdicts[c] = health.Checker{State: state}
+			}
+			cfg := &config.Config{VirtualServers: []config.VirtualServer{{Service: web, RealServers: []config.RealServer{rs}}}}
+			got := desired.Compute(cfg, verdicts, nil)[0].Destinations[0]
+			if got.Want != tt.want || got.Weight != tt.weight {
+				t.Errorf("got want %d weight %d, want %d weight %d", got.Want, got.Weight, tt.want, tt.weight)
+			}
+		})
+	}
+}
+
+// A check of which nothing was heard yet is unchecked, even before its engine reports it.
+func TestNoVerdictIsUnchecked(t *testing.T) {
+	cfg := configOf(server("198.51.100.1:80", check(1)))
+	if got := desired.Compute(cfg, nil, nil)[0].Destinations[0].Want; got != desired.AsFound {
+		t.Errorf("got %d", got)
+	}
+}
+
+// What is ours but not configured any more goes; what was never ours is not mentioned.
+func TestOwnedGoes(t *testing.T) {
+	gone := ipvs.AddressKey(ipvs.UDP, addr("192.0.2.9:53"))
+	owned := desired.Owned{
+		gone:           {addr("198.51.100.1:53")},
+		web.ServiceKey: {addr("198.51.100.1:80"), addr("198.51.100.7:80")},
+	}
+	got := desired.Compute(configOf(server("198.51.100.1:80")), nil, owned)
+	want := desired.State{
+		{Service: web, Destinations: []desired.Destination{
+			{Destination: ipvs.Destination{Addr: addr("198.51.100.1:80"), Weight: 1}},
+			{Destination: ipvs.Destination{Addr: addr("198.51.100.7:80")}, Want: desired.Absent},
+		}},
+		{Service: ipvs.Service{ServiceKey: gone}, Want: desired.Absent},
+	}
+	if diff := cmp.Diff(want, got, comparable); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// While no server of the new configuration is known to work, those of the old one stay; the first success ends it, and
+// so does the last failure.
+func TestLeaversWait(t *testing.T) {
+	owned := desired.Owned{web.ServiceKey: {addr("198.51.100.7:80")}}
+	cfg := configOf(server("198.51.100.1:80", check(1)), server("198.51.100.2:80", check(2)))
+	for _, tt := range []struct {
+		first, second health.State
+		want          desired.Want
+	}{
+		{health.Unchecked, health.Unchecked, desired.Kept},
+		{health.Down, health.Unchecked, desired.Kept},
+		{health.Up, health.Unchecked, desired.Absent},
+		{health.Down, health.Down, desired.Absent},
+	} {
+		v := desired.Verdicts{check(1): {State: tt.first}, check(2): {State: tt.second}}
+		got := desired.Compute(cfg, v, owned)[0].Destinations[2]
+		if got.Addr != owned[web.ServiceKey][0] || got.Want != tt.want {
+			t.Errorf("%v, %v: got %+v, want %d", tt.first, tt.second, got, tt.want)
+		}
+	}
+}
+
+func TestOwnedRoundTrip(t *testing.T) {
+	owned := desired.Of(configOf(server("198.51.100.2:80"), server("198.51.100.1:80")))
+	owned[ipvs.FWMarkKey(7, ipvs.IPv6)] = []netip.AddrPort{addr("[2001:db8::1]:0")}
+	text, err := json.Marshal(owned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back desired.Owned
+	if err := json.Unmarshal(text, &back); err != nil || !back.Equal(owned) {
+		t.Errorf("%v: got %v from %s", err, back, text)
+	}
+}
+
+func TestOwnedUnion(t *testing.T) {
+	a := desired.Owned{web.ServiceKey: {addr("198.51.100.1:80")}}
+	b := desired.Of(configOf(server("198.51.100.2:80"), server("198.51.100.1:80")))
+	u := a.Union(b)
+	if !u.Equal(b) || a.Equal(b) || !a.Union(nil).Equal(a) {
+		t.Errorf("got %v", u)
+	}
+	if len(a[web.ServiceKey]) != 1 {
+		t.Error("Union changed its receiver")
+	}
+}
+
+var (
+	web        = ipvs.Service{ServiceKey: ipvs.AddressKey(ipvs.TCP, addr("192.0.2.1:80")), Scheduler: "rr", Granularity: 32}
+	comparable = cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
+)
+
+func addr(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+func states(s ...health.State) []health.State { return s }
+
+func check(n uint32) health.Check {
+	return health.Check{FWMark: n, Policy: health.Policy{Alpha: true, DelayLoop: time.Second}}
+}
+
+func server(a string, checks ...health.Check) config.RealServer {
+	return config.RealServer{Destination: ipvs.Destination{Addr: addr(a), Weight: 1}, Checks: checks}
+}
+
+func configOf(servers ...config.RealServer) *config.Config {
+	return &config.Config{VirtualServers: []config.VirtualServer{{Service: web, RealServers: servers}}}
+}
