@@ -11,7 +11,7 @@
 // a package changes its row in the same commit.
 //
 //	package           | kind | may import                       | one line
-//	cmd/ipvsd         | main | config daemon                    | flags, signals, exit code
+//	cmd/ipvsd         | main | config control daemon            | flags, signals, exit code
 //	cmd/ipvsctl       | main | config control daemon desired reconcile status | one file a verb
 //	pkg/ipvs          | pure |                                  | services, destinations, keys, flags; comparable values
 //	pkg/ipvs/ipvsnl   | io   | ipvs                             | generic netlink: snapshots, batched transactions
