@@ -1,0 +1,214 @@
+package reconcile_test
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
+	"github.com/ipvsd/ipvsd/pkg/reconcile"
+)
+
+var start = time.Unix(0, 0)
+
+// Two services with two servers each.
+func twoByTwo() desired.State {
+	var state desired.State
+	for n := range 2 {
+		s := desired.Service{Service: ipvs.Service{ServiceKey: key(n), Scheduler: "rr", Granularity: 32}}
+		for m := range 2 {
+			s.Destinations = append(s.Destinations, desired.Destination{Destination: ipvs.Destination{Addr: server(m), Weight: 1}})
+		}
+		state = append(state, s)
+	}
+	return state
+}
+
+// Only what others changed counts as drift: not what a new state asks for, and not what is retried.
+func TestDriftIsWhatOthersDid(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	r := reconcile.New(k)
+	if got := try(t, r, start, twoByTwo()); len(got.Taken) != 6 || len(got.Drift) != 0 {
+		t.Errorf("programming an empty table: %d steps, %d of them drift", len(got.Taken), len(got.Drift))
+	}
+	if got := try(t, r, start, twoByTwo()); len(got.Taken)+len(got.Drift) != 0 {
+		t.Errorf("a quiet table: %+v", got)
+	}
+
+	// Somebody runs ipvsadm -d while a check takes another server out.
+	apply(t, k, ipvs.Command{Op: ipvs.DelDestination, Service: ipvs.Service{ServiceKey: key(0)}, Destination: ipvs.Destination{Addr: server(1)}})
+	changed := twoByTwo()
+	changed[1].Destinations[0].Want = desired.Absent
+	got := try(t, r, start, changed)
+	if len(got.Taken) != 2 || len(got.Drift) != 1 || got.Drift[0].Op != ipvs.NewDestination || got.Drift[0].Destination.Addr != server(1) {
+		t.Errorf("one repair and one change: took %v, drift %v", got.Taken, got.Drift)
+	}
+	if n := r.Totals().Drift; n != 1 {
+		t.Errorf("counted %d", n)
+	}
+}
+
+// A refused service is one failure, not one for each of its servers; the pauses grow, and the other service is served.
+func TestRefusedServiceTakesItsServersAlong(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	k.Refuse(func(c ipvs.Command) ipvs.Errno {
+		if c.Op == ipvs.NewService && c.Service.ServiceKey == key(0) {
+			return ipvs.ENOENT
+		}
+		return 0
+	})
+	r := reconcile.New(k)
+	now := start
+	for attempt, pause := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		got := try(t, r, now, twoByTwo())
+		if len(got.Refused) != 1 || len(got.Drift) != 0 {
+			t.Fatalf("attempt %d: refused %v, drift %v", attempt, got.Refused, got.Drift)
+		}
+		if f := r.Failures(); len(f) != 1 || f[0].Attempts != attempt+1 || !f[0].Since.Equal(start) {
+			t.Errorf("attempt %d: on record: %+v", attempt, f)
+		}
+		if d := r.Deadline().Sub(now); d != pause*time.Second {
+			t.Errorf("attempt %d: the next in %v, want %v s", attempt, d, int(pause))
+		}
+		if early := try(t, r, r.Deadline().Add(-1), twoByTwo()); len(early.Refused)+len(early.Taken) != 0 {
+			t.Errorf("attempt %d: taken before its time: %+v", attempt, early)
+		}
+		now = r.Deadline()
+	}
+	if s := snapshot(t, k).Find(key(1)); s == nil || len(s.Destinations) != 2 {
+		t.Errorf("the other service: %+v", s)
+	}
+	k.Refuse(nil)
+	if got := try(t, r, now, twoByTwo()); len(got.Taken) != 3 || len(r.Failures()) != 0 {
+		t.Errorf("once the kernel agrees: took %v, on record %v", got.Taken, r.Failures())
+	}
+	holds(t, snapshot(t, k), twoByTwo())
+}
+
+// A failure of something that is no longer wanted is forgotten.
+func TestFailureForgotten(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	k.RefuseAt(5, ipvs.ENOMEM)
+	r := reconcile.New(k)
+	if got := try(t, r, start, twoByTwo()); len(got.Refused) != 1 {
+		t.Fatal(got.Refused)
+	}
+	without := twoByTwo()
+	without[1].Destinations = without[1].Destinations[:1]
+	try(t, r, start, without)
+	if len(r.Failures()) != 0 || !r.Deadline().IsZero() {
+		t.Errorf("on record: %v", r.Failures())
+	}
+}
+
+// A server without a verdict is not added, but kept where it is found, at weight 0 if it is found so.
+func TestAsFound(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	state := twoByTwo()[:1]
+	state[0].Destinations[1].Weight = 0
+	try(t, reconcile.New(k), start, state)
+
+	state = twoByTwo()[:1]
+	third := desired.Destination{Destination: ipvs.Destination{Addr: server(2), Weight: 1}}
+	state[0].Destinations = append(state[0].Destinations, third)
+	for i := range state[0].Destinations {
+		state[0].Destinations[i].Want = desired.AsFound
+		state[0].Destinations[i].Weight = 9
+	}
+	got := try(t, reconcile.New(k), start, state)
+	if len(got.Taken) != 1 {
+		t.Errorf("took %v", got.Taken)
+	}
+	s := snapshot(t, k)[0]
+	if len(s.Destinations) != 2 || s.Destinations[0].Weight != 9 || s.Destinations[1].Weight != 0 {
+		t.Errorf("got %+v", s.Destinations)
+	}
+}
+
+// A table that can't be read is the caller's to know; the next round goes on where the last one stood.
+func TestSnapshotFails(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	k.SetLoaded(false)
+	r := reconcile.New(k)
+	if _, err := r.Round(t.Context(), start, twoByTwo()); !errors.Is(err, ipvs.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	k.SetLoaded(true)
+	try(t, r, start, twoByTwo())
+	holds(t, snapshot(t, k), twoByTwo())
+}
+
+// The order and the words of a plan.
+func TestPlanText(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	try(t, reconcile.New(k), start, twoByTwo())
+	want := twoByTwo()
+	want[0].Scheduler = "wlc"
+	want[0].Persistence = 300 * time.Second
+	want[0].Destinations[0].Weight = 3
+	want[0].Destinations[1].Weight = 0
+	want[1].Want = desired.Absent
+	want = append(want, desired.Service{
+		Service:      ipvs.Service{ServiceKey: key(2), Scheduler: "mh", Flags: ipvs.MHPort, Granularity: 32},
+		Destinations: []desired.Destination{{Destination: ipvs.Destination{Addr: server(5), Forward: ipvs.DR, Weight: 1, UpperThreshold: 10}}},
+	})
+	var lines []string
+	for _, s := range reconcile.Diff(snapshot(t, k), want).Steps {
+		lines = append(lines, s.String())
+	}
+	const text = `add service tcp 192.0.2.3:80 mh mh-port
+add server 198.51.100.6:80 DR weight 1 thresholds 0..10 of tcp 192.0.2.3:80
+edit service tcp 192.0.2.1:80: rr -> wlc, persistent 5m0s
+edit server 198.51.100.1:80 of tcp 192.0.2.1:80: weight 1 -> weight 3
+edit server 198.51.100.2:80 of tcp 192.0.2.1:80: weight 1 -> weight 0
+delete service tcp 192.0.2.2:80`
+	if got := strings.Join(lines, "\n"); got != text {
+		t.Errorf("got\n%s\nwant\n%s", got, text)
+	}
+}
+
+// An unchanged table of 10,000 servers gets no command at all.
+func TestUnchangedSendsNothing(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	state := large(500, 20)
+	r := reconcile.New(k)
+	try(t, r, start, state)
+	if programmed := len(k.Commands()); programmed != 500+500*20 {
+		t.Fatalf("programmed with %d commands", programmed)
+	}
+	if got := try(t, r, start, state); !got.Plan.Empty() || len(k.Commands()) != 0 {
+		t.Errorf("took %d steps", len(got.Taken))
+	}
+}
+
+func large(services, servers int) desired.State {
+	var state desired.State
+	for n := range services {
+		s := desired.Service{Service: ipvs.Service{ServiceKey: key(n % 250), Scheduler: "rr", Granularity: 32}}
+		s.Addr = netip.AddrPortFrom(s.Addr.Addr(), uint16(1000+n/250))
+		for m := range servers {
+			s.Destinations = append(s.Destinations, desired.Destination{Destination: ipvs.Destination{Addr: server(m), Weight: 1}})
+		}
+		state = append(state, s)
+	}
+	slices.SortFunc(state, func(a, b desired.Service) int { return a.ServiceKey.Compare(b.ServiceKey) })
+	return state
+}
+
+func BenchmarkDiffUnchanged10000(b *testing.B) {
+	k := new(ipvstest.Kernel)
+	state := large(500, 20)
+	try(b, reconcile.New(k), start, state)
+	table := snapshot(b, k)
+	b.ReportAllocs()
+	for b.Loop() {
+		if !reconcile.Diff(table, state).Empty() {
+			b.Fatal("not empty")
+		}
+	}
+}
