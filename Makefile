@@ -1,4 +1,4 @@
-# Everything here works from a fresh clone, as root on Debian 12 with Go and gcc. README.md, "Testing", says what is tested.
+# Everything here works from a fresh clone, as root on Debian 12 with Go and gcc.
 
 GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 

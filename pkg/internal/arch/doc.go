@@ -1,31 +1,31 @@
 // Package arch holds the architecture of this repository as a table, and the tests that keep the code to it. It has no
 // code of its own, nothing imports it, and it starts no goroutines.
 //
-// The rule behind the table: a noun package is pure, its child does the IO. Look for a wrong decision in the noun, for a
-// wrong packet or system call in its child. Nothing points upward: a driver never calls its owner.
+// The rule behind the table: a noun package is pure, its child does the IO. Look for a wrong decision in the noun, for
+// a wrong packet or system call in its child. Nothing points upward: a driver never calls its owner.
 //
-// The kinds: main is a command; pure decides, without clock, files, sockets, goroutines, locks and logs; io touches the
-// world; test helps tests, and only tests and packages of that kind may import it. The imports are those of our packages
-// that the package's own files may have, written without pkg/; "all" is every pure and io package. A test may import
-// what it likes. Behind a plus sign is what a pure package needs and the others may not have. Who adds, splits or merges
-// a package changes its row in the same commit.
+// The kinds: main is a command; pure decides, without clock, files, sockets, goroutines, locks and logs; io touches
+// the world; test helps tests, and only tests and packages of that kind may import it. The imports are those of our
+// packages that the package's own files may have, written without pkg/; "all" is every pure and io package. A test may
+// import what it likes. Behind a plus sign is what a pure package needs from elsewhere and the others may not have.
+// Who adds, splits or merges a package changes its row in the same commit.
 //
-//	package           | kind | may import                       | one line
-//	cmd/ipvsd         | main | config control daemon            | flags, signals, exit code
-//	cmd/ipvsctl       | main | config control daemon desired reconcile status | one file a verb
-//	pkg/ipvs          | pure |                                  | services, destinations, keys, flags; comparable values
-//	pkg/ipvs/ipvsnl   | io   | ipvs                             | generic netlink: snapshots, batched transactions
-//	pkg/ipvs/ipvstest | test | ipvs                             | a fake kernel with the real one's errnos, and faults
-//	pkg/health        | pure |                                  | the checker: from results of probes to up and down
-//	pkg/health/probe  | io   | health                           | one file a check type; the engine that schedules them
-//	pkg/config        | pure | health ipvs + github.com/BurntSushi/toml | TOML to Config, or diagnostics with position and hint
-//	pkg/desired       | pure | config health ipvs               | from configuration and health to the wanted state
-//	pkg/reconcile     | pure | desired ipvs + context           | the ordered plan from actual to desired, and its application
-//	pkg/status        | pure | health ipvs                      | the snapshot: the JSON contract and its text form
-//	pkg/control       | io   | status                           | HTTP over a Unix socket, server and client
-//	pkg/daemon        | io   | all                              | composition root: the goroutine that owns all state
-//	pkg/internal/arch   | test |              | this table
-//	pkg/internal/golden | test |              | compares output with files under testdata
-//	pkg/internal/lab    | test |              | namespaces, hosts, servers and observers on a real kernel
-//	pkg/internal/demo   | test | internal/lab | what make demo shows
+//	package             | kind | may import                                     | one line
+//	cmd/ipvsd           | main | config control daemon                          | flags, signals, exit code
+//	cmd/ipvsctl         | main | config control daemon desired reconcile status | one file a verb
+//	pkg/ipvs            | pure |                                                | services, servers, keys, flags, errors
+//	pkg/ipvs/ipvsnl     | io   | ipvs                                           | generic netlink: snapshots, batches
+//	pkg/ipvs/ipvstest   | test | ipvs                                           | a fake kernel with errnos and faults
+//	pkg/health          | pure |                                                | from results of probes to up and down
+//	pkg/health/probe    | io   | health                                         | one file a check type; the scheduler
+//	pkg/config          | pure | health ipvs + github.com/BurntSushi/toml       | TOML to Config, or diagnostics
+//	pkg/desired         | pure | config health ipvs                             | the state that the kernel should have
+//	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
+//	pkg/status          | pure | health ipvs                                    | the snapshot, as JSON and as text
+//	pkg/control         | io   | status                                         | HTTP over a Unix socket
+//	pkg/daemon          | io   | all                                            | the goroutine that owns all state
+//	pkg/internal/arch   | test |                                                | this table
+//	pkg/internal/golden | test |                                                | compares output with files in testdata
+//	pkg/internal/lab    | test |                                                | hosts, servers, observers on a kernel
+//	pkg/internal/demo   | test | internal/lab                                   | what make demo shows
 package arch

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"go/ast"
+	"go/token"
 	"path"
 	"slices"
 	"strconv"
@@ -52,6 +53,7 @@ func goStatements(s source, _ row) []string {
 	return found
 }
 
+// shells finds calls such as exec.Command("/bin/sh", ...).
 func shells(s source, _ row) []string {
 	var found []string
 	ast.Inspect(s.syntax, func(n ast.Node) bool {
@@ -59,21 +61,22 @@ func shells(s source, _ row) []string {
 		if !ok {
 			return true
 		}
-		if sel, ok := call.Fun.(*ast.SelectorExpr); !ok || !strings.HasPrefix(sel.Sel.Name, "Command") {
-			return true
-		}
-		for _, arg := range call.Args {
-			lit, ok := arg.(*ast.BasicLit)
-			if !ok {
-				continue
-			}
-			if word, err := strconv.Unquote(lit.Value); err == nil && slices.Contains([]string{"sh", "bash", "dash"}, path.Base(word)) {
-				found = append(found, s.at(call)+": a shell")
-			}
+		f, ok := call.Fun.(*ast.SelectorExpr)
+		if ok && strings.HasPrefix(f.Sel.Name, "Command") && slices.ContainsFunc(call.Args, namesShell) {
+			found = append(found, s.at(call)+": a shell")
 		}
 		return true
 	})
 	return found
+}
+
+func namesShell(arg ast.Expr) bool {
+	lit, ok := arg.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return false
+	}
+	word, err := strconv.Unquote(lit.Value)
+	return err == nil && slices.Contains([]string{"sh", "bash", "dash"}, path.Base(word))
 }
 
 // naps allows time.Sleep where testing/synctest is imported: in a bubble it costs no time and is exact.

@@ -43,7 +43,7 @@ var outputs = map[string]bool{"bin": true, "build": true}
 
 // TestTopLevel holds the top level to what a newcomer can take in.
 func TestTopLevel(t *testing.T) {
-	want := []string{"LICENSE", "Makefile", "README.md", "cmd", "contrib", "examples", "go.mod", "go.sum", "pkg", "scripts"}
+	want := strings.Fields("LICENSE Makefile README.md cmd contrib examples go.mod go.sum pkg scripts")
 	entries, err := os.ReadDir(top)
 	if err != nil {
 		t.Fatal(err)

@@ -90,7 +90,7 @@ func importPath(spec *ast.ImportSpec) string {
 
 // uses returns the places where the file names one of the functions, be it to call it or to pass it on. A name is
 // "time.Now" for what an imported package has, whatever the file calls that package, "t.Skip" for what a variable has,
-// and "panic" for what is built in. "log.*" is all that a package has.
+// and "panic" for what is built in.
 func (s source) uses(names ...string) []string {
 	var found []string
 	ast.Inspect(s.syntax, func(n ast.Node) bool {
@@ -105,7 +105,7 @@ func (s source) uses(names ...string) []string {
 				name = f.Name
 			}
 		}
-		if slices.Contains(names, name) || slices.Contains(names, name[:strings.LastIndex(name, ".")+1]+"*") {
+		if slices.Contains(names, name) {
 			found = append(found, s.at(n)+": "+name)
 		}
 		return true
