@@ -77,8 +77,9 @@ func New(run Func, report func(Report), opts ...Option) *Engine {
 
 // Set says which checks to run from now on, and never blocks; of several calls the last counts. Equal checks are one.
 // A check that was there before keeps its state and its schedule. One that wasn't starts anew, and is reported. One that is
-// no longer wanted is forgotten: its probe is cancelled and no more is heard of it. The engine keeps the slice.
+// no longer wanted is forgotten: its probe is cancelled and no more is heard of it.
 func (e *Engine) Set(checks []health.Check) {
+	checks = slices.Clone(checks)
 	e.wanted.Store(&checks)
 	select {
 	case e.dirty <- struct{}{}:
@@ -106,6 +107,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	defer r.timer.Stop()
 	for ctx.Err() == nil {
+		r.startDue(ctx)
 		select {
 		case <-ctx.Done():
 		case <-e.dirty:
@@ -114,7 +116,6 @@ func (e *Engine) Run(ctx context.Context) error {
 			r.finish(end)
 		case <-r.timer.C:
 		}
-		r.startDue(ctx)
 	}
 	r.probes.Wait()
 	r.running.Store(0)

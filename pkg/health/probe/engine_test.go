@@ -203,6 +203,24 @@ func TestPlacesLimitTheProbesUnderWay(t *testing.T) {
 	})
 }
 
+func TestProbesThatWaitedLongestStartFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var order []int
+		e := run(t, func(ctx context.Context, c health.Check) error {
+			order = append(order, int(c.Warmup/time.Second))
+			return take(ctx, 3*time.Second)
+		}, probe.Places(1), probe.Random(func() float64 { return 0.5 }))
+		all := checks(4)
+		for i, second := range []int{6, 2, 8, 4} {
+			all[i].Warmup = time.Duration(second) * time.Second
+		}
+		e.Set(all)
+		e.settle(11 * time.Second)
+		e.stop()
+		equal(t, "the order in which the checks of 1, 2, 3 and 4 s were probed", order, []int{2, 4, 6, 8})
+	})
+}
+
 func TestWaitingProbesOfRemovedChecksDoNotStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		probed := map[health.Check]int{}
@@ -258,6 +276,23 @@ func TestSetKeepsTheProbeUnderWay(t *testing.T) {
 		e.settle(5 * time.Second)
 		e.stop()
 		equal(t, "reports", e.of(check(1)), []string{"0s unchecked", "2s up"})
+	})
+}
+
+func TestRemovedChecksAreProbedNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		probed := map[health.Check]int{}
+		e := run(t, func(_ context.Context, c health.Check) error { probed[c]++; return nil }, probe.Places(1))
+		e.Set(checks(3))
+		e.settle(5 * time.Second)
+		set := []health.Check{check(2)}
+		e.Set(set)
+		set[0] = check(9) // the engine has its own copy
+		e.settle(25 * time.Second)
+		e.stop()
+		if want := map[health.Check]int{check(0): 1, check(1): 1, check(2): 3}; !maps.Equal(probed, want) {
+			t.Errorf("probed %v; want %v", probed, want)
+		}
 	})
 }
 
