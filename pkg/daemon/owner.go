@@ -181,9 +181,7 @@ func (o *owner) judge(rs *config.RealServer) health.Verdict {
 func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.Time) {
 	o.cfg = cfg
 	o.config = status.Config{File: o.files.config, Loaded: now, Warnings: problems.Count(config.Warning)}
-	for _, p := range problems {
-		o.log.Warn("configuration", "warning", p.String(), "hint", p.Hint)
-	}
+	o.tellProblems(problems)
 
 	// What is about to enter the kernel is on record before it does, so that no crash makes it nobody's.
 	if owned := o.owned.Union(desired.Of(cfg)); !owned.Equal(o.owned) {
@@ -213,6 +211,17 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	o.checks.Set(list)
 	o.stale = true
 	o.timeouts = cfg.GlobalDefs.LVSTimeouts != (config.LVSTimeouts{})
+}
+
+// tellProblems logs what there is to say about a configuration, a line each.
+func (o *owner) tellProblems(problems config.Diagnostics) {
+	for _, p := range problems {
+		level := slog.LevelError
+		if p.Severity == config.Warning {
+			level = slog.LevelWarn
+		}
+		o.log.Log(context.Background(), level, "configuration", "problem", p.String(), "hint", p.Hint)
+	}
 }
 
 // own changes the record of what is ours, in memory even where the disk refuses: the process still knows.

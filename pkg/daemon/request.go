@@ -34,9 +34,7 @@ func (o *owner) reload(ctx context.Context) *status.Answer {
 	if cfg == nil {
 		o.config.Rejected, o.config.RejectedAt = answer.Rejected, time.Now()
 		o.log.Error("the configuration was rejected; the earlier one stays in force", "file", o.files.config)
-		for _, p := range answer.problems {
-			o.log.Error("configuration", p.Severity.String(), p.String(), "hint", p.Hint)
-		}
+		o.tellProblems(answer.problems)
 		return answer.Answer
 	}
 	o.adopt(cfg, answer.problems, time.Now())

@@ -19,7 +19,7 @@ import (
 
 // The laws of design.md section 7. The same bodies run on the fake kernel here and on a real one in kernel_test.go.
 func TestLaws(t *testing.T) {
-	laws(t, 300, func(testing.TB) reconcile.Kernel { return new(ipvstest.Kernel) })
+	laws(t, 100, func(testing.TB) reconcile.Kernel { return new(ipvstest.Kernel) })
 }
 
 // laws checks every law for so many pairs of random tables, on kernels that open returns empty.
