@@ -1,0 +1,292 @@
+package ipvsnl
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+)
+
+// Client reads and changes the IPVS table of one network namespace. It is safe for concurrent use; calls wait for each
+// other.
+//
+// All calls honour the context, and end within 10 seconds if it has no deadline. While the kernel has no IPVS they
+// return an error that wraps ipvs.ErrUnavailable; they work as soon as it has.
+type Client struct {
+	// mu makes a call have the socket for itself: netlink allows one dump at a time on a socket, and answers are told
+	// apart by nothing but sequence numbers. It guards everything below.
+	mu     sync.Mutex
+	socket socket
+	closed bool
+	// stale says that an earlier call gave up while answers to it may still be on their way.
+	stale bool
+	seq   uint32
+	buf   builder // reused for requests
+	// batch and batchLen are how many commands, and how many bytes, go into one send.
+	batch, batchLen int
+}
+
+// callTimeout bounds calls whose context has no deadline. The kernel answers at once, except when it loads a scheduler.
+const callTimeout = 10 * time.Second
+
+const (
+	// maxBatch bounds the commands in one send: for so long (half a millisecond on common hardware) a kernel without
+	// preemption does nothing else on that CPU. Larger batches are not measurably faster.
+	maxBatch = 512
+	// replyLen is what a refusal takes up in the receive buffer at most: a socket buffer for some 100 bytes.
+	replyLen = 1536
+)
+
+// Open returns a client for the calling thread's network namespace. It succeeds without the module ip_vs too, and
+// without privileges: the kernel will refuse each call then.
+func Open() (*Client, error) {
+	// Otherwise the goroutine may go on in another thread, and another namespace, halfway.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	s, sendLen, receiveLen, err := openSocket()
+	if err != nil {
+		return nil, fmt.Errorf("open netlink socket: %w", err)
+	}
+	return newClient(s, sendLen, receiveLen), nil
+}
+
+func newClient(s socket, sendLen, receiveLen int) *Client {
+	return &Client{
+		socket: s,
+		batch:  max(1, min(maxBatch, receiveLen/replyLen)),
+		// The kernel keeps 32 bytes of the send buffer for itself (netlink_sendmsg).
+		batchLen: sendLen - 32,
+	}
+}
+
+// Close gives the socket back, after a call that is running.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	return c.socket.close()
+}
+
+// Info returns what the kernel says of itself.
+func (c *Client) Info(ctx context.Context) (info ipvs.Info, err error) {
+	err = c.call(ctx, "read IPVS version", func(ctx context.Context, family uint16) error {
+		return c.exchange(ctx, family, func(seq uint32) { c.buf.get(family, cmdGetInfo, seq) }, func(b []byte) (err error) {
+			info, err = decodeInfo(b)
+			return err
+		})
+	})
+	return info, err
+}
+
+// Timeouts returns the connection timeouts of the namespace.
+func (c *Client) Timeouts(ctx context.Context) (t ipvs.Timeouts, err error) {
+	err = c.call(ctx, "read timeouts", func(ctx context.Context, family uint16) error {
+		return c.exchange(ctx, family, func(seq uint32) { c.buf.get(family, cmdGetConfig, seq) }, func(b []byte) (err error) {
+			t, err = decodeTimeouts(b)
+			return err
+		})
+	})
+	return t, err
+}
+
+// SetTimeouts changes those connection timeouts of the namespace that are not zero. They apply to connections from the
+// next packet on. The kernel has its own limit (2^31 jiffies); out of range is an error that wraps ipvs.EINVAL.
+func (c *Client) SetTimeouts(ctx context.Context, t ipvs.Timeouts) error {
+	return c.call(ctx, "set timeouts", func(ctx context.Context, family uint16) error {
+		for _, d := range []time.Duration{t.TCP, t.TCPFin, t.UDP} {
+			if d != 0 && (d < time.Second || d >= 1<<31*time.Second) {
+				return fmt.Errorf("%v: %w", d, ipvs.EINVAL)
+			}
+		}
+		return c.exchange(ctx, family, func(seq uint32) { c.buf.setTimeouts(family, seq, t) }, nil)
+	})
+}
+
+// call runs f with the socket for itself and with the family's number, which is asked for each time: it changes when
+// the module is loaded anew. It says in errors what the call was for.
+func (c *Client) call(ctx context.Context, what string, f func(ctx context.Context, family uint16) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return fmt.Errorf("%s: %w", what, net.ErrClosed)
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+	}
+	err := c.guard(ctx, func() error {
+		if c.stale {
+			if err := c.drain(ctx); err != nil {
+				return fmt.Errorf("discard late answers: %w", err)
+			}
+			c.stale = false
+		}
+		family, err := c.socket.family()
+		if err != nil {
+			c.stale = !errors.Is(err, ipvs.ErrUnavailable)
+			return err
+		}
+		return f(ctx, family)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// guard runs f with the socket's waiting bounded by the context.
+func (c *Client) guard(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	deadline, _ := ctx.Deadline()
+	if err := c.socket.setDeadline(deadline); err != nil {
+		return err
+	}
+	over := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(over)
+		_ = c.socket.setDeadline(time.Unix(1, 0)) // in the past: ends a receive that is waiting
+	})
+	err := f()
+	if !stop() {
+		<-over // lest it ends the next call
+	}
+	return err
+}
+
+// exchange sends one request and reads the answer: a dump, a single message, or an acknowledgement. A refusal is
+// returned as an ipvs.Errno. An answer that was interrupted by a change is read to its end and then given up with
+// errInterrupted.
+func (c *Client) exchange(
+	ctx context.Context, family uint16, request func(seq uint32), each func(payload []byte) error,
+) error {
+	c.seq++
+	c.buf.b = c.buf.b[:0]
+	request(c.seq)
+	if err := c.socket.send(c.buf.b); err != nil {
+		return err
+	}
+	a := answer{family: family, seq: c.seq, each: each}
+	for !a.complete {
+		datagrams, err := c.receive(ctx)
+		if err == nil {
+			err = a.read(datagrams)
+		}
+		if err != nil {
+			c.stale = true
+			return err
+		}
+	}
+	return a.result()
+}
+
+// receive waits for answers as long as the context allows.
+func (c *Client) receive(ctx context.Context) ([][]byte, error) {
+	datagrams, err := c.socket.receive(true)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// The socket may notice a little earlier than the context.
+		return nil, fmt.Errorf("no answer from the kernel: %w", cmp.Or(ctx.Err(), context.DeadlineExceeded))
+	}
+	return datagrams, err
+}
+
+// answer is what has been read so far of the answer to one request.
+type answer struct {
+	family      uint16
+	seq         uint32
+	each        func(payload []byte) error
+	complete    bool
+	interrupted bool
+	errno       ipvs.Errno
+	detail      string
+}
+
+// errInterrupted says that the table changed while it was read.
+var errInterrupted = errors.New("the table changed meanwhile")
+
+func (a *answer) result() error {
+	switch {
+	case a.errno != 0 && a.detail != "":
+		return fmt.Errorf("%w: %s", a.errno, a.detail)
+	case a.errno != 0:
+		return a.errno
+	case a.interrupted:
+		return errInterrupted
+	}
+	return nil
+}
+
+func (a *answer) read(datagrams [][]byte) error {
+	for _, b := range datagrams {
+		for len(b) > 0 {
+			m, rest, err := cut(b)
+			if err != nil {
+				return err
+			}
+			b = rest
+			if m.seq != a.seq {
+				continue // of a call that gave up
+			}
+			if err := a.message(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *answer) message(m message) (err error) {
+	if m.flags&netlink.DumpInterrupted != 0 {
+		a.interrupted = true
+	}
+	switch m.typ {
+	case netlink.Error:
+		a.complete = true
+		a.errno, a.detail, err = m.errno()
+		return err
+	case netlink.Done:
+		a.complete = true
+		a.errno, err = m.done()
+		return err
+	case netlink.HeaderType(a.family):
+		a.complete = m.flags&netlink.Multi == 0
+		payload, err := m.payload()
+		if err != nil {
+			return err
+		}
+		return a.each(payload)
+	}
+	return nil
+}
+
+// drain reads all that the kernel still has for this socket, the rest of a dump too, so that the next call meets none
+// of it and the kernel takes the socket for uncongested again (netlink_rcv_wake).
+func (c *Client) drain(ctx context.Context) error {
+	for {
+		datagrams, err := c.socket.receive(false)
+		switch {
+		case err != nil && !errors.Is(err, unix.ENOBUFS):
+			return err
+		case err == nil && len(datagrams) == 0:
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package ipvsnl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+)
+
+// snapshotAttempts is how often a Snapshot begins before it gives up on a table that keeps changing.
+const snapshotAttempts = 5
+
+// Snapshot returns the whole table, sorted. See the package documentation for how consistent it is.
+func (c *Client) Snapshot(ctx context.Context) (table ipvs.Table, err error) {
+	err = c.call(ctx, "read table", func(ctx context.Context, family uint16) error {
+		for range snapshotAttempts {
+			if table, err = c.readTable(ctx, family); !errors.Is(err, errInterrupted) {
+				return err
+			}
+		}
+		return fmt.Errorf("%w, %d times in a row", err, snapshotAttempts)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return table, nil
+}
+
+// readTable reads the table once.
+func (c *Client) readTable(ctx context.Context, family uint16) (ipvs.Table, error) {
+	table, err := c.readServices(ctx, family)
+	if err != nil {
+		return nil, err
+	}
+	var scratch []ipvs.DestinationStatus
+	empty := false
+	for i := range table {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if scratch, err = c.readDestinations(ctx, family, table[i].ServiceKey, scratch[:0]); err != nil {
+			return nil, fmt.Errorf("%s: %w", table[i].ServiceKey, err)
+		}
+		table[i].Destinations = slices.Clone(scratch)
+		empty = empty || len(scratch) == 0
+	}
+	table.Sort()
+	if twice(table) {
+		return nil, errInterrupted
+	}
+	if !empty {
+		return table, nil
+	}
+	// The kernel has the same answer for a service without destinations and for one that is gone.
+	again, err := c.readServices(ctx, family)
+	if err != nil {
+		return nil, err
+	}
+	again.Sort()
+	for i := range table {
+		if len(table[i].Destinations) == 0 && again.Find(table[i].ServiceKey) == nil {
+			return nil, errInterrupted
+		}
+	}
+	return table, nil
+}
+
+// twice says whether a sorted table has an entry more than once: one that moved while it was read.
+func twice(t ipvs.Table) bool {
+	for i := range t {
+		if i > 0 && t[i].ServiceKey == t[i-1].ServiceKey {
+			return true
+		}
+		d := t[i].Destinations
+		for j := 1; j < len(d); j++ {
+			if d[j].Addr == d[j-1].Addr {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c *Client) readServices(ctx context.Context, family uint16) (ipvs.Table, error) {
+	table := ipvs.Table{}
+	err := c.exchange(ctx, family, func(seq uint32) { c.buf.dumpServices(family, seq) }, func(b []byte) error {
+		s, err := decodeService(b)
+		table = append(table, s)
+		return err
+	})
+	return table, err
+}
+
+// readDestinations appends the destinations of a service to d.
+func (c *Client) readDestinations(
+	ctx context.Context, family uint16, k ipvs.ServiceKey, d []ipvs.DestinationStatus,
+) ([]ipvs.DestinationStatus, error) {
+	err := c.exchange(ctx, family, func(seq uint32) { c.buf.dumpDestinations(family, seq, k) }, func(b []byte) error {
+		s, err := decodeDestination(b, k.Family)
+		d = append(d, s)
+		return err
+	})
+	return d, err
+}
