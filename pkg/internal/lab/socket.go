@@ -1,0 +1,58 @@
+package lab
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// requestLimit is for one request of HTTP's client or Resolver.
+const requestLimit = 10 * time.Second
+
+// DialContext connects from the host. The address is an IP address and a port: names are not looked up there.
+func (h *Host) DialContext(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	err = h.Do(func() (err error) {
+		conn, err = new(net.Dialer).DialContext(ctx, network, address)
+		return err
+	})
+	return conn, err
+}
+
+// Listen listens on the host, at an IP address and a port.
+func (h *Host) Listen(network, address string) (listener net.Listener, err error) {
+	err = h.Do(func() (err error) {
+		listener, err = net.Listen(network, address)
+		return err
+	})
+	return listener, err
+}
+
+// ListenPacket receives datagrams on the host, at an IP address and a port.
+func (h *Host) ListenPacket(network, address string) (conn net.PacketConn, err error) {
+	err = h.Do(func() (err error) {
+		conn, err = net.ListenPacket(network, address)
+		return err
+	})
+	return conn, err
+}
+
+// HTTP returns a client on the host that makes a new connection for each request, so that each is scheduled anew.
+func (h *Host) HTTP() *http.Client {
+	return &http.Client{
+		Timeout:   requestLimit,
+		Transport: &http.Transport{DialContext: h.DialContext, DisableKeepAlives: true},
+	}
+}
+
+// Resolver returns a resolver on the host that asks one server only, from a new port each time. Write a dot at the end
+// of names: there is no search list.
+func (h *Host) Resolver(server netip.AddrPort) *net.Resolver {
+	return &net.Resolver{
+		PreferGo: true,
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return h.DialContext(ctx, network, server.String())
+		},
+	}
+}
