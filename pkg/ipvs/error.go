@@ -22,6 +22,7 @@ const (
 	EEXIST       Errno = 17
 	EINVAL       Errno = 22
 	ERANGE       Errno = 34 // weight below 0, or lower threshold above the upper one
+	EOPNOTSUPP   Errno = 95 // no such command: an old kernel
 	EAFNOSUPPORT Errno = 97
 )
 
@@ -41,6 +42,8 @@ func (e Errno) Error() string {
 		return "the kernel holds this combination of settings to be invalid (EINVAL)"
 	case ERANGE:
 		return "a weight or threshold is out of range (ERANGE)"
+	case EOPNOTSUPP:
+		return "this kernel does not know the command (EOPNOTSUPP)"
 	case EAFNOSUPPORT:
 		return "the kernel does not support this address family (EAFNOSUPPORT)"
 	}

@@ -3,6 +3,7 @@ package ipvs
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -55,6 +56,15 @@ func (t Table) Find(k ServiceKey) *ServiceStatus {
 		return nil
 	}
 	return &t[i]
+}
+
+// Destination returns the destination at an address, nil if there is none. The table must be sorted.
+func (s *ServiceStatus) Destination(a netip.AddrPort) *DestinationStatus {
+	i, ok := slices.BinarySearchFunc(s.Destinations, a, func(d DestinationStatus, a netip.AddrPort) int { return d.Addr.Compare(a) })
+	if !ok {
+		return nil
+	}
+	return &s.Destinations[i]
 }
 
 // Len returns the number of services and of destinations.

@@ -1,6 +1,7 @@
 package ipvstest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,18 +105,15 @@ func (k *Kernel) SetTimeouts(ctx context.Context, t ipvs.Timeouts) error {
 	if err := k.ready(ctx); err != nil {
 		return err
 	}
-	now := k.currentTimeouts()
-	for _, c := range []struct {
-		now *time.Duration
-		set time.Duration
-	}{{&now.TCP, t.TCP}, {&now.TCPFin, t.TCPFin}, {&now.UDP, t.UDP}} {
-		if c.set < 0 || c.set > math.MaxInt32/1000*time.Second { // INT_MAX / HZ, for the highest HZ
-			return fmt.Errorf("set timeouts: %w", ipvs.EINVAL)
-		}
-		if c.set >= time.Second {
-			*c.now = c.set.Truncate(time.Second)
+	for _, d := range []time.Duration{t.TCP, t.TCPFin, t.UDP} {
+		if d != 0 && (d < time.Second || d > math.MaxInt32/1000*time.Second) { // INT_MAX / HZ, for the highest HZ
+			return fmt.Errorf("set timeouts: %v: %w", d, ipvs.EINVAL)
 		}
 	}
+	now := k.currentTimeouts()
+	now.TCP = cmp.Or(t.TCP.Truncate(time.Second), now.TCP)
+	now.TCPFin = cmp.Or(t.TCPFin.Truncate(time.Second), now.TCPFin)
+	now.UDP = cmp.Or(t.UDP.Truncate(time.Second), now.UDP)
 	k.timeouts = now
 	return nil
 }

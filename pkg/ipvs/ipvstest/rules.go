@@ -8,12 +8,26 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
+// The kernel makes room for 16 bytes in both names, and counts a NUL among those of the scheduler's only.
+const (
+	maxSchedulerLen = 15
+	maxEngineLen    = 16
+)
+
 // run does one command by the kernel's rules, in the order in which it looks (ip_vs_genl_set_cmd and what it calls in
 // net/netfilter/ipvs/ip_vs_ctl.c): where two things are wrong, the error number tells which comes first.
 func (k *Kernel) run(c ipvs.Command) ipvs.Errno {
+	if c.Op < ipvs.NewService || c.Op > ipvs.DelDestination {
+		return ipvs.EOPNOTSUPP
+	}
 	key := c.Service.ServiceKey
 	if key.Family != ipvs.IPv4 && key.Family != ipvs.IPv6 {
 		return ipvs.EAFNOSUPPORT
+	}
+	if c.Op == ipvs.NewService || c.Op == ipvs.SetService {
+		if len(c.Service.Scheduler) > maxSchedulerLen || len(c.Service.Engine) > maxEngineLen {
+			return ipvs.EINVAL
+		}
 	}
 	s := k.services[key]
 	if c.Op == ipvs.NewService {
@@ -43,8 +57,6 @@ func (k *Kernel) run(c ipvs.Command) ipvs.Errno {
 		return s.setDestination(c.Destination)
 	case ipvs.DelDestination:
 		return s.delDestination(c.Destination.Addr)
-	default:
-		return ipvs.EINVAL
 	}
 	return 0
 }
@@ -144,7 +156,7 @@ func storedDestination(d ipvs.Destination) ipvs.Destination {
 // assignable says whether a server may have the address: a unicast one, and of IPv6 none that is only of a link.
 func assignable(a netip.Addr) bool {
 	if a.Is4() {
-		return a.As4()[0] != 0 && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+		return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	}
 	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLinkLocalUnicast() && !a.Is4In6()
 }
