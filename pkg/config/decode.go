@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,7 @@ type block struct {
 	reals  []*block // of a virtual server
 	checks []*block // of a virtual or real server
 	off    bool     // TCP_CHECK = false: on purpose no check
+	meant  []string // keywords that are there but couldn't be understood; rules should not call them missing
 }
 
 // value is one keyword of a block.
@@ -62,6 +64,16 @@ func (b *block) value(name string) *value {
 	return nil
 }
 
+// lacks says whether nothing in the block looks like these keywords.
+func (b *block) lacks(names ...string) bool {
+	for _, name := range names {
+		if b.value(name) != nil || slices.Contains(b.meant, name) {
+			return false
+		}
+	}
+	return true
+}
+
 // decoder turns tables into blocks and reports what is no keyword or no value for one.
 type decoder struct{ *report }
 
@@ -91,6 +103,7 @@ func (d decoder) each(parent *block, name string, v any, p *place, in scope) []*
 	list, ok := tablesOf(v)
 	if !ok {
 		d.fail(spot{p.value, parent, name}, "write "+in.String()+", with two brackets", "%s may repeat", name)
+		parent.meant = append(parent.meant, name)
 		return nil
 	}
 	for i, t := range list {
@@ -120,6 +133,7 @@ func (d decoder) shortServers(parent *block, v any, p *place) []*block {
 	if !ok {
 		d.fail(spot{p.value, parent, name}, `write real_servers = ["10.0.100.2:80", "10.0.100.3:80"]`,
 			"real_servers must be a list of addresses")
+		parent.meant = append(parent.meant, "real_server")
 		return nil
 	}
 	var blocks []*block
@@ -129,6 +143,7 @@ func (d decoder) shortServers(parent *block, v any, p *place) []*block {
 		if _, table := item.(map[string]any); table {
 			d.fail(b.at(), "servers with settings of their own are [[virtual_server.real_server]]",
 				"real_servers lists addresses only")
+			parent.meant = append(parent.meant, "real_server")
 			continue
 		}
 		d.value(b, keywordsIn[inReal]["address"], item, at)
@@ -156,6 +171,7 @@ func (d decoder) check(parent *block, name string, v any, p *place) {
 	if !ok {
 		d.fail(spot{p.value, parent, name}, name+" = true is a check with the defaults",
 			"%s must be true, false or a table, not %s", name, shown(v))
+		parent.meant = append(parent.meant, name)
 		return
 	}
 	for i, t := range list {
@@ -220,7 +236,7 @@ func (d decoder) value(b *block, k *keyword, v any, p *place) {
 		d.fail(val.at, w.hint, "%s must be %s, not %s", k.name, k.kind.words, shown(v))
 	}
 	b.values = append(b.values, val)
-	if k.idle != "" {
+	if k.idle != "" && w == nil {
 		d.warn(val.key, "", "%s has no effect: %s", k.name, k.idle)
 	}
 }
@@ -228,53 +244,62 @@ func (d decoder) value(b *block, k *keyword, v any, p *place) {
 // unknown reports a name that is no keyword here, with a guess at what was meant.
 func (d decoder) unknown(b *block, name string, p *place) {
 	at := spot{p.key, b, name}
-	if what, ok := later[name]; ok {
-		hint := "tables are [global_defs] and [[virtual_server]]"
-		if b.in != inRoot {
-			hint = "the check it has is TCP_CHECK"
-		}
-		if name == "group" {
-			hint = `give the virtual server an address = "192.0.2.1:80" or a fwmark`
-		}
-		d.fail(at, hint, "%s: this version has no %s", name, what)
-		return
+	what, comes := later[name]
+	switch {
+	case !comes:
+		hint, meant := guess(b.in, name)
+		d.fail(at, hint, "%s has no keyword %q", b.in, name)
+		b.meant = append(b.meant, meant)
+	case b.in == inRoot:
+		d.fail(at, "tables are [global_defs] and [[virtual_server]]", "%s: this version has no %s", name, what)
+	case name == "group":
+		d.fail(at, `write address = "192.0.2.1:80", or fwmark = 7`, "%s: this version has no %s", name, what)
+		b.meant = append(b.meant, "address")
+	default:
+		d.fail(at, "the check it has is TCP_CHECK", "this version has no %s", what)
+		b.meant = append(b.meant, "TCP_CHECK")
 	}
-	d.fail(at, hintFor(b.in, name), "%s has no keyword %q", b.in, name)
 }
 
-// hintFor guesses what an unknown name was meant to be, or where it belongs.
-func hintFor(in scope, name string) string {
+// guess returns a hint what an unknown name was meant to be, or where it belongs, and the keyword of this table that it may
+// stand for.
+func guess(in scope, name string) (hint, meant string) {
 	known := keywordsIn[in]
-	meant := misspelt[strings.ToLower(name)]
-	if known[meant] != nil {
-		return fmt.Sprintf("did you mean %q?", meant)
+	if meant = misspelt[strings.ToLower(name)]; known[meant] != nil {
+		return fmt.Sprintf("did you mean %q?", meant), meant
 	}
-	for _, s := range []scope{inGlobal, inVirtual, inReal, inCheck, inRoot} {
-		if keywordsIn[s][name] != nil {
-			hint := fmt.Sprintf("%s belongs to %s", name, s)
-			if in != inRoot && s < in {
-				hint += "; a keyword counts for the header above it, so write it further up"
-			}
-			return hint
-		}
+	if in := home(name); in != 0 {
+		return belongs(in, name), ""
 	}
 	if near := closest(name, sortedKeys(known)); near != "" {
-		return fmt.Sprintf("did you mean %q?", near)
+		return fmt.Sprintf("did you mean %q?", near), near
 	}
-	if meant != "" {
-		return fmt.Sprintf("did you mean %q? It belongs to %s", meant, home(meant))
-	}
-	return ""
-}
-
-// home returns the outermost table that has a keyword.
-func home(name string) scope {
-	for _, s := range []scope{inGlobal, inVirtual, inReal, inCheck} {
-		if keywordsIn[s][name] != nil {
-			return s
+	if meant == "" {
+		for _, in := range homes {
+			meant = cmp.Or(meant, closest(name, sortedKeys(keywordsIn[in])))
 		}
 	}
-	return inRoot
+	if meant != "" {
+		return fmt.Sprintf("did you mean %q? %s", meant, belongs(home(meant), meant)), ""
+	}
+	return "", ""
+}
+
+func belongs(in scope, name string) string {
+	return fmt.Sprintf("%s belongs to %s; a keyword counts for the header above it", name, in)
+}
+
+// homes are the kinds of tables in the order in which a keyword's home is looked for.
+var homes = []scope{inGlobal, inVirtual, inReal, inCheck, inRoot}
+
+// home returns the table that a keyword belongs to, 0 if it is none.
+func home(name string) scope {
+	for _, in := range homes {
+		if keywordsIn[in][name] != nil {
+			return in
+		}
+	}
+	return 0
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -37,13 +37,13 @@ const (
 // idleGlobalKeywords are keepalived's settings of the whole daemon that nothing comes of, at its top level and in
 // global_defs.
 var idleGlobalKeywords = []keyword{
-	{in: inRoot | inGlobal, name: "net_namespace", kind: text, idle: useNetns, doc: "network namespace to run in"},
-	{in: inRoot | inGlobal, name: "net_namespace_ipvs", kind: flagOrText, idle: useNetns, doc: "network namespace of IPVS"},
-	{in: inRoot | inGlobal, name: "namespace_with_ipsets", kind: boolean, idle: noNFTables, doc: "ipsets in a namespace"},
-	{in: inRoot | inGlobal, name: "instance", kind: text, idle: noProcesses, doc: "name of the instance in file names"},
-	{in: inRoot | inGlobal, name: "use_pid_dir", kind: boolean, idle: noProcesses, doc: "pid files in a directory of their own"},
-	{in: inRoot | inGlobal, name: "child_wait_time", kind: wholeTime, idle: noProcesses, doc: "time for child processes to stop, s"},
-	{in: inRoot | inGlobal, name: "linkbeat_use_polling", kind: boolean, idle: noVRRP, doc: "polls the state of links"},
+	{in: inRoot, name: "net_namespace", kind: text, idle: useNetns, doc: "network namespace to run in"},
+	{in: inRoot, name: "net_namespace_ipvs", kind: flagOrText, idle: useNetns, doc: "network namespace of IPVS"},
+	{in: inRoot, name: "namespace_with_ipsets", kind: boolean, idle: noNFTables, doc: "ipsets in a namespace"},
+	{in: inRoot, name: "instance", kind: text, idle: noProcesses, doc: "name of the instance in file names"},
+	{in: inRoot, name: "use_pid_dir", kind: boolean, idle: noProcesses, doc: "pid files in a directory of their own"},
+	{in: inRoot, name: "child_wait_time", kind: wholeTime, idle: noProcesses, doc: "time for child processes to stop, s"},
+	{in: inRoot, name: "linkbeat_use_polling", kind: boolean, idle: noVRRP, doc: "polls the state of links"},
 
 	{in: inGlobal, name: "notification_email", kind: texts, idle: noMail, doc: "who gets mail"},
 	{in: inGlobal, name: "notification_email_from", kind: text, idle: noMail, doc: "sender of mail"},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/netip"
@@ -86,7 +87,7 @@ func integer(least, most int64) kind {
 
 // seconds is a time: a number of seconds, or a string that says its unit.
 func seconds(least, most time.Duration) kind {
-	words := fmt.Sprintf(`%s to %s seconds or a duration such as "1500ms"`, plain(least), plain(most))
+	words := fmt.Sprintf(`%s to %s seconds, or a duration such as "1500ms"`, plain(least), plain(most))
 	return kind{words: words, read: func(v any) (any, *wrong) {
 		d, w := duration(v)
 		if w == nil && (d < least || d > most) {
@@ -98,7 +99,7 @@ func seconds(least, most time.Duration) kind {
 
 // wholeSeconds is a time that the kernel counts in seconds.
 func wholeSeconds(least, most time.Duration) kind {
-	words := fmt.Sprintf(`%s to %s whole seconds or a duration such as "5m"`, plain(least), plain(most))
+	words := fmt.Sprintf(`%s to %s whole seconds, or a duration such as "5m"`, plain(least), plain(most))
 	return kind{words: words, read: func(v any) (any, *wrong) {
 		d, w := duration(v)
 		if w == nil && d%time.Second != 0 {
@@ -279,14 +280,20 @@ func unusable(a netip.Addr) *wrong {
 	case a.Zone() != "":
 		return &wrong{message: fmt.Sprintf("%q names an interface", a), hint: "write the address only; checks have bind_if"}
 	case a.Is4In6():
-		return &wrong{message: fmt.Sprintf("%q is an IPv4 address in IPv6 clothing", a),
-			hint: fmt.Sprintf("write %q", a.Unmap())}
+		return &wrong{message: fmt.Sprintf("%q is an IPv4 address written as IPv6", a),
+			hint: fmt.Sprintf("write %s instead", a.Unmap())}
 	case a.IsUnspecified():
 		return &wrong{message: fmt.Sprintf("%s stands for no address", a), hint: "write the address of one host"}
 	case a.IsMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return &wrong{message: fmt.Sprintf("%s is not the address of one host", a), hint: "write the address of one host"}
 	}
 	return nil
+}
+
+// otherSchedulers are what other balancers call the kernel's.
+var otherSchedulers = map[string]string{
+	"roundrobin": "rr", "round-robin": "rr", "round_robin": "rr", "leastconn": "lc", "least_conn": "lc", "maglev": "mh",
+	"source": "sh", "random": "twos",
 }
 
 var (
@@ -299,11 +306,25 @@ var (
 			return s, nil
 		}
 		hint := "schedulers are " + strings.Join(ipvs.Schedulers, ", ")
-		if near := closest(s, ipvs.Schedulers); near != "" && len(s) > 2 {
+		if near := cmp.Or(otherSchedulers[s], closest(s, ipvs.Schedulers)); near != "" {
 			hint = fmt.Sprintf("did you mean %q? ", near) + hint
 		}
 		return nil, &wrong{message: fmt.Sprintf("the kernel has no scheduler %q", v), hint: hint}
 	}}
+
+	// persistence is a time; the bare keyword of keepalived is true here.
+	persistence = kind{words: `1 to 2678400 whole seconds, a duration such as "5m", true (360 s) or false`,
+		read: func(v any) (any, *wrong) {
+			switch v {
+			case true:
+				return bareTimeout, nil
+			case false:
+				return time.Duration(0), nil
+			case int64(0):
+				return nil, &wrong{hint: "write false, or leave it out"}
+			}
+			return wholeSeconds(time.Second, month).read(v)
+		}}
 
 	// granularity is how many leading bits of a client's address count for persistence.
 	granularity = kind{words: `a prefix length from 1 to 128 or a netmask such as "255.255.255.0"`, read: func(v any) (any, *wrong) {

@@ -1,13 +1,9 @@
 package config
 
-import (
-	"strings"
-)
-
 // Load reads a configuration. The name is what the diagnostics call the file; nothing is opened. The Config is nil when
 // Diagnostics.Err is not; with warnings alone it can be used.
 func Load(name string, source []byte) (*Config, Diagnostics) {
-	text := strings.TrimPrefix(string(source), byteOrderMark)
+	text := withoutMark(source)
 	r := &report{lines: newLines(name, text)}
 	tree := parse(text, r)
 	if tree != nil {

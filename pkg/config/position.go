@@ -143,7 +143,7 @@ func (s *scanner) header(root *place) *place {
 func (s *scanner) pair(table *place) {
 	key := s.dottedKey()
 	s.skip(" \t")
-	s.at++ // =
+	s.at = min(s.at+1, len(s.text)) // =
 	s.skip(" \t")
 	last := len(key) - 1
 	for _, k := range key[:last] {
@@ -199,7 +199,7 @@ func (s *scanner) quoted() {
 		s.at++
 	}
 	s.at += len(end)
-	for n := 0; len(end) == 3 && n < 2 && s.at < len(s.text) && s.text[s.at:s.at+1] == quote; n++ {
+	for len(end) == 3 && s.at < len(s.text) && s.text[s.at] == quote[0] {
 		s.at++ // """ends with a "quote"""" of its own
 	}
 	s.at = min(s.at, len(s.text))

@@ -10,7 +10,9 @@ import (
 // servers fills in the real servers of a virtual server.
 func (r *resolver) servers(b *block, vs *VirtualServer, known bool) {
 	if len(b.reals) == 0 {
-		r.warn(b.at(), `write real_servers = ["10.0.100.2:80"]`, "the virtual server has no real servers")
+		if b.lacks("real_server", "real_servers") {
+			r.warn(b.at(), `write real_servers = ["10.0.100.2:80"]`, "the virtual server has no real servers")
+		}
 		r.checks(b, nil, netip.AddrPort{}) // its checks should be right all the same
 		return
 	}
@@ -26,7 +28,7 @@ func (r *resolver) servers(b *block, vs *VirtualServer, known bool) {
 				seen[rs.Destination.Addr] = real
 			}
 		}
-		if len(rs.Checks) == 0 && !real.off && !(b.off && len(real.checks) == 0) {
+		if unwatched(b) && unwatched(real) {
 			unchecked++
 		}
 		vs.RealServers = append(vs.RealServers, rs)
@@ -36,6 +38,9 @@ func (r *resolver) servers(b *block, vs *VirtualServer, known bool) {
 			"%d of %d real servers have no check: they get clients even when they are dead", unchecked, len(b.reals))
 	}
 }
+
+// unwatched says whether a virtual or real server says nothing about checks, not even that there is none.
+func unwatched(b *block) bool { return len(b.checks) == 0 && !b.off && b.lacks("TCP_CHECK") }
 
 // realServer resolves one server and says whether its address is known.
 func (r *resolver) realServer(vs, b *block, service ipvs.Service, known bool) (rs RealServer, ok bool) {
@@ -63,7 +68,7 @@ func (r *resolver) realServer(vs, b *block, service ipvs.Service, known bool) (r
 	}
 
 	at, addressed := lookup[endpoint]("address", b)
-	if addressed == nil {
+	if b.lacks("address") {
 		r.fail(b.at(), `write address = "10.0.100.2:80"`, "the real server has no address")
 	}
 	readable := addressed != nil && addressed.data != nil && known && (by == nil || by.data != nil)
@@ -71,7 +76,7 @@ func (r *resolver) realServer(vs, b *block, service ipvs.Service, known bool) (r
 		d.Addr = netip.AddrPortFrom(at.addr, r.port(at, service, how.Forward, addressed.at))
 		if f := ipvs.FamilyOf(at.addr); f != service.Family && how.Forward != ipvs.Tun {
 			r.fail(addressed.at, `only lb_kind = "TUN" leads from one family to the other`,
-				"the server is %s, but the service is %s", f, service.Family)
+				"the server is %s, but the service is %s", ipName(f), ipName(service.Family))
 		}
 	}
 	rs.Checks = r.checks(vs, b, d.Addr)

@@ -25,6 +25,10 @@ func resolve(r *report, global *block, virtuals []*block) *Config {
 	if v := global.value("lvs_flush_on_stop"); v != nil {
 		c.GlobalDefs.LVSFlushOnStop = v.data == true || v.data == "VS"
 	}
+	if len(virtuals) == 0 && global.parent.lacks("virtual_server") {
+		r.warn(spot{}, `write [[virtual_server]] with an address, a protocol and real_servers`,
+			"there is no virtual_server: nothing is balanced")
+	}
 	for _, b := range virtuals {
 		c.VirtualServers = append(c.VirtualServers, res.virtualServer(b))
 	}
@@ -92,7 +96,9 @@ func (r *resolver) key(b *block, s *ipvs.Service) (known bool) {
 		r.fail(marked.key, "make two virtual servers of it", "a virtual server has an address or a fwmark, not both")
 		return false
 	case addressed == nil && marked == nil:
-		r.fail(b.at(), `write address = "192.0.2.1:80", or fwmark = 7`, "the virtual server has no address")
+		if b.lacks("address", "fwmark") {
+			r.fail(b.at(), `write address = "192.0.2.1:80", or fwmark = 7`, "the virtual server has no address")
+		}
 		return false
 	case marked != nil:
 		if protocol != nil {
@@ -101,7 +107,7 @@ func (r *resolver) key(b *block, s *ipvs.Service) (known bool) {
 		s.ServiceKey = ipvs.FWMarkKey(uint32(mark), r.markFamily(b, word))
 		return marked.data != nil && (family == nil || family.data != nil)
 	}
-	if protocol == nil {
+	if b.lacks("protocol") {
 		r.fail(addressed.at, `write protocol = "TCP" (keepalived would silently take UDP)`, "the virtual server has no protocol")
 	}
 	if addressed.data == nil || protocol == nil || protocol.data == nil {
@@ -110,7 +116,7 @@ func (r *resolver) key(b *block, s *ipvs.Service) (known bool) {
 	p, _ := ipvs.ParseProtocol(proto)
 	s.ServiceKey = ipvs.AddressKey(p, netip.AddrPortFrom(at.addr, at.port))
 	if family != nil && family.data != nil && word != s.Family.String() {
-		r.fail(family.at, "leave it out: the address says it", "ip_family is %s, but the address is %s", word, s.Family)
+		r.fail(family.at, "leave it out: the address says it", "ip_family is %s, but the address is %s", word, ipName(s.Family))
 	}
 	return true
 }
@@ -140,6 +146,14 @@ func (r *resolver) markFamily(b *block, word string) ipvs.Family {
 	return family
 }
 
+// ipName is how messages call a family.
+func ipName(f ipvs.Family) string {
+	if f == ipvs.IPv6 {
+		return "IPv6"
+	}
+	return "IPv4"
+}
+
 // flags collects the service's flags. Whether a flag fits the scheduler does not depend on the order of the keywords.
 func (r *resolver) flags(b *block, s ipvs.Service, known bool) (flags ipvs.ServiceFlags) {
 	_, scheduled := lookup[string]("lb_algo", b)
@@ -162,28 +176,16 @@ func (r *resolver) flags(b *block, s ipvs.Service, known bool) (flags ipvs.Servi
 
 // persistence fills in the service's persistence and what depends on it.
 func (r *resolver) persistence(b *block, s *ipvs.Service, known bool) {
-	timeout := b.value("persistence_timeout")
+	timeout, timed := lookup[time.Duration]("persistence_timeout", b)
 	bits, narrowed := lookup[uint8]("persistence_granularity", b)
 	engine, engined := lookup[string]("persistence_engine", b)
-	off := false
-	if timeout != nil {
-		switch data := timeout.data.(type) {
-		case time.Duration:
-			s.Persistence = data
-		case bool:
-			off = !data
-			if data {
-				s.Persistence = bareTimeout
-			}
-		case nil: // unreadable: let the rules believe that there is persistence
-			s.Persistence = bareTimeout
-		}
-	} else if narrowed != nil {
-		s.Persistence = bareTimeout
-	}
-	if off && narrowed != nil {
+	switch {
+	case timed == nil && narrowed != nil, timed != nil && timed.data == nil: // unreadable: rules should not miss it
+		timeout = bareTimeout
+	case timed != nil && timeout == 0 && narrowed != nil:
 		r.warn(narrowed.key, "", "persistence_granularity has no effect: persistence_timeout is false")
 	}
+	s.Persistence = timeout
 	s.Granularity, s.Engine = bits, engine
 	if engined != nil && engined.data != nil && s.Persistence == 0 {
 		r.fail(engined.key, "add persistence_timeout = true", "persistence_engine works only with persistence")

@@ -1,18 +1,31 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
 )
 
-// byteOrderMark may begin a file that an editor on Windows wrote. The library drops it, and so do we before we count.
-const byteOrderMark = "\uFEFF"
+// withoutMark drops the byte order mark that editors on Windows write. The library does so too, and then doesn't count it.
+func withoutMark(source []byte) string { return strings.TrimLeft(string(source), "\uFEFF") }
 
 // parse reads the text as TOML. It reports what is wrong with the syntax and then returns nil; there is one such error at
 // most, since after it nobody can tell what the rest means.
 func parse(text string, r *report) map[string]any {
+	if !utf8.ValidString(text) {
+		at := 0
+		for i, c := range text {
+			if _, n := utf8.DecodeRuneInString(text[i:]); c == utf8.RuneError && n == 1 {
+				at = i
+				break
+			}
+		}
+		r.fail(spot{span: span{at, at + 1}}, "save the file as UTF-8", "this is not a text in UTF-8")
+		return nil
+	}
 	var tree map[string]any
 	_, err := toml.Decode(text, &tree)
 	if err == nil {
@@ -28,28 +41,31 @@ func parse(text string, r *report) map[string]any {
 		}
 	}
 	message, hint := explain(message)
+	line, _, _ := strings.Cut(text[strings.LastIndexByte(text[:min(at.from, len(text))], '\n')+1:], "\n")
+	if strings.HasSuffix(strings.TrimSpace(line), "{") && !strings.Contains(line, "=") {
+		hint = "this is how keepalived.conf is written; here blocks are tables: [global_defs], [[virtual_server]]"
+	}
 	r.fail(spot{span: at}, hint, "%s", message)
 	return nil
 }
 
 // explain puts the library's words into those of a reader who doesn't know TOML's grammar.
 func explain(message string) (readable, hint string) {
+	if _, rest, ok := strings.Cut(message, "Key '"); ok {
+		key, _, _ := strings.Cut(rest, "'")
+		return key[strings.LastIndexByte(key, '.')+1:] + " is there twice",
+			"a keyword stands once in a table; tables that repeat have two brackets: [[virtual_server]]"
+	}
 	message = strings.TrimSuffix(strings.TrimSuffix(message, "."), " instead")
 	for _, e := range explanations {
 		if strings.Contains(message, e.has) {
-			if e.readable != "" {
-				message = e.readable
-			}
-			return message, e.hint
+			return cmp.Or(e.readable, message), e.hint
 		}
 	}
 	return message, ""
 }
 
 var explanations = []struct{ has, readable, hint string }{
-	{"already been defined", "", "a keyword stands once in a table; a second server needs its own [[...]] header"},
-	{"already created as a hash", "", "tables that may repeat have two brackets: [[virtual_server]]"},
-	{"cannot be used as an array", "", "tables that may repeat have two brackets everywhere: [[virtual_server]]"},
 	{"strings cannot contain newlines", "the string does not end on its line", `close it with a double quote`},
 	{"expected '.' or '='", "after a keyword there must be an equals sign", `write: keyword = value`},
 	{"expected key separator", "after a keyword there must be an equals sign", `write: keyword = value`},
@@ -66,13 +82,12 @@ var explanations = []struct{ has, readable, hint string }{
 	{"Invalid datetime", "this is not a number", `addresses stand in double quotes: "192.0.2.1:80"`},
 	{"is out of range for int64", "the number is too large", ""},
 	{"expected a digit", "this is not a number", `words and addresses stand in double quotes: lb_algo = "rr"`},
-	{"expected a comma (',') or array terminator", "the list does not go on", `write: ["10.0.100.2:80", "10.0.100.3:80"]`},
+	{"expected a comma (',') or array terminator", "the list is not closed, or a comma is missing", `write: ["10.0.100.2:80", "10.0.100.3:80"]`},
 	{"unexpected comma", "there is a comma too many", ""},
 	{"inline table", "", `write: { connect_port = 80, retry = 2 }`},
 	{"table name", "the header of a table is broken", "write: [global_defs] or [[virtual_server]]"},
 	{"table array name", "the header of a table is broken", "write two brackets on each side: [[virtual_server]]"},
 	{"invalid escape", "", `write a backslash as \\`},
 	{"NULL bytes", "this is not a text in UTF-8", "save the file as UTF-8; it may be UTF-16"},
-	{"invalid UTF-8", "this is not a text in UTF-8", "save the file as UTF-8"},
 	{"unexpected EOF", "the file ends too early", "close what is open: a quote, a bracket or a brace"},
 }

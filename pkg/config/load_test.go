@@ -1,0 +1,47 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// generated writes a file with so many services and servers each; long gives every server a table of its own.
+func generated(services, servers int, long bool) []byte {
+	var b strings.Builder
+	for s := range services {
+		fmt.Fprintf(&b, "[[virtual_server]]\naddress = \"10.%d.%d.%d:80\"\nprotocol = \"TCP\"\nlb_algo = \"wrr\"\nTCP_CHECK = true\n", s>>16, s>>8&255, s&255)
+		if !long {
+			b.WriteString("real_servers = [")
+		}
+		for r := range servers {
+			n := s*servers + r
+			address := fmt.Sprintf("172.%d.%d.%d:80", 16+n>>16, n>>8&255, n&255)
+			if long {
+				fmt.Fprintf(&b, "  [[virtual_server.real_server]]\n  address = %q\n  weight = %d\n", address, r+1)
+			} else {
+				fmt.Fprintf(&b, "%q, ", address)
+			}
+		}
+		if !long {
+			b.WriteString("]\n")
+		}
+	}
+	return []byte(b.String())
+}
+
+func BenchmarkLoad(b *testing.B) {
+	for _, size := range []struct{ services, servers int }{{500, 20}, {2300, 16}} {
+		for _, form := range []string{"short", "long"} {
+			text := generated(size.services, size.servers, form == "long")
+			b.Run(fmt.Sprintf("%dx%d/%s", size.services, size.servers, form), func(b *testing.B) {
+				b.SetBytes(int64(len(text)))
+				for b.Loop() {
+					if c, found := Load("bench.toml", text); c == nil || len(c.VirtualServers) != size.services {
+						b.Fatal(found)
+					}
+				}
+			})
+		}
+	}
+}
