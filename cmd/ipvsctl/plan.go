@@ -11,7 +11,6 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/daemon"
-	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -74,10 +73,5 @@ func (a *app) planAlone(ctx context.Context, stateDir string, file *control.File
 		}
 	}
 	fmt.Fprintf(a.stderr, "No daemon is listening on %s: this is what one would do if it were started now.\n", a.socket)
-	k, err := ipvsnl.Open()
-	if err != nil {
-		return nil, err
-	}
-	answer, err := daemon.Plan(ctx, k, stateDir, *file)
-	return answer, errors.Join(err, k.Close())
+	return daemon.Plan(ctx, stateDir, *file)
 }

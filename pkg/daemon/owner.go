@@ -160,7 +160,7 @@ func (o *owner) take(r probe.Report) {
 	}
 	for i, s := range servers {
 		if now := o.judge(s.RealServer); now.State != before[i].State {
-			o.log.Info("server is "+now.State.String(), "service", s.service.Service.ServiceKey.String(),
+			o.log.Info("server changed", "service", s.service.Service.ServiceKey.String(),
 				"server", s.Destination.Addr.String(), "from", before[i].State.String(), "to", now.State.String(), "reason", now.Err)
 		}
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -9,13 +10,14 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // Plan returns what a daemon that was started now with this file would change. It knows no verdicts: servers that are in
 // the table stay, the others wait for their checks.
-func Plan(ctx context.Context, k reconcile.Kernel, stateDir string, file control.File) (*status.Answer, error) {
+func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answer, error) {
 	cfg, answer := load(file)
 	if cfg == nil {
 		return answer.Answer, nil
@@ -24,7 +26,11 @@ func Plan(ctx context.Context, k reconcile.Kernel, stateDir string, file control
 	if err != nil {
 		return nil, err
 	}
-	return answer.Answer, answer.plan(ctx, k, cfg, nil, owned)
+	k, err := ipvsnl.Open()
+	if err != nil {
+		return nil, err
+	}
+	return answer.Answer, errors.Join(answer.plan(ctx, k, cfg, nil, owned), k.Close())
 }
 
 // answer is an Answer in the making.

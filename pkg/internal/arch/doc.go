@@ -12,7 +12,7 @@
 //
 //	package             | kind | may import                                     | one line
 //	cmd/ipvsd           | main | config control daemon                          | flags, signals, exit code
-//	cmd/ipvsctl         | main | config control daemon desired reconcile status | one file a verb
+//	cmd/ipvsctl         | main | config control daemon status                   | one file a verb
 //	pkg/ipvs            | pure |                                                | services, servers, keys, flags, errors
 //	pkg/ipvs/ipvsnl     | io   | ipvs                                           | generic netlink: snapshots, batches
 //	pkg/ipvs/ipvstest   | test | ipvs                                           | a fake kernel with errnos and faults
