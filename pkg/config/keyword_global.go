@@ -181,8 +181,8 @@ var idleGlobalKeywords = []keyword{
 
 	{in: inGlobal, name: "reload_check_config", kind: flagOrText, idle: "ipvsd always checks a file before it uses it",
 		doc: "checks the file before a reload"},
-	{in: inGlobal, name: "reload_time_file", kind: text, idle: "this version reloads on SIGHUP only", doc: "when to reload"},
-	{in: inGlobal, name: "reload_repeat", kind: boolean, idle: "this version reloads on SIGHUP only", doc: "again every day"},
+	{in: inGlobal, name: "reload_time_file", kind: text, idle: "ipvsd reloads when it is told to, by SIGHUP or ipvsctl reload", doc: "when to reload"},
+	{in: inGlobal, name: "reload_repeat", kind: boolean, idle: "ipvsd reloads when it is told to, by SIGHUP or ipvsctl reload", doc: "again every day"},
 	{in: inGlobal, name: "reload_file", kind: flagOrText, idle: "ipvsctl status says whether a reload is running",
 		doc: "file that exists during a reload"},
 	{in: inGlobal, name: "include_check", kind: texts, idle: noIncludes, doc: "how strict includes are"},

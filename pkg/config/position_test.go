@@ -97,22 +97,14 @@ func TestPositionCountsCharacters(t *testing.T) {
 // FuzzLocate holds the index against the library: everything that it decodes has a place, nothing else has one, and the
 // text at that place decodes to the same value.
 func FuzzLocate(f *testing.F) {
-	f.Add(everyForm)
-	f.Add("[[a]]\nb.c = 1\n[[a.d]]\n[[a.d]]\nx = 1\n[a.d.e]\n[[a]]\n[a.b]\n")
-	f.Add("[a.b.c]\n[a]\nx = 'y'\r\n[\"a\".'b' . d]\r\n")
-	f.Add("a = \"\"\"\"\"two quotes\"\"\"\"\"\nb = ''''one''''\n")
-	for _, pattern := range []string{"testdata/*/*.toml", "../../examples/*.toml"} {
-		files, _ := filepath.Glob(pattern)
-		for _, name := range files {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(string(text))
-		}
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		text = withoutMark([]byte(text))
+	f.Add([]byte(everyForm))
+	f.Add([]byte("[[a]]\nb.c = 1\n[[a.d]]\n[[a.d]]\nx = 1\n[a.d.e]\n[[a]]\n[a.b]\n"))
+	f.Add([]byte("[a.b.c]\n[a]\nx = 'y'\r\n[\"a\".'b' . d]\r\n"))
+	f.Add([]byte("a = \"\"\"\"\"two quotes\"\"\"\"\"\nb = ''''one''''\n"))
+	addFiles(f, "testdata/wrong/*.toml")
+	addFiles(f, "../../examples/*.toml")
+	f.Fuzz(func(t *testing.T, source []byte) {
+		text := withoutMark(source)
 		root := locate(text) // must end, whatever the text
 		var tree map[string]any
 		if _, err := toml.Decode(text, &tree); err != nil || !utf8.ValidString(text) {
@@ -120,6 +112,22 @@ func FuzzLocate(f *testing.F) {
 		}
 		compare(t, text, "", tree, root)
 	})
+}
+
+// addFiles makes files seeds of a fuzz target.
+func addFiles(f *testing.F, pattern string) {
+	f.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no %s: %v", pattern, err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
 }
 
 func compare(t *testing.T, text, path string, v any, p *place) {

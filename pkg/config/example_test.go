@@ -1,0 +1,165 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const reference = "../../examples/reference.toml"
+
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("../../examples/*.toml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	for _, file := range files {
+		text := read(t, file)
+		if c, found := Load(file, text); c == nil || len(found) > 0 {
+			t.Errorf("%s", found.Format(text))
+		}
+	}
+}
+
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// line is a keyword as the reference shows it.
+type line struct {
+	number  int // from 0
+	in      scope
+	name    string
+	off     bool // written as #name = value
+	example bool // the value is no default
+}
+
+var (
+	headerLine  = regexp.MustCompile(`^\s*\[+([\w.]+)\]+`)
+	keywordLine = regexp.MustCompile(`^\s*(#?)([a-z][\w-]*|TCP_CHECK) = `)
+)
+
+func referenceLines(t *testing.T) (text []string, lines []line) {
+	t.Helper()
+	text = strings.Split(string(read(t, reference)), "\n")
+	scopes := map[string]scope{
+		"global_defs": inGlobal, "virtual_server": inVirtual, "virtual_server.real_server": inReal,
+		"virtual_server.TCP_CHECK": inCheck, "virtual_server.real_server.TCP_CHECK": inCheck,
+	}
+	parents := map[string]scope{
+		"global_defs": inRoot, "virtual_server": inRoot, "virtual_server.real_server": inVirtual,
+		"virtual_server.TCP_CHECK": inVirtual, "virtual_server.real_server.TCP_CHECK": inReal,
+	}
+	in := inRoot
+	for i, l := range text {
+		if m := headerLine.FindStringSubmatch(l); m != nil {
+			if scopes[m[1]] == 0 {
+				t.Fatalf("line %d: what is %s?", i+1, m[1])
+			}
+			in = scopes[m[1]]
+			lines = append(lines, line{number: i, in: parents[m[1]], name: m[1][strings.LastIndexByte(m[1], '.')+1:]})
+		} else if m := keywordLine.FindStringSubmatch(l); m != nil {
+			lines = append(lines, line{i, in, m[2], m[1] != "", strings.HasSuffix(l, "example")})
+		}
+	}
+	return text, lines
+}
+
+// The reference and the table of keywords know the same words, in the same tables.
+func TestReferenceIsComplete(t *testing.T) {
+	_, lines := referenceLines(t)
+	shown := make(map[string]bool)
+	for _, l := range lines {
+		if keywordsIn[l.in][l.name] == nil {
+			t.Errorf("reference.toml:%d: %s knows no %s", l.number+1, l.in, l.name)
+		}
+		shown[fmt.Sprint(l.in, l.name)] = true
+	}
+	for in, known := range keywordsIn {
+		for name := range known {
+			if !shown[fmt.Sprint(in, name)] {
+				t.Errorf("reference.toml does not show %s in %s", name, in)
+			}
+		}
+	}
+}
+
+// Each commented keyword of the reference loads when it is uncommented. One with a default changes nothing, for the default
+// is what is shown; one without effect says so; any other changes the Config.
+func TestReferenceLineByLine(t *testing.T) {
+	text, lines := referenceLines(t)
+	base, found := Load("reference.toml", []byte(strings.Join(text, "\n")))
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	for _, l := range lines {
+		if !l.off {
+			continue
+		}
+		before := text[l.number]
+		text[l.number] = strings.Replace(before, "#", " ", 1)
+		c, found := Load("reference.toml", []byte(strings.Join(text, "\n")))
+		text[l.number] = before
+		k := keywordsIn[l.in][l.name]
+		if c == nil || k == nil {
+			t.Errorf("line %d: %v", l.number+1, found)
+			continue
+		}
+		if k.idle != "" {
+			if len(found) != 1 || !strings.Contains(found[0].Message, "no effect") || found[0].Line != l.number+1 {
+				t.Errorf("line %d: %v, want one warning that %s has no effect", l.number+1, found, l.name)
+			}
+		} else if len(found) > 0 {
+			t.Errorf("line %d: %v", l.number+1, found)
+		}
+		fallback := defaultOf(l.name) != nil || defaultOf(k.aliasOf) != nil || l.name == "ip_family" // the servers say it
+		unchanged := k.idle != "" || !l.example && fallback
+		if reflect.DeepEqual(base, c) != unchanged {
+			t.Errorf("line %d: %s: Config unchanged is %t, want %t", l.number+1, l.name, !unchanged, unchanged)
+		}
+	}
+}
+
+// The defaults belong to keywords that have an effect, and say why they are what they are.
+func TestDefaults(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, d := range defaults {
+		var in scope
+		for _, k := range keywords {
+			if k.name == d.keyword && k.idle == "" {
+				in |= k.in
+			}
+		}
+		if in == 0 || d.value == nil || d.why == "" || seen[d.keyword] {
+			t.Errorf("%+v", d)
+		}
+		seen[d.keyword] = true
+	}
+}
+
+func TestKeywordsAreWhole(t *testing.T) {
+	for in, known := range keywordsIn {
+		for name, k := range known {
+			if k.doc == "" {
+				t.Errorf("%s in %s has no description", name, in)
+			}
+			if other := known[k.aliasOf]; k.aliasOf != "" && (other == nil || other.idle != k.idle || other.kind.words != k.kind.words) {
+				t.Errorf("%s in %s is no other name of %s", name, in, k.aliasOf)
+			}
+		}
+	}
+	for word, meant := range misspelt {
+		if home(word) != 0 || home(meant) == 0 {
+			t.Errorf("%q is taken for %q", word, meant)
+		}
+	}
+}
