@@ -43,8 +43,11 @@ func (c *Client) readTable(ctx context.Context, family uint16) (ipvs.Table, erro
 		if scratch, err = c.readDestinations(ctx, family, table[i].ServiceKey, scratch[:0]); err != nil {
 			return nil, fmt.Errorf("%s: %w", table[i].ServiceKey, err)
 		}
+		if len(scratch) == 0 {
+			empty = true
+			continue
+		}
 		table[i].Destinations = slices.Clone(scratch)
-		empty = empty || len(scratch) == 0
 	}
 	table.Sort()
 	if twice(table) {

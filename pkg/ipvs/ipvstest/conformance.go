@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -311,36 +309,9 @@ func wantTable(t *testing.T, s Subject, want ipvs.Table) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, w := lines(got), lines(want)
-	for _, l := range w {
-		if !slices.Contains(g, l) {
-			t.Errorf("missing:    %s", l)
-		}
+	if d := Diff(got, want); d != "" {
+		t.Errorf("wrong table:\n%s", d)
 	}
-	for _, l := range g {
-		if !slices.Contains(w, l) {
-			t.Errorf("unexpected: %s", l)
-		}
-	}
-	if !t.Failed() && !slices.Equal(g, w) {
-		t.Errorf("wrong order:\n%s", strings.Join(g, "\n"))
-	}
-}
-
-// lines shows every field of a table.
-func lines(t ipvs.Table) []string {
-	var l []string
-	for _, s := range t {
-		l = append(l, fmt.Sprintf("%s, family %d: scheduler %q flags %#x persistence %v/%d engine %q, %+v", s.ServiceKey,
-			s.Family, s.Scheduler, uint32(s.Flags), s.Persistence, s.Granularity, s.Engine, s.Stats))
-		for _, d := range s.Destinations {
-			l = append(l, fmt.Sprintf("%s -> %s: forward %d weight %d thresholds %d..%d tunnel %d:%d:%#x conns %d %d %d, %+v",
-				s.ServiceKey, d.Addr, d.Forward, d.Weight, d.LowerThreshold, d.UpperThreshold,
-				d.Tunnel.Type, d.Tunnel.Port, uint16(d.Tunnel.Flags),
-				d.ActiveConns, d.InactiveConns, d.PersistentConns, d.Stats))
-		}
-	}
-	return l
 }
 
 func find(t *testing.T, s Subject, k ipvs.ServiceKey) ipvs.ServiceStatus {

@@ -1,7 +1,10 @@
 package ipvstest
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -116,4 +119,43 @@ func EveryField() ipvs.Table {
 		persistent(service("udp [2001:db8::80]:53", "ovf", NAT("[2001:db8::1]:53")), 6*time.Minute, 64),
 		persistent(service("sctp [2001:db8::80]:0", "rr"), 6*time.Minute, 1),
 	}
+}
+
+// Diff says how a table differs from the one that was wanted, in any field; it is empty if they are equal.
+func Diff(got, want ipvs.Table) string {
+	g, w := lines(got), lines(want)
+	if slices.Equal(g, w) {
+		return ""
+	}
+	var d []string
+	for _, l := range w {
+		if !slices.Contains(g, l) {
+			d = append(d, "missing:    "+l)
+		}
+	}
+	for _, l := range g {
+		if !slices.Contains(w, l) {
+			d = append(d, "unexpected: "+l)
+		}
+	}
+	if d == nil {
+		d = append([]string{"wrong order, or something twice:"}, g...)
+	}
+	return strings.Join(d, "\n")
+}
+
+// lines shows every field of a table.
+func lines(t ipvs.Table) []string {
+	var l []string
+	for _, s := range t {
+		l = append(l, fmt.Sprintf("%s, family %d: scheduler %q flags %#x persistence %v/%d engine %q, %+v", s.ServiceKey,
+			s.Family, s.Scheduler, uint32(s.Flags), s.Persistence, s.Granularity, s.Engine, s.Stats))
+		for _, d := range s.Destinations {
+			l = append(l, fmt.Sprintf("%s -> %s: forward %d weight %d thresholds %d..%d tunnel %d:%d:%#x conns %d %d %d, %+v",
+				s.ServiceKey, d.Addr, d.Forward, d.Weight, d.LowerThreshold, d.UpperThreshold,
+				d.Tunnel.Type, d.Tunnel.Port, uint16(d.Tunnel.Flags),
+				d.ActiveConns, d.InactiveConns, d.PersistentConns, d.Stats))
+		}
+	}
+	return l
 }
