@@ -6,7 +6,8 @@ import (
 )
 
 // Check says what is probed, how often, and how the results are judged. Checks are compared with ==: all servers that ask
-// for an equal check share one probe and its verdict, and a check that a reload leaves unchanged keeps both.
+// for an equal check share one probe and its verdict, and a check that a reload leaves unchanged keeps both. One of which it
+// changes no more than the timing keeps the verdict.
 type Check struct {
 	Type      string         // keepalived's name: TCP_CHECK
 	Target    netip.AddrPort // connect_ip, connect_port
@@ -26,4 +27,11 @@ type Policy struct {
 	DelayBeforeRetry time.Duration // between the forgiven ones
 	Warmup           time.Duration // the first probe runs at a random moment within it
 	Alpha            bool          // down until a first success; otherwise up until a first failure
+}
+
+// Subject returns what of the check is probed and how, without when it is and how the results are judged. Checks of one
+// subject tell the same of a server.
+func (c Check) Subject() Check {
+	c.Timeout, c.LogAllFailures, c.Policy = 0, false, Policy{}
+	return c
 }

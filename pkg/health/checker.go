@@ -93,6 +93,22 @@ func New(p Policy, now time.Time, jitter float64) Checker {
 	}
 }
 
+// Under returns the checker under another policy, without a running probe. What it knows of the server stays: a changed
+// interval must not send clients to a server that is known to be down, nor take away one that is up. The next probe is
+// due when it was, or when the new policy wants it if that is sooner.
+func (c Checker) Under(p Policy, now time.Time) Checker {
+	if c.State == Unchecked {
+		return New(p, now, c.jitter)
+	}
+	due := c.next
+	c.policy, c.running = p, time.Time{}
+	c, _ = c.become(c.State, now)
+	if due.Before(c.next) {
+		c.next = due
+	}
+	return c
+}
+
 // Alive says whether the server may have clients as far as this check goes.
 func (c Checker) Alive() bool { return c.State == Up || c.State == Unchecked && !c.policy.Alpha }
 

@@ -174,6 +174,33 @@ func TestSinceAndChangedFollowTheState(t *testing.T) {
 	}
 }
 
+func TestAnotherPolicyKeepsTheState(t *testing.T) {
+	p := policy
+	p.DelayLoop, p.Retry, p.Alpha = 30*time.Second, 0, true
+	now := start.Add(2 * time.Second)
+	up, down := after(t, policy, pass), after(t, policy, fail)
+	forgiven, _ := after(t, policy, pass, fail).Start(start.Add(time.Hour))
+
+	for _, c := range []health.Checker{up, down} {
+		d := c.Under(p, now)
+		if d.State != c.State || d.Since != c.Since || d.Probes != c.Probes || d.Deadline() != c.Deadline() {
+			t.Errorf("%+v became %+v; want the same state and deadline", c, d)
+		}
+		if d = probe(t, d, c.LastResult); d.Deadline().Sub(d.LastRun) != p.DelayLoop {
+			t.Errorf("the interval is %s; want the new %s", d.Deadline().Sub(d.LastRun), p.DelayLoop)
+		}
+	}
+	if d := probe(t, forgiven.Under(p, now), fail); d.State != health.Down {
+		t.Errorf("%v after a failure that the new policy doesn't forgive; want down", d.State)
+	}
+	p.DelayLoop = time.Second
+	if d := up.Under(p, now); !d.Deadline().Equal(now) {
+		t.Errorf("the next probe is due %s later; want at once", d.Deadline().Sub(now))
+	}
+	p.Warmup = 0
+	expect(t, after(t, policy).Under(p, now), health.Unchecked, false)
+}
+
 // Checks that start together have to spread over their interval, and stay spread: at no time may they all be due at once.
 func TestChecksThatShareAnIntervalStaySpread(t *testing.T) {
 	const checks, rounds = 500, 300

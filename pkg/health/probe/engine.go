@@ -76,8 +76,9 @@ func New(run Func, report func(Report), opts ...Option) *Engine {
 }
 
 // Set says which checks to run from now on, and never blocks; of several calls the last counts. Equal checks are one.
-// A check that was there before keeps its state and its schedule. One that wasn't starts anew, and is reported. One that is
-// no longer wanted is forgotten: its probe is cancelled and no more is heard of it.
+// A check that was there before keeps its state and its schedule. One that is no longer wanted is forgotten: its probe is
+// cancelled and no more is heard of it. A new one is reported and starts as unchecked, but takes over the state of one that
+// it replaces, with the same Subject.
 func (e *Engine) Set(checks []health.Check) {
 	checks = slices.Clone(checks)
 	e.wanted.Store(&checks)
@@ -155,30 +156,46 @@ func (r *runner) adopt(wanted []health.Check) {
 	now, before := time.Now(), r.jobs
 	r.jobs = make(map[health.Check]*job, len(wanted))
 	for _, c := range wanted {
-		if r.jobs[c] != nil {
-			continue
-		}
 		if j := before[c]; j != nil {
 			r.jobs[c] = j
 			delete(before, c)
-			continue
 		}
-		j := &job{check: c, checker: health.New(c.Policy, now, r.random())}
-		r.jobs[c] = j
-		heap.Push(&r.timers, j)
-		r.report(Report{Check: c, Checker: j.checker})
 	}
-	for _, j := range before {
-		j.removed = true
-		if j.cancel != nil {
-			j.cancel()
-		}
-		if j.index >= 0 {
-			heap.Remove(&r.timers, j.index)
+	legacy := make(map[health.Check]health.Checker, len(before)) // by Subject, the one that knows the latest
+	for c, j := range before {
+		r.remove(j)
+		if l, ok := legacy[c.Subject()]; !ok || l.LastRun.Before(j.checker.LastRun) {
+			legacy[c.Subject()] = j.checker
 		}
 	}
 	r.queue = slices.DeleteFunc(r.queue, func(j *job) bool { return j.removed })
+	for _, c := range wanted {
+		if r.jobs[c] != nil {
+			continue
+		}
+		checker, ok := legacy[c.Subject()]
+		if ok {
+			checker = checker.Under(c.Policy, now)
+		} else {
+			checker = health.New(c.Policy, now, r.random())
+		}
+		j := &job{check: c, checker: checker}
+		r.jobs[c] = j
+		heap.Push(&r.timers, j)
+		r.report(Report{Check: c, Checker: checker})
+	}
 	r.checks.Store(int64(len(r.jobs)))
+}
+
+// remove forgets a job, but leaves it in the queue.
+func (r *runner) remove(j *job) {
+	j.removed = true
+	if j.cancel != nil {
+		j.cancel()
+	}
+	if j.index >= 0 {
+		heap.Remove(&r.timers, j.index)
+	}
 }
 
 // finish frees the place of a probe that has ended, and judges the result.

@@ -1,0 +1,180 @@
+package probe_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/health/probe"
+)
+
+func TestEqualChecksAreOneProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		probes := 0
+		e := run(t, func(context.Context, health.Check) error { probes++; return nil })
+		e.Set([]health.Check{check(1), check(1), check(1)})
+		e.settle(time.Second)
+		e.stop()
+		equal(t, "reports", e.of(check(1)), []string{"0s unchecked", "0s up"})
+		if probes != 1 {
+			t.Errorf("%d probes; want 1", probes)
+		}
+	})
+}
+
+func TestSetKeepsWhatIsUnchanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(context.Context, health.Check) error { return nil })
+		e.Set([]health.Check{check(1)})
+		e.settle(4 * time.Second)
+		e.Set(checks(3))
+		e.settle(12 * time.Second)
+		e.stop()
+		equal(t, "the kept check", e.of(check(1)), []string{"0s unchecked", "0s up", "10s up"})
+		equal(t, "the added check", e.of(check(2)), []string{"4s unchecked", "4s up"})
+	})
+}
+
+func TestCheckWithChangedTimingKeepsItsState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(_ context.Context, c health.Check) error {
+			if c.Subject() == check(0).Subject() {
+				return errors.New("connection refused")
+			}
+			return nil
+		})
+		e.Set(checks(2))
+		e.settle(4 * time.Second)
+		changed, other := checks(2), check(1)
+		for i := range changed {
+			changed[i].DelayLoop, changed[i].Timeout, changed[i].Alpha = 7*time.Second, time.Second, true
+		}
+		other.FWMark = 7 // another probe altogether
+		e.Set(append(changed, other))
+		e.settle(8 * time.Second)
+		e.stop()
+		equal(t, "a server that is down", e.of(changed[0]), []string{"0s down connection refused", "7s down connection refused"})
+		equal(t, "a server that is up", e.of(changed[1]), []string{"0s up", "7s up"})
+		equal(t, "a check of something else", e.of(other), []string{"4s unchecked", "4s up"})
+	})
+}
+
+func TestOfReplacedChecksTheLatestKnowsTheState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fast, slow, heir := check(1), check(1), check(1)
+		fast.DelayLoop, slow.DelayLoop = time.Second, time.Minute
+		var e *engine
+		e = run(t, func(context.Context, health.Check) error {
+			if e.now() > 0 {
+				return errors.New("connection refused")
+			}
+			return nil
+		})
+		e.Set([]health.Check{slow, fast})
+		e.settle(20 * time.Second)
+		e.Set([]health.Check{heir})
+		e.settle(20 * time.Second)
+		e.stop()
+		equal(t, "reports", e.of(heir)[:1], []string{"20s down connection refused"})
+	})
+}
+
+func TestSetKeepsTheProbeUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(ctx context.Context, _ health.Check) error { return take(ctx, 2*time.Second) })
+		e.Set([]health.Check{check(1)})
+		e.settle(time.Second)
+		e.Set(checks(2))
+		e.settle(5 * time.Second)
+		e.stop()
+		equal(t, "reports", e.of(check(1)), []string{"0s unchecked", "2s up"})
+	})
+}
+
+func TestRemovedChecksAreProbedNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		probed := map[health.Check]int{}
+		e := run(t, func(_ context.Context, c health.Check) error { probed[c]++; return nil }, probe.Places(1))
+		e.Set(checks(3))
+		e.settle(5 * time.Second)
+		set := []health.Check{check(2)}
+		e.Set(set)
+		set[0] = check(9) // the engine has its own copy
+		e.settle(25 * time.Second)
+		e.stop()
+		if want := map[health.Check]int{check(0): 1, check(1): 1, check(2): 3}; !maps.Equal(probed, want) {
+			t.Errorf("probed %v; want %v", probed, want)
+		}
+	})
+}
+
+func TestRemovedChecksAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cancelled := false
+		e := run(t, func(ctx context.Context, _ health.Check) error {
+			err := take(ctx, 2*time.Second)
+			cancelled = errors.Is(ctx.Err(), context.Canceled)
+			return err
+		})
+		e.Set([]health.Check{check(1)})
+		e.settle(time.Second)
+		e.Set(nil)
+		e.settle(time.Minute)
+		if !cancelled {
+			t.Error("the probe under way was not cancelled")
+		}
+		if got := e.Stats(); got != (probe.Stats{}) {
+			t.Errorf("%+v; want nothing left", got)
+		}
+		e.stop()
+		equal(t, "reports", e.of(check(1)), []string{"0s unchecked"})
+	})
+}
+
+func TestCheckThatIsRemovedAndAddedStartsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		probes := 0
+		e := run(t, func(context.Context, health.Check) error {
+			if probes++; probes == 1 {
+				<-hang // whatever the context says
+				return errors.New("a late answer")
+			}
+			return nil
+		})
+		e.Set([]health.Check{check(1)})
+		e.settle(time.Second)
+		e.Set(nil)
+		e.settle(2 * time.Second)
+		e.Set([]health.Check{check(1)})
+		e.settle(3 * time.Second)
+		close(hang)
+		e.settle(4 * time.Second)
+		e.stop()
+		equal(t, "reports", e.of(check(1)), []string{"0s unchecked", "2s unchecked", "2s up"})
+	})
+}
+
+func TestOfSeveralSetsTheLastCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := probe.New(func(context.Context, health.Check) error { return nil }, func(r probe.Report) {
+			if r.Check != check(9) {
+				t.Errorf("%v was reported", r.Check.Target)
+			}
+		})
+		for i := range 10 {
+			e.Set([]health.Check{check(i)}) // nobody listens yet
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		e.Run(ctx)
+		if got, want := e.Stats().Checks, 1; got != want {
+			t.Errorf("%d checks; want %d", got, want)
+		}
+		e.Set(checks(2)) // nobody listens any more
+	})
+}
