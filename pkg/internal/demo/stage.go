@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+)
+
+// stage is what the audience sees. It is the lab's TB: what fails there ends the story.
+type stage struct {
+	color   bool
+	cleanup []func()
+}
+
+var _ lab.TB = (*stage)(nil)
+
+// over ends the story by panicking up to run.
+type over struct{ error }
+
+// run tells a story and cleans up behind it. It returns why the story ended early, if it did.
+func (s *stage) run(story func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			o, ok := p.(over)
+			if !ok {
+				panic(p)
+			}
+			err = o.error
+		}
+		for i := len(s.cleanup) - 1; i >= 0; i-- {
+			s.cleanup[i]()
+		}
+	}()
+	story()
+	return nil
+}
+
+func (s *stage) Helper()                         {}
+func (s *stage) Cleanup(f func())                { s.cleanup = append(s.cleanup, f) }
+func (s *stage) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+func (s *stage) Fatalf(format string, args ...any) {
+	panic(over{fmt.Errorf(format, args...)})
+}
+
+func (s *stage) paint(sgr, text string) string {
+	if !s.color {
+		return text
+	}
+	return "\x1b[" + sgr + "m" + text + "\x1b[0m"
+}
+
+func (s *stage) title(text string) { fmt.Printf("\n%s\n", s.paint("1;36", text)) }
+
+func (s *stage) say(format string, args ...any) { fmt.Printf("   "+format+"\n", args...) }
+
+// command shows what would be typed.
+func (s *stage) command(args ...string) {
+	fmt.Printf("   %s %s\n", s.paint("2", "$"), s.paint("1", strings.Join(args, " ")))
+}
+
+// quote shows the output of a command or a file.
+func (s *stage) quote(text string) {
+	if strings.TrimSpace(text) == "" {
+		text = "(nothing)"
+	}
+	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
+		fmt.Print("   ", s.paint("2", "| "), line)
+	}
+	fmt.Println()
+}
+
+// table shows rows of a name and a value.
+func (s *stage) table(rows [][2]string) {
+	width := 0
+	for _, r := range rows {
+		width = max(width, len(r[0]))
+	}
+	for _, r := range rows {
+		fmt.Printf("   %-*s  %s\n", width, r[0], s.paint("1;32", r[1]))
+	}
+}
+
+func (s *stage) fail(err error) {
+	fmt.Printf("\n%s %v\n", s.paint("1;31", "Not as it should be:"), err)
+}
+
+// wait waits until something is seen.
+func (s *stage) wait(what string, f func() error) { lab.WaitFor(s, patience, what, f) }
+
+// mustBe ends the story if a text does not hold another.
+func (s *stage) mustBe(want, text string) {
+	if !strings.Contains(text, want) {
+		s.Fatalf("expected to read %q in\n%s", want, text)
+	}
+}
+
+// must ends the story if there is an error.
+func (s *stage) must(errs ...error) {
+	if err := errors.Join(errs...); err != nil {
+		s.Fatalf("%v", err)
+	}
+}
