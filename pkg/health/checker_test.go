@@ -242,3 +242,10 @@ func TestStateText(t *testing.T) {
 		t.Error("no error for a state that doesn't exist")
 	}
 }
+
+func TestSubjectIsAllButTheTiming(t *testing.T) {
+	c := health.Check{Type: "TCP_CHECK", FWMark: 7, Timeout: time.Second, LogAllFailures: true, Policy: policy}
+	if got, want := c.Subject(), (health.Check{Type: "TCP_CHECK", FWMark: 7}); got != want {
+		t.Errorf("%+v; want %+v", got, want)
+	}
+}
