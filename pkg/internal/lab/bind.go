@@ -3,8 +3,12 @@ package lab
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
 )
 
 // namedConf is authoritative for one zone and talks to nobody. TCP is on, as TCP_CHECK wants it.
@@ -55,18 +59,52 @@ func NewBind(h *Host, at netip.Addr) *Server {
 	}
 }
 
-// Query asks a bind9 of the lab for its host's name, over UDP from a new port.
+// queryLimit is how long Query waits for the answer. It is a client's usual patience before it asks a second time.
+const queryLimit = 2 * time.Second
+
+// Query asks a bind9 of the lab for its host's name, with one datagram from a new port. Unlike a resolver it does not ask
+// again: what gets lost is an error.
 func (h *Host) Query(server netip.AddrPort) (name string, err error) {
-	err = short(func(ctx context.Context) error {
-		texts, err := h.Resolver(server).LookupTXT(ctx, "whoami.lab.local.")
-		if err != nil {
-			return err
-		}
-		if len(texts) != 1 {
-			return fmt.Errorf("dns %s: whoami.lab.local has %d TXT records", server, len(texts))
-		}
-		name = texts[0]
-		return nil
-	})
-	return name, err
+	ctx, cancel := context.WithTimeout(context.Background(), queryLimit)
+	defer cancel()
+	conn, err := h.DialContext(ctx, "udp", server.String())
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close() }()
+	id := uint16(rand.Uint32())
+	question := dnsmessage.Message{
+		Header:    dnsmessage.Header{ID: id},
+		Questions: []dnsmessage.Question{{Name: whoami, Type: dnsmessage.TypeTXT, Class: dnsmessage.ClassINET}},
+	}
+	packet, err := question.Pack()
+	if err != nil {
+		return "", err
+	}
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return "", err
+	}
+	if _, err := conn.Write(packet); err != nil {
+		return "", err
+	}
+	reply := make([]byte, 1500)
+	n, err := conn.Read(reply)
+	if err != nil {
+		return "", err
+	}
+	var answer dnsmessage.Message
+	if err := answer.Unpack(reply[:n]); err != nil {
+		return "", fmt.Errorf("dns %s: %w", server, err)
+	}
+	if answer.ID != id || len(answer.Answers) != 1 {
+		return "", fmt.Errorf("dns %s: an answer with %s and %d records", server, answer.RCode, len(answer.Answers))
+	}
+	txt, ok := answer.Answers[0].Body.(*dnsmessage.TXTResource)
+	if !ok || len(txt.TXT) != 1 {
+		return "", fmt.Errorf("dns %s: %v is not the name of a host", server, answer.Answers[0].Body)
+	}
+	return txt.TXT[0], nil
 }
+
+var whoami = dnsmessage.MustNewName("whoami.lab.local.")

@@ -4,11 +4,10 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 )
 
-// requestLimit is for one request of HTTP's client or Resolver.
+// requestLimit is for one request of HTTP's client.
 const requestLimit = 10 * time.Second
 
 // DialContext connects from the host. The address is an IP address and a port: names are not looked up there.
@@ -43,16 +42,5 @@ func (h *Host) HTTP() *http.Client {
 	return &http.Client{
 		Timeout:   requestLimit,
 		Transport: &http.Transport{DialContext: h.DialContext, DisableKeepAlives: true},
-	}
-}
-
-// Resolver returns a resolver on the host that asks one server only, from a new port each time. Write a dot at the end
-// of names: there is no search list.
-func (h *Host) Resolver(server netip.AddrPort) *net.Resolver {
-	return &net.Resolver{
-		PreferGo: true,
-		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return h.DialContext(ctx, network, server.String())
-		},
 	}
 }
