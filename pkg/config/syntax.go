@@ -34,14 +34,19 @@ func parse(text string, r *report) map[string]any {
 	at, message := span{}, err.Error()
 	if broken, ok := errors.AsType[toml.ParseError](err); ok {
 		message = broken.Message
-		at = span{broken.Position.Start, broken.Position.Start + broken.Position.Len}
-		// The library stands behind the line when it misses something at its end.
-		if at.from > 0 && at.from <= len(text) && (at.from == len(text) || text[at.from] == '\n') {
-			at = span{at.from - 1, at.from}
+		from := max(0, min(broken.Position.Start, len(text))) // -1 has been seen
+		to := from + broken.Position.Len
+		// The library stands behind the line when it misses something at its end; we stand on its last character.
+		if from > 0 && (from == len(text) || text[from] == '\n') {
+			from, to = from-1, from
 		}
+		for from > 0 && from < len(text) && !utf8.RuneStart(text[from]) {
+			from--
+		}
+		at = span{from, to}
 	}
 	message, hint := explain(message)
-	line, _, _ := strings.Cut(text[strings.LastIndexByte(text[:min(at.from, len(text))], '\n')+1:], "\n")
+	line, _, _ := strings.Cut(text[strings.LastIndexByte(text[:at.from], '\n')+1:], "\n")
 	if strings.HasSuffix(strings.TrimSpace(line), "{") && !strings.Contains(line, "=") {
 		hint = "this is how keepalived.conf is written; here blocks are tables: [global_defs], [[virtual_server]]"
 	}
