@@ -108,7 +108,8 @@ func (s *stage) outage(name string, server *lab.Server, send request, out, in fu
 	return o
 }
 
-// load is one client that sends request after request.
+// load is a client that sends a request every 10 ms, whether or not those before are answered: one that is lost holds up
+// no other.
 type load struct {
 	mu       sync.Mutex // guards the rest; held for no longer than a look
 	sent     int
@@ -128,12 +129,16 @@ func startLoad(send request) *load {
 		defer close(l.finished)
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
+		var all sync.WaitGroup
 		for !l.quit.Load() {
 			late := l.isMarked()
-			name, err := send()
-			l.count(name, err, late)
+			all.Go(func() {
+				name, err := send()
+				l.count(name, err, late)
+			})
 			<-tick.C
 		}
+		all.Wait()
 	}()
 	return l
 }
