@@ -15,7 +15,7 @@ import (
 )
 
 // Func probes once. It returns nil if the server passed and otherwise an error that says why not in a few words, without
-// the server's address. It must return soon after its context is done.
+// the server's address. It must return soon after its context is done. An Engine takes a panic for a failure.
 type Func func(context.Context, health.Check) error
 
 // Probe probes once in the way that the check's Type names.

@@ -19,7 +19,7 @@ import (
 // connect opens a TCP connection to the check's target with the check's source, interface and mark. When closed it is
 // reset, as keepalived does: no TIME_WAIT stays behind on either side. The connection's deadline is not set.
 //
-// Package net would do as well, but needs half as much processor time again (BenchmarkDialer), and that is what limits how
+// Package net would do as well, but needs up to half as much processor time again (BenchmarkDialer), which limits how
 // many servers a director can watch.
 func connect(ctx context.Context, c health.Check) (*os.File, error) {
 	target, domain, err := sockaddr(c.Target)
