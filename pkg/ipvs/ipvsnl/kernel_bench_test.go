@@ -31,26 +31,6 @@ func tableOf(services, servers int) []ipvs.Command {
 	return c
 }
 
-// client returns a client in a namespace of its own.
-func client(t testing.TB) *Client {
-	t.Helper()
-	namespace(t)
-	c, err := Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
-}
-
-func apply(t testing.TB, c *Client, commands []ipvs.Command) {
-	t.Helper()
-	refused, err := c.Apply(context.Background(), commands)
-	if err != nil || len(refused) > 0 {
-		t.Fatalf("apply: %v, refused %d, first %v", err, len(refused), refused[:min(1, len(refused))])
-	}
-}
-
 func BenchmarkKernel(b *testing.B) {
 	for _, size := range []struct{ services, servers int }{{500, 20}, {1000, 100}} {
 		commands := tableOf(size.services, size.servers)

@@ -3,11 +3,14 @@
 package ipvsnl
 
 import (
+	"context"
 	"os/exec"
 	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
 // namespace puts the test into a new network namespace. The thread stays locked, so that it ends with the test.
@@ -20,5 +23,39 @@ func namespace(t testing.TB) {
 	// Where no interface ever was up there is no table of local addresses, and the kernel takes all for broadcast.
 	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
 		t.Fatalf("ip link set lo up: %v\n%s", err, out)
+	}
+}
+
+// client returns a client in a namespace of its own, whose table is empty again after the test: the namespace may live
+// on with its thread, and services keep the module in use.
+func client(t testing.TB) *Client {
+	t.Helper()
+	namespace(t)
+	c, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		table, err := c.Snapshot(context.Background())
+		if err != nil {
+			t.Error(err)
+		}
+		var del []ipvs.Command
+		for _, s := range table {
+			del = append(del, ipvs.Command{Op: ipvs.DelService, Service: s.Service})
+		}
+		apply(t, c, del)
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func apply(t testing.TB, c *Client, commands []ipvs.Command) {
+	t.Helper()
+	refused, err := c.Apply(context.Background(), commands)
+	if err != nil || len(refused) > 0 {
+		t.Fatalf("apply: %v, refused %d, first %v", err, len(refused), refused[:min(1, len(refused))])
 	}
 }
