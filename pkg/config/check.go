@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
 // checks resolves the checks of a server; real is nil for a virtual server without any. The server's own tables count, and
@@ -77,7 +78,8 @@ func (r *resolver) tcpCheck(server netip.AddrPort, b, real, shared, vs *block) (
 		r.fail(b.at(), "add connect_port", "the server has no port that TCP_CHECK could connect to")
 	}
 	if source.IsValid() && source.Is4() != ip.Is4() {
-		r.fail(bound.at, "both must be IPv4 or both IPv6", "bindto %s can't reach %s", source, ip)
+		r.fail(bound.at, "both must be of one family", "bindto is %s, but what is checked is %s",
+			ipName(ipvs.FamilyOf(source)), ipName(ipvs.FamilyOf(ip)))
 	}
 	if ip.IsLinkLocalUnicast() && ip.Is6() && c.Interface == "" {
 		r.fail(b.at(), `add bind_if = "eth0"`, "the link-local address %s needs the interface that it is on", ip)

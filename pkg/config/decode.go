@@ -202,6 +202,7 @@ func tablesOf(v any) ([]map[string]any, bool) {
 
 // fields decodes the fields of a table into a block, tables among them by a function.
 func (d decoder) fields(b *block, table map[string]any, p *place, nested func(string, any, *place)) {
+	b.values = make([]value, 0, len(table))
 	for _, name := range sortedKeys(table) {
 		at := p.field(name)
 		k := keywordsIn[b.in][name]
@@ -265,14 +266,17 @@ func (d decoder) unknown(b *block, name string, p *place) {
 // stand for.
 func guess(in scope, name string) (hint, meant string) {
 	known := keywordsIn[in]
+	if slices.Contains(dropped, name) {
+		return "keepalived ignores it, too: leave it out", ""
+	}
 	if meant = misspelt[strings.ToLower(name)]; known[meant] != nil {
-		return fmt.Sprintf("did you mean %q?", meant), meant
+		return didYouMean(in, meant), meant
 	}
 	if in := home(name); in != 0 {
 		return belongs(in, name), ""
 	}
 	if near := closest(name, sortedKeys(known)); near != "" {
-		return fmt.Sprintf("did you mean %q?", near), near
+		return didYouMean(in, near), near
 	}
 	if meant == "" {
 		for _, in := range homes {
@@ -280,9 +284,13 @@ func guess(in scope, name string) (hint, meant string) {
 		}
 	}
 	if meant != "" {
-		return fmt.Sprintf("did you mean %q? %s", meant, belongs(home(meant), meant)), ""
+		return didYouMean(home(meant), meant) + " " + belongs(home(meant), meant), ""
 	}
 	return "", ""
+}
+
+func didYouMean(in scope, name string) string {
+	return fmt.Sprintf("did you mean %q (%s)?", name, keywordsIn[in][name].doc)
 }
 
 func belongs(in scope, name string) string {

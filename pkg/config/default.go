@@ -18,9 +18,9 @@ type unset struct {
 // with keepalived's.
 var defaults = []unset{
 	{"lb_algo", "wlc", "",
-		"spreads by load and respects weights; it is what keepalived runs, with an error, when nothing is written"},
+		"spreads by load and respects weights; keepalived takes it, with an error"},
 	{"lb_kind", forwarding{Forward: ipvs.NAT}, "",
-		"needs nothing on the servers but a route back; it is what keepalived runs, with an error, when nothing is written"},
+		"needs nothing on the servers but a route back; keepalived takes it, with an error"},
 	{"weight", int64(1), "", "all servers alike"},
 	{"uthreshold", int64(0), "", "no limit"},
 	{"lthreshold", int64(0), "", "the kernel's: three quarters of the upper one"},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -123,7 +124,7 @@ const widest = 140
 
 // excerpt returns the part of a line that is worth showing, what to write before the underline, and its length.
 func excerpt(line string, column, width int) (text, before string, under int) {
-	r := []rune(strings.ToValidUTF8(line, "\uFFFD"))
+	r := []rune(printable(line))
 	from := max(0, min(column-1, len(r)))
 	first := 0
 	if len(r) > widest && from > widest/2 {
@@ -146,6 +147,16 @@ func excerpt(line string, column, width int) (text, before string, under int) {
 		lead.WriteRune(c)
 	}
 	return text, lead.String(), max(1, min(width, last-from))
+}
+
+// printable replaces what a terminal might obey.
+func printable(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c != '\t' && unicode.IsControl(c) {
+			return utf8.RuneError
+		}
+		return c
+	}, s)
 }
 
 // arrange puts the diagnostics into the order of the file and drops those that say the same of the same place, as happens

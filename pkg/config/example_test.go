@@ -152,7 +152,10 @@ func TestKeywordsAreWhole(t *testing.T) {
 			if k.doc == "" {
 				t.Errorf("%s in %s has no description", name, in)
 			}
-			if other := known[k.aliasOf]; k.aliasOf != "" && (other == nil || other.idle != k.idle || other.kind.words != k.kind.words) {
+			if k.aliasOf == "" {
+				continue
+			}
+			if other := known[k.aliasOf]; other == nil || other.idle != k.idle || other.kind.words != k.kind.words {
 				t.Errorf("%s in %s is no other name of %s", name, in, k.aliasOf)
 			}
 		}

@@ -148,7 +148,8 @@ func TestOneService(t *testing.T) {
 			persistence_granularity = 64
 			TCP_CHECK = {}
 			real_servers = ["2001:db8::2", "[2001:db8::3]:5353"]`,
-			want: "sctp [2001:db8::1]:53 wlc persistent 6m0s /64; [2001:db8::2]:53 NAT weight 1; [2001:db8::3]:5353 NAT weight 1"},
+			want: "sctp [2001:db8::1]:53 wlc persistent 6m0s /64; [2001:db8::2]:53 NAT weight 1; " +
+				"[2001:db8::3]:5353 NAT weight 1"},
 		{name: "ops", text: `address = "192.0.2.1:53"
 			protocol = "UDP"
 			ops = true
@@ -184,11 +185,14 @@ func TestOneService(t *testing.T) {
 			lb_kind = "TUN type gre csum"
 			TCP_CHECK = true
 			real_servers = ["10.0.0.2:80", "[2001:db8::2]:80"]`,
-			want: "fwmark 4294967295 wlc; 10.0.0.2:80 TUN type gre csum weight 1; [2001:db8::2]:80 TUN type gre csum weight 1"},
+			want: "fwmark 4294967295 wlc; 10.0.0.2:80 TUN type gre csum weight 1; " +
+				"[2001:db8::2]:80 TUN type gre csum weight 1"},
 		{name: "fwmark without servers", text: `fwmark = 7
 			protocol = "TCP"`,
-			want:     "fwmark 7 wlc",
-			warnings: []string{"1:1 warning: the virtual server has no real servers", "3:4 warning: protocol has no effect: a fwmark covers all protocols"}},
+			want: "fwmark 7 wlc",
+			warnings: []string{
+				"1:1 warning: the virtual server has no real servers",
+				"3:4 warning: protocol has no effect: a fwmark covers all protocols"}},
 		{name: "sh", text: `address = "192.0.2.1:80"
 			sh-port = true
 			protocol = "TCP"
@@ -360,8 +364,9 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		for _, vs := range c.VirtualServers {
-			if vs.Service.ServiceKey == (ipvs.ServiceKey{}) || !ipvs.KnownScheduler(vs.Service.Scheduler) || vs.Service.Granularity == 0 {
-				t.Fatalf("accepted %+v", vs.Service)
+			s := vs.Service
+			if s.ServiceKey == (ipvs.ServiceKey{}) || !ipvs.KnownScheduler(s.Scheduler) || s.Granularity == 0 {
+				t.Fatalf("accepted %+v", s)
 			}
 			for _, rs := range vs.RealServers {
 				for _, k := range rs.Checks {

@@ -28,8 +28,9 @@ func (s scope) String() string {
 		return "[[virtual_server.real_server]]"
 	case inCheck:
 		return "TCP_CHECK"
+	default:
+		return "the top of the file"
 	}
-	return "the top of the file"
 }
 
 // keyword is a word of the file: where it may stand, what values it takes, what it does.
@@ -51,7 +52,7 @@ var tables = []keyword{
 	{in: inRoot, name: "virtual_server", doc: "a service of the kernel's IPVS"},
 	{in: inVirtual, name: "real_server", doc: "a server with settings of its own"},
 	{in: inVirtual, name: "real_servers", doc: "servers without settings of their own, as a list of addresses"},
-	{in: inVirtual | inReal, name: "TCP_CHECK", doc: "connects to the server; true: with the defaults; false: on purpose no check"},
+	{in: inVirtual | inReal, name: "TCP_CHECK", doc: "connects to the server; true: with the defaults; false: no check"},
 }
 
 // later are tables that keepalived has and this version lacks, and what to call them.
@@ -77,7 +78,7 @@ var (
 
 var serverKeywords = []keyword{
 	{in: inVirtual | inReal, name: "address", kind: hostPort, doc: "address and port of the service or server"},
-	{in: inVirtual, name: "fwmark", kind: integer(1, math.MaxUint32), doc: "serves what the firewall marked with this number"},
+	{in: inVirtual, name: "fwmark", kind: integer(1, math.MaxUint32), doc: "serves what the firewall marked so"},
 	{in: inVirtual, name: "ip_family", kind: oneOf("inet", "inet6"), doc: "family of a service with fwmark"},
 	{in: inVirtual, name: "protocol", kind: oneOf("TCP", "UDP", "SCTP"), doc: "protocol of the service"},
 	{in: inVirtual, name: "lb_algo", kind: scheduler, doc: "how the kernel chooses a server"},
@@ -89,20 +90,20 @@ var serverKeywords = []keyword{
 	{in: inVirtual, name: "flag-2", kind: boolean, doc: "second flag of the scheduler"},
 	{in: inVirtual, name: "flag-3", kind: boolean, doc: "third flag of the scheduler"},
 	{in: inVirtual, name: "sh-port", kind: boolean, doc: "sh hashes the client's port too"},
-	{in: inVirtual, name: "sh-fallback", kind: boolean, doc: "sh takes another server when the hashed one takes no clients"},
+	{in: inVirtual, name: "sh-fallback", kind: boolean, doc: "sh passes over servers that take no clients"},
 	{in: inVirtual, name: "mh-port", kind: boolean, doc: "mh hashes the client's port too"},
-	{in: inVirtual, name: "mh-fallback", kind: boolean, doc: "mh takes another server when the hashed one takes no clients"},
-	{in: inVirtual, name: "persistence_timeout", kind: persistence, doc: "how long a client keeps its server; true is 360 s"},
+	{in: inVirtual, name: "mh-fallback", kind: boolean, doc: "mh passes over servers that take no clients"},
+	{in: inVirtual, name: "persistence_timeout", kind: persistence, doc: "how long a client keeps its server"},
 	{in: inVirtual, name: "persistence_granularity", kind: granularity, doc: "clients of one network count as one"},
 	{in: inVirtual, name: "persistence_engine", kind: oneOf("sip"), doc: "what tells clients apart besides their address"},
 	{in: inVirtual | inReal, name: "weight", kind: count, doc: "share of the clients; 0 takes no new ones"},
 	{in: inVirtual | inReal, name: "uthreshold", kind: count, doc: "takes no new clients from so many connections on"},
 	{in: inVirtual | inReal, name: "lthreshold", kind: count, doc: "takes clients again below so many connections"},
-	{in: inVirtual | inReal, name: "inhibit_on_failure", kind: boolean, doc: "weight 0 instead of removal when the server is down"},
+	{in: inVirtual | inReal, name: "inhibit_on_failure", kind: boolean, doc: "weight 0 instead of removal when down"},
 }
 
 var checkKeywords = []keyword{
-	{in: serverChecks, name: "alpha", kind: boolean, doc: "down until a check has passed; otherwise up until one has failed"},
+	{in: serverChecks, name: "alpha", kind: boolean, doc: "down until a check has passed"},
 	{in: serverChecks, name: "delay_loop", kind: soon, doc: "time from the start of one check to the start of the next"},
 	{in: serverChecks, name: "connect_timeout", kind: soon, doc: "how long a check may take"},
 	{in: serverChecks, name: "retry", kind: count, doc: "failures in a row that are forgiven"},
@@ -129,22 +130,48 @@ const (
 	noHTTP    = "this version has no HTTP_GET and SSL_GET"
 )
 
-var idleServerKeywords = []keyword{
-	{in: inVirtual, name: "hashed", kind: boolean, idle: "the kernel sets this flag on every service by itself", doc: "the kernel's own flag"},
-	{in: inVirtual, name: "ha_suspend", kind: boolean, idle: noVRRP, doc: "no checks while the address is elsewhere"},
-	{in: inVirtual, name: "omega", kind: boolean, idle: noScripts, doc: "down notifications at stop"},
-	{in: inVirtual, name: "quorum", kind: integer(1, math.MaxInt32), idle: noQuorum, doc: "sum of live weights that is needed"},
-	{in: inVirtual, name: "hysteresis", kind: count, idle: noQuorum, doc: "margin around the quorum"},
-	{in: inVirtual, name: "quorum_up", kind: texts, idle: noQuorum, doc: "command when the quorum is gained"},
-	{in: inVirtual, name: "quorum_down", kind: texts, idle: noQuorum, doc: "command when the quorum is lost"},
-	{in: inVirtual, name: "sorry_server", kind: hostPort, idle: noSorry, doc: "server for when there is no other"},
-	{in: inVirtual, name: "sorry_server_inhibit", kind: boolean, idle: noSorry, doc: "keeps it in the table with weight 0"},
-	{in: inVirtual, name: "sorry_server_lvs_method", kind: method, idle: noSorry, doc: "how packets get to it"},
-	{in: inVirtual | inReal, name: "smtp_alert", kind: boolean, idle: noMail, doc: "mail when the state changes"},
-	{in: inVirtual | inReal, name: "virtualhost", kind: text, idle: noHTTP, doc: "Host header of HTTP checks"},
-	{in: inVirtual | inReal, name: "snmp_name", kind: text, idle: noSNMP, doc: "name in SNMP"},
-	{in: inReal, name: "notify_up", kind: texts, idle: noScripts, doc: "command when the server comes up"},
-	{in: inReal, name: "notify_down", kind: texts, idle: noScripts, doc: "command when the server goes down"},
+var idleServerKeywords = slices.Concat(
+	idle(inVirtual, "the kernel sets this flag on every service by itself",
+		keyword{name: "hashed", kind: boolean, doc: "the kernel's own flag"},
+	),
+	idle(inVirtual, noVRRP,
+		keyword{name: "ha_suspend", kind: boolean, doc: "no checks while the address is elsewhere"},
+	),
+	idle(inVirtual, noScripts,
+		keyword{name: "omega", kind: boolean, doc: "down notifications at stop"},
+	),
+	idle(inVirtual, noQuorum,
+		keyword{name: "quorum", kind: integer(1, math.MaxInt32), doc: "sum of live weights that is needed"},
+		keyword{name: "hysteresis", kind: count, doc: "margin around the quorum"},
+		keyword{name: "quorum_up", kind: texts, doc: "command when the quorum is gained"},
+		keyword{name: "quorum_down", kind: texts, doc: "command when the quorum is lost"},
+	),
+	idle(inVirtual, noSorry,
+		keyword{name: "sorry_server", kind: hostPort, doc: "server for when there is no other"},
+		keyword{name: "sorry_server_inhibit", kind: boolean, doc: "keeps it in the table with weight 0"},
+		keyword{name: "sorry_server_lvs_method", kind: method, doc: "how packets get to it"},
+	),
+	idle(inVirtual|inReal, noMail,
+		keyword{name: "smtp_alert", kind: boolean, doc: "mail when the state changes"},
+	),
+	idle(inVirtual|inReal, noHTTP,
+		keyword{name: "virtualhost", kind: text, doc: "Host header of HTTP checks"},
+	),
+	idle(inVirtual|inReal, noSNMP,
+		keyword{name: "snmp_name", kind: text, doc: "name in SNMP"},
+	),
+	idle(inReal, noScripts,
+		keyword{name: "notify_up", kind: texts, doc: "command when the server comes up"},
+		keyword{name: "notify_down", kind: texts, doc: "command when the server goes down"},
+	),
+)
+
+// idle are keywords that have no effect, and why.
+func idle(in scope, why string, list ...keyword) []keyword {
+	for i := range list {
+		list[i].in, list[i].idle = in, why
+	}
+	return list
 }
 
 // keywordsIn is keywords by table and name.

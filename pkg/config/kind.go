@@ -241,7 +241,8 @@ func readEndpoint(s string) (any, *wrong) {
 			return nil, &wrong{message: fmt.Sprintf("%q has a blank in it", s),
 				hint: fmt.Sprintf("write %q", joinHostPort(a, port))}
 		case err == nil && a.Is6() && !strings.HasPrefix(s, "["):
-			return nil, &wrong{message: fmt.Sprintf("%q is not an IPv6 address", s), hint: `with a port write "[2001:db8::1]:80"`}
+			return nil, &wrong{message: fmt.Sprintf("%q is not an IPv6 address", s),
+				hint: `with a port write "[2001:db8::1]:80"`}
 		case err == nil:
 			return nil, &wrong{message: fmt.Sprintf("port %q is not a number from 1 to 65535", port),
 				hint: fmt.Sprintf("write %q", joinHostPort(a, "80"))}
@@ -327,7 +328,7 @@ var (
 		}}
 
 	// granularity is how many leading bits of a client's address count for persistence.
-	granularity = kind{words: `a prefix length from 1 to 128 or a netmask such as "255.255.255.0"`, read: func(v any) (any, *wrong) {
+	granularity = kind{words: `a prefix length (1 to 128) or a netmask ("255.255.255.0")`, read: func(v any) (any, *wrong) {
 		if n, ok := v.(int64); ok && n >= 1 && n <= 128 {
 			return uint8(n), nil
 		}

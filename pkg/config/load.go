@@ -6,14 +6,14 @@ func Load(name string, source []byte) (*Config, Diagnostics) {
 	text := withoutMark(source)
 	r := &report{lines: newLines(name, text)}
 	tree := parse(text, r)
-	if tree != nil {
-		global, virtuals := decoder{r}.root(tree, locate(text))
-		c := resolve(r, global, virtuals)
-		found := r.found.arrange()
-		if found.Count(Error) > 0 {
-			return nil, found
-		}
-		return c, found
+	if tree == nil {
+		return nil, r.found
 	}
-	return nil, r.found.arrange()
+	global, virtuals := decoder{r}.root(tree, locate(text))
+	c := resolve(r, global, virtuals)
+	found := r.found.arrange()
+	if found.Count(Error) > 0 {
+		return nil, found
+	}
+	return c, found
 }

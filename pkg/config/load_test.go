@@ -10,7 +10,8 @@ import (
 func generated(services, servers int, long bool) []byte {
 	var b strings.Builder
 	for s := range services {
-		fmt.Fprintf(&b, "[[virtual_server]]\naddress = \"10.%d.%d.%d:80\"\nprotocol = \"TCP\"\nlb_algo = \"wrr\"\nTCP_CHECK = true\n", s>>16, s>>8&255, s&255)
+		fmt.Fprintf(&b, "[[virtual_server]]\naddress = \"10.%d.%d.%d:80\"\n", s>>16, s>>8&255, s&255)
+		b.WriteString("protocol = \"TCP\"\nlb_algo = \"wrr\"\nTCP_CHECK = true\n")
 		if !long {
 			b.WriteString("real_servers = [")
 		}

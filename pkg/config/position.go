@@ -83,6 +83,7 @@ func locate(text string) *place {
 type scanner struct {
 	text string
 	at   int
+	key  []keyPart // the last dotted key
 }
 
 // peek returns the next byte, 0 at the end.
@@ -205,9 +206,9 @@ func (s *scanner) quoted() {
 	s.at = min(s.at, len(s.text))
 }
 
-// dottedKey reads the parts of a key. There is always one, however broken the text.
+// dottedKey reads the parts of a key. There is always one, however broken the text. They hold until the next call.
 func (s *scanner) dottedKey() []keyPart {
-	var key []keyPart
+	s.key = s.key[:0]
 	for {
 		s.skip(" \t")
 		from := s.at
@@ -217,16 +218,16 @@ func (s *scanner) dottedKey() []keyPart {
 			if c == '"' {
 				name = unescape(name)
 			}
-			key = append(key, keyPart{name, span{from, s.at}})
+			s.key = append(s.key, keyPart{name, span{from, s.at}})
 		} else {
 			for s.at < len(s.text) && strings.IndexByte(" \t\r\n.=]#", s.text[s.at]) < 0 {
 				s.at++
 			}
-			key = append(key, keyPart{s.text[from:s.at], span{from, s.at}})
+			s.key = append(s.key, keyPart{s.text[from:s.at], span{from, s.at}})
 		}
 		s.skip(" \t")
 		if s.peek() != '.' {
-			return key
+			return s.key
 		}
 		s.at++
 	}

@@ -84,7 +84,9 @@ protocol = "TCP"
 
 func TestPositionCountsCharacters(t *testing.T) {
 	l := newLines("f", "eins\r\nzwölf = 3\n\ttab")
-	for offset, want := range map[int]string{0: "f:1:1", 6: "f:2:1", 14: "f:2:8", 10: "f:2:4", 17: "f:3:1", 18: "f:3:2", 99: "f:3:5", -1: "f:1:1"} {
+	for offset, want := range map[int]string{
+		0: "f:1:1", 6: "f:2:1", 14: "f:2:8", 10: "f:2:4", 17: "f:3:1", 18: "f:3:2", 99: "f:3:5", -1: "f:1:1",
+	} {
 		if got := l.position(offset).String(); got != want {
 			t.Errorf("offset %d is at %s, want %s", offset, got, want)
 		}

@@ -62,7 +62,8 @@ func (r *resolver) realServer(vs, b *block, service ipvs.Service, known bool) (r
 			r.warn(weighed.at, hint, "%s drops the clients that hash to a server with weight 0", service.Scheduler)
 		}
 		if inhibit {
-			r.warn(inhibited.key, hint, "a failed server keeps its place with weight 0: %s drops the clients that hash to it",
+			r.warn(inhibited.key, hint,
+				"a failed server keeps its place with weight 0: %s drops the clients that hash to it",
 				service.Scheduler)
 		}
 	}
@@ -90,7 +91,8 @@ func (r *resolver) port(at endpoint, service ipvs.Service, how ipvs.Forward, whe
 	}
 	if service.FWMark == 0 && how != ipvs.NAT && at.port != service.Addr.Port() {
 		r.fail(where, fmt.Sprintf("write %q, or use lb_kind = \"NAT\"", netip.AddrPortFrom(at.addr, service.Addr.Port())),
-			"under %s a server has the service's port %d, not %d: packets are not changed", how, service.Addr.Port(), at.port)
+			"under %s a server has the service's port %d, not %d: packets are not changed",
+			how, service.Addr.Port(), at.port)
 	}
 	return at.port
 }
@@ -111,8 +113,8 @@ func (r *resolver) threshold(lowered, own, inherited *value, lower, upper int64)
 	r.fail(lowered.at, "", "lthreshold %d is above uthreshold %d", lower, upper)
 }
 
-// hashingHint says what to do about a scheduler that sends nobody anywhere else while the server that a client hashes to has
-// weight 0. It is empty for the schedulers that do.
+// hashingHint says what to do about a scheduler that sends clients nowhere else while the server that they hash to has
+// weight 0. It is empty for other schedulers.
 func hashingHint(service ipvs.Service) string {
 	if service.Flags&ipvs.SHFallback != 0 { // mh's is the same bit
 		return ""

@@ -108,7 +108,8 @@ func (r *resolver) key(b *block, s *ipvs.Service) (known bool) {
 		return marked.data != nil && (family == nil || family.data != nil)
 	}
 	if b.lacks("protocol") {
-		r.fail(addressed.at, `write protocol = "TCP" (keepalived would silently take UDP)`, "the virtual server has no protocol")
+		r.fail(addressed.at, `write protocol = "TCP" (keepalived would silently take UDP)`,
+			"the virtual server has no protocol")
 	}
 	if addressed.data == nil || protocol == nil || protocol.data == nil {
 		return false
@@ -116,7 +117,8 @@ func (r *resolver) key(b *block, s *ipvs.Service) (known bool) {
 	p, _ := ipvs.ParseProtocol(proto)
 	s.ServiceKey = ipvs.AddressKey(p, netip.AddrPortFrom(at.addr, at.port))
 	if family != nil && family.data != nil && word != s.Family.String() {
-		r.fail(family.at, "leave it out: the address says it", "ip_family is %s, but the address is %s", word, ipName(s.Family))
+		r.fail(family.at, "leave it out: the address says it",
+			"ip_family is %s, but the address is %s", word, ipName(s.Family))
 	}
 	return true
 }
@@ -139,7 +141,8 @@ func (r *resolver) markFamily(b *block, word string) ipvs.Family {
 		case i == 0:
 			family = f
 		case f != family:
-			r.fail(r.keyed(b), `write ip_family = "inet" or "inet6"`, "servers of both families don't say which the fwmark is for")
+			r.fail(r.keyed(b), `write ip_family = "inet" or "inet6"`,
+				"servers of both families don't say which the fwmark is for")
 			return family
 		}
 	}
@@ -168,7 +171,8 @@ func (r *resolver) flags(b *block, s ipvs.Service, known bool) (flags ipvs.Servi
 			r.fail(v.key, fmt.Sprintf("write lb_algo = %q, or leave %s out", f.Scheduler, f.Name),
 				"%s works only with lb_algo %s, not %s", f.Name, f.Scheduler, s.Scheduler)
 		case f.Flag == ipvs.OnePacket && known && s.FWMark == 0 && s.Protocol != ipvs.UDP:
-			r.fail(v.key, "leave it out", "ops works only with UDP or a fwmark, not %s", strings.ToUpper(s.Protocol.String()))
+			r.fail(v.key, "leave it out", "ops works only with UDP or a fwmark, not %s",
+				strings.ToUpper(s.Protocol.String()))
 		}
 	}
 	return flags

@@ -39,6 +39,9 @@ func edits(a, b string) int {
 	return last[len(b)]
 }
 
+// dropped are words that keepalived has lost long ago and ignores.
+var dropped = []string{"nat_mask"}
+
 // misspelt are words that people write for a keyword: slips that are common in keepalived files, other programs' words.
 var misspelt = map[string]string{
 	"nb_get_retry":               "retry",
@@ -57,7 +60,6 @@ var misspelt = map[string]string{
 	"persistent":                 "persistence_timeout",
 	"persistence":                "persistence_timeout",
 	"netmask":                    "persistence_granularity",
-	"nat_mask":                   "persistence_granularity",
 	"interval":                   "delay_loop",
 	"checkinterval":              "delay_loop",
 	"checktimeout":               "connect_timeout",

@@ -50,7 +50,7 @@ func parse(text string, r *report) map[string]any {
 	if strings.HasSuffix(strings.TrimSpace(line), "{") && !strings.Contains(line, "=") {
 		hint = "this is how keepalived.conf is written; here blocks are tables: [global_defs], [[virtual_server]]"
 	}
-	r.fail(spot{span: at}, hint, "%s", message)
+	r.fail(spot{span: at}, hint, "%s", printable(message))
 	return nil
 }
 
@@ -87,7 +87,8 @@ var explanations = []struct{ has, readable, hint string }{
 	{"Invalid datetime", "this is not a number", `addresses stand in double quotes: "192.0.2.1:80"`},
 	{"is out of range for int64", "the number is too large", ""},
 	{"expected a digit", "this is not a number", `words and addresses stand in double quotes: lb_algo = "rr"`},
-	{"expected a comma (',') or array terminator", "the list is not closed, or a comma is missing", `write: ["10.0.100.2:80", "10.0.100.3:80"]`},
+	{"expected a comma (',') or array terminator", "the list is not closed, or a comma is missing",
+		`write: ["10.0.100.2:80", "10.0.100.3:80"]`},
 	{"unexpected comma", "there is a comma too many", ""},
 	{"inline table", "", `write: { connect_port = 80, retry = 2 }`},
 	{"table name", "the header of a table is broken", "write: [global_defs] or [[virtual_server]]"},
