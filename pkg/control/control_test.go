@@ -1,0 +1,204 @@
+package control_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// backend answers from its fields.
+type backend struct {
+	status *status.Snapshot
+	answer *status.Answer
+	err    error
+	file   *control.File // that the last plan was asked for
+	block  chan struct{} // if not nil, Status waits for it or for the context
+}
+
+func (b *backend) Status(ctx context.Context) (*status.Snapshot, error) {
+	if b.block != nil {
+		select {
+		case <-b.block:
+		case <-ctx.Done():
+		}
+	}
+	return b.status, b.err
+}
+
+func (b *backend) Plan(_ context.Context, f *control.File) (*status.Answer, error) {
+	b.file = f
+	return b.answer, b.err
+}
+
+func (b *backend) Reload(context.Context) (*status.Answer, error) { return b.answer, b.err }
+
+// serve returns a client of a server that has the backend, and the socket's path.
+func serve(t *testing.T, b *backend) (*control.Client, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ipvsd.sock")
+	s, err := control.Listen(path, b, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the socket is still there: %v", err)
+		}
+	})
+	return control.NewClient(path), path
+}
+
+func TestStatus(t *testing.T) {
+	c, _ := serve(t, &backend{status: &status.Snapshot{Version: "v1", PID: 7}})
+	s, err := c.Status(t.Context())
+	if err != nil || s.Version != "v1" || s.PID != 7 {
+		t.Errorf("%v %+v", err, s)
+	}
+}
+
+func TestPlanSendsTheFile(t *testing.T) {
+	b := &backend{answer: &status.Answer{Changes: []string{"add"}}}
+	c, _ := serve(t, b)
+	a, err := c.Plan(t.Context(), &control.File{Name: "/tmp/a b&c.toml", Text: []byte("x = 1\n")})
+	if err != nil || len(a.Changes) != 1 || b.file.Name != "/tmp/a b&c.toml" || string(b.file.Text) != "x = 1\n" {
+		t.Errorf("%v %+v, asked for %+v", err, a, b.file)
+	}
+	if _, err := c.Plan(t.Context(), nil); err != nil || b.file != nil {
+		t.Errorf("without a file: %v, asked for %+v", err, b.file)
+	}
+	// An empty file is a file.
+	if _, err := c.Plan(t.Context(), &control.File{Name: "empty.toml"}); err != nil || b.file == nil || len(b.file.Text) != 0 {
+		t.Errorf("with an empty file: %v, asked for %+v", err, b.file)
+	}
+}
+
+// A rejected configuration is an answer, not an error.
+func TestRejected(t *testing.T) {
+	c, _ := serve(t, &backend{answer: &status.Answer{Rejected: "f.toml:1:1: no\n"}})
+	if a, err := c.Reload(t.Context()); err != nil || a.Rejected != "f.toml:1:1: no\n" {
+		t.Errorf("%v %+v", err, a)
+	}
+}
+
+func TestBackendFails(t *testing.T) {
+	c, _ := serve(t, &backend{err: errors.New("no such luck")})
+	if _, err := c.Status(t.Context()); err == nil || err.Error() != "no such luck" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ipvsd.sock")
+	if _, err := control.NewClient(path).Status(t.Context()); !errors.Is(err, control.ErrNotRunning) || !strings.Contains(err.Error(), path) {
+		t.Errorf("no socket: %v", err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := control.NewClient(path).Status(t.Context()); !errors.Is(err, control.ErrNotRunning) {
+		t.Errorf("the socket of a dead process: %v", err)
+	}
+}
+
+// The socket is for its owner alone, and takes the place of one that a dead process left.
+func TestSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ipvsd.sock")
+	if err := os.WriteFile(path, []byte("left behind"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s, err := control.Listen(path, &backend{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != fs.ModeSocket|0o600 {
+		t.Errorf("%v: mode %v", err, info.Mode())
+	}
+	files, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(files) != 1 {
+		t.Errorf("%v: files %v", err, files)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Run(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestListenFails(t *testing.T) {
+	if _, err := control.Listen(filepath.Join(t.TempDir(), "no", "such.sock"), &backend{}, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("no error without a directory")
+	}
+}
+
+// A client that gives up, and one that is slow, hold up nobody.
+func TestClientGivesUp(t *testing.T) {
+	b := &backend{block: make(chan struct{}), answer: &status.Answer{}, status: &status.Snapshot{}}
+	c, path := serve(t, b)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := c.Status(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	slow, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = slow.Close() }()
+	if _, err := slow.Write([]byte("GET /v1/st")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Reload(t.Context()); err != nil {
+		t.Error(err)
+	}
+	close(b.block)
+}
+
+// What is no request of ours is refused.
+func TestOtherRequests(t *testing.T) {
+	_, path := serve(t, &backend{answer: &status.Answer{}})
+	for request, want := range map[string]string{
+		"GET /v1/reload HTTP/1.1":           "405",
+		"POST /v1/status HTTP/1.1":          "405",
+		"GET / HTTP/1.1":                    "404",
+		"GET /v1/../../etc/passwd HTTP/1.1": "404",
+		"BREW /v1/status HTCPCP/1.0":        "400",
+	} {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write([]byte(request + "\r\nHost: x\r\nConnection: close\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		reply := make([]byte, 64)
+		n, err := conn.Read(reply)
+		code := strings.Fields(string(reply[:n]) + "  ")
+		if err != nil || len(code) < 2 || code[1] != want && !(want == "404" && code[1] == "307") {
+			t.Errorf("%s: %v %q, want %s", request, err, reply[:n], want)
+		}
+		_ = conn.Close()
+	}
+}
