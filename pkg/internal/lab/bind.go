@@ -1,11 +1,14 @@
 package lab
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -62,12 +65,29 @@ func NewBind(h *Host, at netip.Addr) *Server {
 // queryLimit is how long Query waits for the answer. It is a client's usual patience before it asks a second time.
 const queryLimit = 2 * time.Second
 
+// queries is how many queries were made. Each has a port of its own, which the kernel, left alone, does not care for: to
+// IPVS a port that was used a moment ago is an old client's, who stays with the server that he had.
+var queries atomic.Uint32
+
+// newPort connects to a server over UDP, from a port that no query has used before.
+func (h *Host) newPort(server netip.AddrPort) (conn net.Conn, err error) {
+	const first, last = 10000, 60000
+	for {
+		from := &net.UDPAddr{Port: first + int(queries.Add(1))%(last-first)}
+		err = h.Do(func() (err error) {
+			conn, err = net.DialUDP("udp", from, net.UDPAddrFromAddrPort(server))
+			return err
+		})
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return conn, err
+		}
+	}
+}
+
 // Query asks a bind9 of the lab for its host's name, with one datagram from a new port. Unlike a resolver it does not ask
 // again: what gets lost is an error.
 func (h *Host) Query(server netip.AddrPort) (name string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), queryLimit)
-	defer cancel()
-	conn, err := h.DialContext(ctx, "udp", server.String())
+	conn, err := h.newPort(server)
 	if err != nil {
 		return "", err
 	}
@@ -81,8 +101,7 @@ func (h *Host) Query(server netip.AddrPort) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	deadline, _ := ctx.Deadline()
-	if err := conn.SetDeadline(deadline); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(queryLimit)); err != nil {
 		return "", err
 	}
 	if _, err := conn.Write(packet); err != nil {

@@ -242,4 +242,3 @@ func TestScriptHostWithoutIPVS(t *testing.T) {
 		t.Errorf("status %d, %q; want %d", status, &s.stderr, want)
 	}
 }
-
