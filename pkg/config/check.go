@@ -71,10 +71,10 @@ func (r *resolver) tcpCheck(server netip.AddrPort, b, real, shared, vs *block) (
 		port = int64(server.Port())
 	}
 	c.Target = netip.AddrPortFrom(ip, uint16(port))
-	if !ip.IsValid() { // the server's address or connect_ip could not be read
+	if !ip.IsValid() || through == nil && !server.IsValid() { // could not be read
 		return c, false
 	}
-	if port == 0 && (through == nil || through.data != nil) {
+	if port == 0 && through == nil {
 		r.fail(b.at(), "add connect_port", "the server has no port that TCP_CHECK could connect to")
 	}
 	if source.IsValid() && source.Is4() != ip.Is4() {

@@ -232,9 +232,9 @@ func (d decoder) value(b *block, k *keyword, v any, p *place) {
 	case w == nil:
 		val.data = data
 	case w.message != "":
-		d.fail(val.at, w.hint, "%s: %s", k.name, w.message)
+		d.fail(val.at, cmp.Or(w.hint, k.name+": "+k.doc), "%s: %s", k.name, w.message)
 	default:
-		d.fail(val.at, w.hint, "%s must be %s, not %s", k.name, k.kind.words, shown(v))
+		d.fail(val.at, cmp.Or(w.hint, k.name+": "+k.doc), "%s must be %s, not %s", k.name, k.kind.words, shown(v))
 	}
 	b.values = append(b.values, val)
 	if k.idle != "" && w == nil {
@@ -286,7 +286,7 @@ func guess(in scope, name string) (hint, meant string) {
 	if meant != "" {
 		return didYouMean(home(meant), meant) + " " + belongs(home(meant), meant), ""
 	}
-	return "", ""
+	return "examples/reference.toml shows every keyword", ""
 }
 
 func didYouMean(in scope, name string) string {

@@ -110,7 +110,7 @@ func (r *resolver) threshold(lowered, own, inherited *value, lower, upper int64)
 		r.fail(lowered.at, "add uthreshold", "lthreshold works only with uthreshold")
 		return
 	}
-	r.fail(lowered.at, "", "lthreshold %d is above uthreshold %d", lower, upper)
+	r.fail(lowered.at, "a server that uthreshold closed opens again below lthreshold", "lthreshold %d is above uthreshold %d", lower, upper)
 }
 
 // hashingHint says what to do about a scheduler that sends clients nowhere else while the server that they hash to has

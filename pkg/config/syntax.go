@@ -67,7 +67,7 @@ func explain(message string) (readable, hint string) {
 			return cmp.Or(e.readable, message), e.hint
 		}
 	}
-	return message, ""
+	return message, "TOML is described on https://toml.io"
 }
 
 var explanations = []struct{ has, readable, hint string }{
@@ -82,14 +82,14 @@ var explanations = []struct{ has, readable, hint string }{
 		`words and addresses stand in double quotes: lb_algo = "rr"; switches are true or false`},
 	{"Invalid float", "this is not a number", `addresses stand in double quotes: "192.0.2.1:80"`},
 	{"invalid float", "this is not a number", `addresses stand in double quotes: "192.0.2.1:80"`},
-	{"leading zeroes", "a number must not begin with 0", ""},
+	{"leading zeroes", "a number must not begin with 0", "leave the 0 out, or write an octal number as 0o17"},
 	{"floats must start with a digit", "a number must begin with a digit", "write 0.5, not .5"},
 	{"Invalid datetime", "this is not a number", `addresses stand in double quotes: "192.0.2.1:80"`},
-	{"is out of range for int64", "the number is too large", ""},
+	{"is out of range for int64", "the number is too large", "no keyword takes more than 4294967295"},
 	{"expected a digit", "this is not a number", `words and addresses stand in double quotes: lb_algo = "rr"`},
 	{"expected a comma (',') or array terminator", "the list is not closed, or a comma is missing",
 		`write: ["10.0.100.2:80", "10.0.100.3:80"]`},
-	{"unexpected comma", "there is a comma too many", ""},
+	{"unexpected comma", "there is a comma too many", "one comma between two values, none before the first"},
 	{"inline table", "", `write: { connect_port = 80, retry = 2 }`},
 	{"table name", "the header of a table is broken", "write: [global_defs] or [[virtual_server]]"},
 	{"table array name", "the header of a table is broken", "write two brackets on each side: [[virtual_server]]"},
