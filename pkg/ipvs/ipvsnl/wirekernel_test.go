@@ -326,6 +326,7 @@ func parseService(b []byte) (s ipvs.Service) {
 	if s.Flags&ipvs.Persistent == 0 {
 		s.Persistence = 0
 	}
+	s.Flags &^= ipvs.Persistent
 	return s
 }
 
