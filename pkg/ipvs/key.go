@@ -122,6 +122,9 @@ func ParseServiceKey(s string) (ServiceKey, error) {
 		if err != nil {
 			return ServiceKey{}, fmt.Errorf("%q is not ADDRESS:PORT", word[1])
 		}
+		if a.Addr().Zone() != "" {
+			return ServiceKey{}, fmt.Errorf("%q has a zone, which IPVS knows nothing of", word[1])
+		}
 		return AddressKey(p, a), nil
 	}
 	return ServiceKey{}, fmt.Errorf(`%q is not a service: write "tcp 192.0.2.1:80" or "fwmark 7"`, s)
