@@ -202,6 +202,20 @@ func TestKernelLabProcess(t *testing.T) {
 	}
 }
 
+// Here the machine's own kernel has IPVS, so scripts/lab uses that: what is tested of it in User Mode Linux holds there.
+func TestKernelLabInPlace(t *testing.T) {
+	if got := which(t); got != "host\n" {
+		t.Fatalf("scripts/lab --which says %q inside a lab, want host", got)
+	}
+	t.Run("PassesEverything", TestScriptPassesEverything)
+	t.Run("OutputIsExact", TestScriptOutputIsExact)
+	t.Run("TwoAtOnceAndSignals", TestScriptTwoAtOnceAndSignals)
+	t.Run("EndsWithTheCommand", TestScriptEndsWithTheCommand)
+	t.Run("TimeLimit", TestScriptTimeLimit)
+	t.Run("Refusals", TestScriptRefusals)
+	t.Run("HostWithoutIPVS", TestScriptHostWithoutIPVS)
+}
+
 // Everything that a test leaves running, also frozen and in the background, is gone after it, and so are its files.
 func TestKernelLabLeavesNothingBehind(t *testing.T) {
 	before := leftovers(t)
