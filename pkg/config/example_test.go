@@ -25,6 +25,32 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// The cluster of a thesis (Valencia 2018): web and DNS behind one director. wrr stands for its rr: it heeds weights.
+func TestWebAndDNS(t *testing.T) {
+	const file = "../../examples/web-and-dns.toml"
+	c, _ := Load(file, read(t, file))
+	var got strings.Builder
+	for _, vs := range c.VirtualServers {
+		fmt.Fprintln(&got, vs.Service)
+		for _, rs := range vs.RealServers {
+			k := rs.Checks[0]
+			fmt.Fprintf(&got, "  %s; %s %s every %v, at most %v\n", rs.Destination, k.Type, k.Target, k.DelayLoop, k.Timeout)
+		}
+	}
+	want := `tcp 192.168.1.202:80 wrr
+  10.0.100.2:80 NAT weight 1; TCP_CHECK 10.0.100.2:80 every 3s, at most 3s
+  10.0.100.3:80 NAT weight 1; TCP_CHECK 10.0.100.3:80 every 3s, at most 3s
+  10.0.100.4:80 NAT weight 1; TCP_CHECK 10.0.100.4:80 every 3s, at most 3s
+udp 192.168.1.200:53 rr
+  10.0.100.5:53 NAT weight 1; TCP_CHECK 10.0.100.5:53 every 3s, at most 3s
+  10.0.100.6:53 NAT weight 1; TCP_CHECK 10.0.100.6:53 every 3s, at most 3s
+  10.0.100.7:53 NAT weight 1; TCP_CHECK 10.0.100.7:53 every 3s, at most 3s
+`
+	if got.String() != want {
+		t.Errorf("got\n%swant\n%s", &got, want)
+	}
+}
+
 func read(t *testing.T, file string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(file)

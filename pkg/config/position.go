@@ -38,25 +38,23 @@ func (p *place) item(i int) *place {
 	return p
 }
 
-// enter returns the table under a name, made if need be. Of an array of tables that is the last one.
-func (p *place) enter(k keyPart) *place {
-	f := p.make(k)
-	if n := len(f.items); n > 0 {
-		return f.items[n-1]
-	}
-	return f
-}
-
-func (p *place) make(k keyPart) *place {
-	f := p.fields[k.name]
-	if f == nil {
-		f = &place{key: k.span, value: k.span}
-		if p.fields == nil {
-			p.fields = make(map[string]*place, 4)
+// at returns the place that a dotted key leads to, made if need be. On the way, an array of tables stands for its last one.
+func (p *place) at(key []keyPart) *place {
+	for _, k := range key {
+		if n := len(p.items); n > 0 {
+			p = p.items[n-1]
 		}
-		p.fields[k.name] = f
+		f := p.fields[k.name]
+		if f == nil {
+			f = &place{key: k.span, value: k.span}
+			if p.fields == nil {
+				p.fields = make(map[string]*place, 4)
+			}
+			p.fields[k.name] = f
+		}
+		p = f
 	}
-	return f
+	return p
 }
 
 // keyPart is one part of a dotted key.
@@ -120,37 +118,25 @@ func (s *scanner) header(root *place) *place {
 	for n := 0; s.peek() == ']' && n < 2; n++ {
 		s.at++
 	}
-	table := root
-	last := len(key) - 1
-	for _, k := range key[:last] {
-		table = table.enter(k)
+	table := root.at(key)
+	opened := &place{key: key[len(key)-1].span, value: span{from, s.at}}
+	if len(table.items) == 0 {
+		table.key, table.value = opened.key, opened.value
 	}
-	table = table.make(key[last])
-	whole := span{from, s.at}
-	if array {
-		item := &place{key: key[last].span, value: whole}
-		table.items = append(table.items, item)
-		if len(table.items) > 1 {
-			return item
-		}
-		table.key, table.value = item.key, whole
-		return item
+	if !array {
+		return table
 	}
-	table.key, table.value = key[last].span, whole
-	return table
+	table.items = append(table.items, opened)
+	return opened
 }
 
 // pair reads key = value into a table.
 func (s *scanner) pair(table *place) {
-	key := s.dottedKey()
+	p := table.at(s.dottedKey())
 	s.skip(" \t")
 	s.at = min(s.at+1, len(s.text)) // =
 	s.skip(" \t")
-	last := len(key) - 1
-	for _, k := range key[:last] {
-		table = table.enter(k)
-	}
-	s.value(table.make(key[last]))
+	s.value(p)
 }
 
 func (s *scanner) value(p *place) {
