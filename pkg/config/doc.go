@@ -9,7 +9,7 @@
 //	syntax      text to a tree of values (the TOML library), or where the syntax is broken
 //	position    where each key and value of that tree stands in the text
 //	decode      the tree against the table of keywords: unknown keys, wrong types and ranges
-//	keyword     that table, with keyword_global for the long tail; kind has the forms of values
+//	keyword     that table, with keyword_global for the long tail; kind... has the forms of values
 //	default     what holds when nothing is written, and why
 //	service, server, check   keywords to services, servers and checks; the rules between keywords
 //	diagnostic, suggest      what the user sees

@@ -113,7 +113,7 @@ var checkKeywords = []keyword{
 	{in: inCheck, name: "connect_port", kind: integer(1, math.MaxUint16), doc: "port to check instead of the server's"},
 	{in: inCheck, name: "bindto", kind: address, doc: "source address of the check"},
 	{in: inCheck, name: "bind_port", kind: integer(1, math.MaxUint16), doc: "source port of the check"},
-	{in: inCheck, name: "bind_if", kind: text, doc: "interface that the check leaves by"},
+	{in: inCheck, name: "bind_if", kind: device, doc: "interface that the check leaves by"},
 	{in: inCheck, name: "fwmark", kind: integer(0, math.MaxUint32), doc: "firewall mark on the check's packets"},
 	{in: inCheck, name: "log_all_failures", kind: boolean, doc: "logs failures that change nothing, too"},
 }

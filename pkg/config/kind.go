@@ -45,6 +45,15 @@ var (
 		return nil, &wrong{}
 	}}
 
+	// device is the name of a network interface, as the kernel takes it.
+	device = kind{words: `an interface such as "eth1"`, read: func(v any) (any, *wrong) {
+		s, ok := v.(string)
+		if !ok || s == "" || len(s) > 15 || strings.ContainsAny(s, "/: \t\n") {
+			return nil, &wrong{hint: "a name has up to 15 characters, without blanks, slashes and colons"}
+		}
+		return s, nil
+	}}
+
 	// texts is what keepalived lists between braces or as several words.
 	texts = kind{words: "a text, or a list of texts", read: func(v any) (any, *wrong) {
 		switch v := v.(type) {
