@@ -165,7 +165,7 @@ func TestKernelServerDiesWhileKilled(t *testing.T) {
 	c := lab.NewNATCluster(t)
 	d := startIPVSD(t, c.Director, webAndDNS)
 	waitSaved(t, c.Director, webAndDNSTable)
-	d.process.Kill()
+	d.kill()
 	if got, _ := saved(c.Director); got != trim(webAndDNSTable) {
 		t.Errorf("after SIGKILL the table is\n%s", got)
 	}

@@ -125,6 +125,12 @@ func (d *ipvsd) stop() {
 	}
 }
 
+// kill ends the program with SIGKILL.
+func (d *ipvsd) kill() {
+	d.t.Helper()
+	d.process.Kill()
+}
+
 // status asks for a Snapshot.
 func (d *ipvsd) status() *status.Snapshot {
 	d.t.Helper()
