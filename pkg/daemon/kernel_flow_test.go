@@ -87,7 +87,7 @@ type hammer struct {
 
 func startHammer(t *testing.T, c *lab.NATCluster) *hammer {
 	h := &hammer{t: t}
-	h.stop = until(t.Context(), func(context.Context) {
+	h.stop = until(t.Context(), func() {
 		if _, err := c.Get(); err != nil {
 			h.failure.CompareAndSwap(nil, &err)
 		}

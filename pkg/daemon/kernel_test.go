@@ -201,14 +201,14 @@ func waitSaved(t *testing.T, h *lab.Host, want string) {
 	})
 }
 
-// until calls f until the context of the test is done or stop is called, and stop waits for that.
-func until(ctx context.Context, f func(context.Context)) (stop func()) {
+// until calls f over and over until the context is done or stop is called; stop waits for the last call.
+func until(ctx context.Context, f func()) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			f(ctx)
+			f()
 		}
 	}()
 	return func() {

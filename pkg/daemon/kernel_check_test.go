@@ -1,0 +1,211 @@
+//go:build kernel
+
+package daemon_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// silentNet makes a network at a host, 203.0.113.0/24, where nobody answers.
+func silentNet(h *lab.Host) {
+	h.Run("ip", "link", "add", "silent", "type", "dummy")
+	h.LinkUp("silent")
+	h.AddAddress("silent", "203.0.113.1/24")
+}
+
+// of returns a server of the first service.
+func of(s *status.Snapshot, addr string) *status.Server {
+	for i := range s.Services[0].Servers {
+		if server := &s.Services[0].Servers[i]; server.Addr.String() == addr {
+			return server
+		}
+	}
+	return &status.Server{}
+}
+
+// Scenario 6 of the peers: a check that hangs for five minutes delays nobody's.
+func TestKernelServerHangsBeside500(t *testing.T) {
+	const group = 250 // on port 81, and as many on port 82
+	director := lab.NewHost(t, "director")
+	silentNet(director)
+	listen := func(port int) net.Listener {
+		t.Helper()
+		l, err := director.Listen("tcp", fmt.Sprintf("0.0.0.0:%d", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		go func() {
+			for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+				_ = conn.Close()
+			}
+		}()
+		return l
+	}
+	listen(81)
+	second := listen(82)
+	var servers strings.Builder
+	for i := range group {
+		fmt.Fprintf(&servers, "\"127.1.1.%d:81\", \"127.1.2.%d:82\",\n", i+1, i+1)
+	}
+	d := startIPVSD(t, director, fmt.Sprintf(`
+[[virtual_server]]
+address = "192.0.2.1:80"
+protocol = "TCP"
+delay_loop = 2
+delay_before_retry = 0.1
+TCP_CHECK = true
+real_servers = [%s]
+[[virtual_server.real_server]]
+address = "203.0.113.5:80"
+connect_timeout = "5m"
+[[virtual_server.real_server]]
+address = "203.0.113.6:80"
+connect_timeout = 1
+`, &servers))
+
+	expect := func(when string, serving, down int) {
+		t.Helper()
+		d.waitStatus(when, func(s *status.Snapshot) error {
+			hung := of(s, "203.0.113.5:80")
+			if hung.Health != health.Unchecked || hung.Checks[0].Probes != 0 {
+				t.Fatalf("%s: the check that hangs has ended: %+v", when, hung)
+			}
+			states := map[health.State]int{}
+			for _, server := range s.Services[0].Servers {
+				states[server.Health]++
+			}
+			// The second one that hangs is down after a second, as it should be.
+			if states[health.Up] != serving || states[health.Down] != down+1 {
+				return fmt.Errorf("servers by health: %v, want %d up and %d down", states, serving, down+1)
+			}
+			return nil
+		})
+		lab.WaitFor(t, patience, when+", the table", func() error {
+			rows, err := director.ReadTable()
+			if err == nil && len(rows) != 1+serving {
+				err = fmt.Errorf("%d rows, want the service's and %d", len(rows), serving)
+			}
+			return err
+		})
+	}
+	expect("all are checked", 2*group, 0)
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect("half of them died", group, group)
+	listen(82)
+	expect("they are back", 2*group, 0)
+}
+
+// unproven is a web service of which one server passes its check, one fails and one's check has not ended.
+const unproven = `
+[[virtual_server]]
+address = "192.168.1.202:80"
+protocol = "TCP"
+lb_algo = "rr"
+delay_loop = 0.2
+[[virtual_server.real_server]]
+address = "10.0.100.2:80"
+TCP_CHECK = true
+[[virtual_server.real_server]]
+address = "10.0.100.3:80"
+TCP_CHECK = { connect_port = 9 }
+[[virtual_server.real_server]]
+address = "10.0.100.4:80"
+TCP_CHECK = { connect_ip = "203.0.113.5", connect_timeout = "5m" }
+`
+
+// Scenario 2 of the peers: clients that hammer on the service meet no server that no check has passed.
+func TestKernelNoPacketBeforeFirstSuccess(t *testing.T) {
+	c := lab.NewNATCluster(t)
+	silentNet(c.Director)
+	var captures []*lab.Capture
+	for _, s := range c.Web {
+		captures = append(captures, lab.NewCapture(s.Host, "eth0", "src host "+lab.ClientAddr.String()))
+	}
+	fromClients := func(i int) int { return len(captures[i].Packets()) }
+	// Until there is a server, clients are refused; they try all the same.
+	stop := until(t.Context(), func() { _, _ = c.Get() })
+	defer stop()
+
+	d := startIPVSD(t, c.Director, unproven)
+	d.waitStatus("verdicts", func(s *status.Snapshot) error {
+		a, b, unchecked := of(s, "10.0.100.2:80"), of(s, "10.0.100.3:80"), of(s, "10.0.100.4:80")
+		if a.Health != health.Up || b.Health != health.Down || unchecked.Health != health.Unchecked {
+			return fmt.Errorf("%s, %s, %s", a.Health, b.Health, unchecked.Health)
+		}
+		return nil
+	})
+	packets := func(server, more int) func() error {
+		from := fromClients(server)
+		return func() error {
+			if n := fromClients(server) - from; n < more {
+				return fmt.Errorf("%d packets of clients at web%d", n, server+1)
+			}
+			return nil
+		}
+	}
+	lab.WaitFor(t, patience, "clients at web1", packets(0, 100))
+	if n, m := fromClients(1), fromClients(2); n+m > 0 {
+		t.Fatalf("%d packets of clients at web2, whose check fails, %d at web3, whose check has not ended", n, m)
+	}
+	echo(t, c.Web[1].Host, "10.0.100.3:9")
+	lab.WaitFor(t, patience, "clients at web2, whose check passes now", packets(1, 100))
+	stop()
+	if p := captures[2].Stop(); len(p) > 0 {
+		t.Errorf("%d packets of clients at web3, whose check has not ended; the first is\n%s", len(p), p[0])
+	}
+}
+
+// Without alpha, as by default in keepalived, a server has clients from the start, and the first failure of its first check
+// is final whatever retry says.
+func TestKernelNotAlpha(t *testing.T) {
+	c := lab.NewNATCluster(t)
+	silentNet(c.Director)
+	d := startIPVSD(t, c.Director, `
+[[virtual_server]]
+address = "192.168.1.202:80"
+protocol = "TCP"
+lb_algo = "rr"
+alpha = false
+delay_loop = "1h"
+retry = 5
+delay_before_retry = "1h"
+[[virtual_server.real_server]]
+address = "10.0.100.2:80"
+TCP_CHECK = true
+[[virtual_server.real_server]]
+address = "10.0.100.3:80"
+TCP_CHECK = { connect_ip = "203.0.113.5", connect_timeout = "5m" }
+`)
+	const table = `
+-A -t 192.168.1.202:80 -s rr
+-a -t 192.168.1.202:80 -r 10.0.100.2:80 -m -w 1
+-a -t 192.168.1.202:80 -r 10.0.100.3:80 -m -w 1
+`
+	waitSaved(t, c.Director, table)
+	by := map[string]int{}
+	for range 10 {
+		answer, err := c.Get()
+		if err != nil {
+			t.Fatal(err)
+		}
+		by[answer.Server]++
+	}
+	if s := of(d.status(), "10.0.100.3:80"); s.Health != health.Unchecked || by["web2"] != 5 {
+		t.Errorf("a server that is %s has %d of 10 requests, want 5 and it unchecked", s.Health, by["web2"])
+	}
+	c.Director.AddAddress("lo", "203.0.113.5/32") // now the check is refused
+	waitSaved(t, c.Director, without(table, "10.0.100.3:80"))
+	if s := of(d.status(), "10.0.100.3:80"); s.Health != health.Down || s.Checks[0].Failed != 1 {
+		t.Errorf("it is %s after %d failures, want it down after one", s.Health, s.Checks[0].Failed)
+	}
+}
