@@ -53,6 +53,7 @@ func (c Command) String() string {
 		return fmt.Sprintf("%s %s of %s", c.Op, c.Destination, c.Service.ServiceKey)
 	case DelDestination:
 		return fmt.Sprintf("%s %s of %s", c.Op, c.Destination.Addr, c.Service.ServiceKey)
+	default:
+		return c.Op.String() + " " + c.Service.ServiceKey.String()
 	}
-	return c.Op.String() + " " + c.Service.ServiceKey.String()
 }

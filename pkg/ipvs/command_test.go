@@ -114,19 +114,13 @@ func TestErrorText(t *testing.T) {
 }
 
 func TestErrorIs(t *testing.T) {
-	for _, c := range []struct {
-		errno  ipvs.Errno
-		target error
-	}{
-		{ipvs.ENOENT, fs.ErrNotExist},
-		{ipvs.ESRCH, fs.ErrNotExist},
-		{ipvs.EEXIST, fs.ErrExist},
-		{ipvs.EPERM, fs.ErrPermission},
-		{ipvs.EINVAL, ipvs.EINVAL},
+	targets := []error{fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, ipvs.EINVAL}
+	for errno, target := range map[ipvs.Errno]int{
+		ipvs.ENOENT: 0, ipvs.ESRCH: 0, ipvs.EEXIST: 1, ipvs.EPERM: 2, ipvs.EINVAL: 3, ipvs.ERANGE: -1,
 	} {
-		for _, other := range []error{fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, ipvs.EINVAL} {
-			if got, want := errors.Is(&ipvs.Error{Errno: c.errno}, other), other == c.target; got != want {
-				t.Errorf("errno %d is %v: %t, want %t", c.errno, other, got, want)
+		for i, err := range targets {
+			if got, want := errors.Is(&ipvs.Error{Errno: errno}, err), i == target; got != want {
+				t.Errorf("errno %d is %v: %t, want %t", errno, err, got, want)
 			}
 		}
 	}

@@ -73,7 +73,7 @@ func TestApplyMapsRefusals(t *testing.T) {
 	c, _ := newScripted(func(requests []message) []event {
 		stale := requests[0]
 		stale.seq--
-		events := []event{datagram(stale.reply(ipvs.EPERM)), datagram(doneMessage(requests[0].seq, 0, 0))}
+		events := []event{datagram(stale.reply(ipvs.EPERM)), datagram(doneMessage(requests[0].seq, 0))}
 		for i, m := range requests {
 			switch {
 			case i == 3:

@@ -40,9 +40,10 @@ type Client struct {
 const callTimeout = 10 * time.Second
 
 const (
-	// maxBatch bounds the commands in one send: for so long (half a millisecond on common hardware) a kernel without
-	// preemption does nothing else on that CPU. Larger batches are not measurably faster.
-	maxBatch = 512
+	// maxBatch bounds the commands in one send. For so long, about half a millisecond, a kernel without preemption does
+	// nothing else on that CPU, such as wake the thread that sends adverts. Larger batches are no faster: measured, 64
+	// commands take as long each as 4096 do.
+	maxBatch = 256
 	// replyLen is what a refusal takes up in the receive buffer at most: a socket buffer for some 100 bytes.
 	replyLen = 1536
 )
@@ -138,7 +139,7 @@ func (c *Client) call(ctx context.Context, what string, f func(ctx context.Conte
 		family, err := c.socket.family()
 		if err != nil {
 			c.stale = !errors.Is(err, ipvs.ErrUnavailable)
-			return err
+			return noAnswer(ctx, err)
 		}
 		return f(ctx, family)
 	})
@@ -198,11 +199,15 @@ func (c *Client) exchange(
 // receive waits for answers as long as the context allows.
 func (c *Client) receive(ctx context.Context) ([][]byte, error) {
 	datagrams, err := c.socket.receive(true)
+	return datagrams, noAnswer(ctx, err)
+}
+
+// noAnswer says it if err is that the socket's deadline is over. The socket may notice a little before the context.
+func noAnswer(ctx context.Context, err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		// The socket may notice a little earlier than the context.
-		return nil, fmt.Errorf("no answer from the kernel: %w", cmp.Or(ctx.Err(), context.DeadlineExceeded))
+		return fmt.Errorf("no answer from the kernel: %w", cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
-	return datagrams, err
+	return err
 }
 
 // answer is what has been read so far of the answer to one request.

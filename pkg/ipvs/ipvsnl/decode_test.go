@@ -97,15 +97,15 @@ func FuzzDecodeTable(f *testing.F) {
 		services.serviceStatus(s, false)
 		services.end(start)
 	}
-	services.b = append(services.b, doneMessage(1, 0, 0)...)
+	services.b = append(services.b, doneMessage(1, 0)...)
 	for _, d := range everyCounter()[1].Destinations[:3] {
 		start := destinations.begin(testFamily, cmdNewDest, 2, 2)
 		destinations.destinationStatus(d, false)
 		destinations.end(start)
 	}
-	destinations.b = append(destinations.b, doneMessage(2, 0, 0)...)
+	destinations.b = append(destinations.b, doneMessage(2, 0)...)
 	f.Add(services.b, destinations.b)
-	f.Add(doneMessage(1, 0, ipvs.EPERM), []byte{})
+	f.Add(doneMessage(1, ipvs.EPERM), []byte{})
 	f.Add(message{seq: 1}.reply(ipvs.EPERM), []byte{})
 	f.Fuzz(func(t *testing.T, services, destinations []byte) {
 		c, s := newScripted(nil)
@@ -158,7 +158,7 @@ func FuzzDecodeReplies(f *testing.F) {
 		b = append(b, request.reply(ipvs.EEXIST)...)
 	}
 	f.Add(b)
-	f.Add(append(b, doneMessage(8, 0, 0)...))
+	f.Add(append(b, doneMessage(8, 0)...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, _ := newScripted(func([]message) []event { return []event{{datagram: b}} })
 		commands := services(8)
@@ -185,7 +185,7 @@ func BenchmarkDecode(b *testing.B) {
 			n++
 		}
 	}
-	w.b = append(w.b, doneMessage(1, 0, 0)...)
+	w.b = append(w.b, doneMessage(1, 0)...)
 	scratch := make([]ipvs.DestinationStatus, 0, n)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -45,13 +45,13 @@ func TestEncodeGolden(t *testing.T) {
 		var w builder
 		w.command(testFamily, 7, c)
 		fmt.Fprintf(&text, "%v\n", c)
-		show(&text, "", w.b)
+		show(&text, w.b)
 	}
 	golden.Check(t, "testdata/commands.golden", []byte(text.String()))
 }
 
 // show writes a message with a line for its headers and one for each attribute.
-func show(text *strings.Builder, indent string, b []byte) {
+func show(text *strings.Builder, b []byte) {
 	fmt.Fprintf(text, "  %s\n", hex.EncodeToString(b[:headerLen+genlLen]))
 	nested := attributes{rest: b[headerLen+genlLen:]}
 	for nested.next() {

@@ -14,48 +14,48 @@ import (
 )
 
 // namespace puts the test into a new network namespace. The thread stays locked, so that it ends with the test.
-func namespace(t testing.TB) {
-	t.Helper()
+func namespace(tb testing.TB) {
+	tb.Helper()
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		t.Fatal("new network namespace: ", err)
+		tb.Fatal("new network namespace: ", err)
 	}
 	// Where no interface ever was up there is no table of local addresses, and the kernel takes all for broadcast.
 	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		t.Fatalf("ip link set lo up: %v\n%s", err, out)
+		tb.Fatalf("ip link set lo up: %v\n%s", err, out)
 	}
 }
 
 // client returns a client in a namespace of its own, whose table is empty again after the test: the namespace may live
 // on with its thread, and services keep the module in use.
-func client(t testing.TB) *Client {
-	t.Helper()
-	namespace(t)
+func client(tb testing.TB) *Client {
+	tb.Helper()
+	namespace(tb)
 	c, err := Open()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		table, err := c.Snapshot(context.Background())
 		if err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 		var del []ipvs.Command
 		for _, s := range table {
 			del = append(del, ipvs.Command{Op: ipvs.DelService, Service: s.Service})
 		}
-		apply(t, c, del)
+		apply(tb, c, del)
 		if err := c.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return c
 }
 
-func apply(t testing.TB, c *Client, commands []ipvs.Command) {
-	t.Helper()
+func apply(tb testing.TB, c *Client, commands []ipvs.Command) {
+	tb.Helper()
 	refused, err := c.Apply(context.Background(), commands)
 	if err != nil || len(refused) > 0 {
-		t.Fatalf("apply: %v, refused %d, first %v", err, len(refused), refused[:min(1, len(refused))])
+		tb.Fatalf("apply: %v, refused %d, first %v", err, len(refused), refused[:min(1, len(refused))])
 	}
 }

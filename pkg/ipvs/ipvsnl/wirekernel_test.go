@@ -163,13 +163,13 @@ func (d *dump) end(k *wireKernel, seq uint32) {
 	if len(d.w.b) > 0 {
 		k.queue = append(k.queue, d.w.b)
 	}
-	k.queue = append(k.queue, doneMessage(seq, 0, 0))
+	k.queue = append(k.queue, doneMessage(seq, 0))
 }
 
-func doneMessage(seq uint32, flags netlink.HeaderFlags, errno ipvs.Errno) []byte {
+func doneMessage(seq uint32, errno ipvs.Errno) []byte {
 	b := native.AppendUint32(nil, headerLen+4)
 	b = native.AppendUint16(b, uint16(netlink.Done))
-	b = native.AppendUint16(b, uint16(netlink.Multi|flags))
+	b = native.AppendUint16(b, uint16(netlink.Multi))
 	b = native.AppendUint32(b, seq)
 	b = native.AppendUint32(b, 1234)
 	return native.AppendUint32(b, uint32(-int32(errno)))

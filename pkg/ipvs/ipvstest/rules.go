@@ -30,13 +30,7 @@ func (k *Kernel) run(c ipvs.Command) ipvs.Errno {
 		}
 	}
 	s := k.services[key]
-	if c.Op == ipvs.NewService {
-		if s != nil {
-			return ipvs.EEXIST
-		}
-		return k.newService(c.Service)
-	}
-	if s == nil {
+	if s == nil && c.Op != ipvs.NewService {
 		return ipvs.ESRCH
 	}
 	if c.Op != ipvs.DelDestination && c.Op.OnDestination() &&
@@ -44,6 +38,11 @@ func (k *Kernel) run(c ipvs.Command) ipvs.Errno {
 		return ipvs.EINVAL
 	}
 	switch c.Op {
+	case ipvs.NewService:
+		if s != nil {
+			return ipvs.EEXIST
+		}
+		return k.newService(c.Service)
 	case ipvs.SetService:
 		if errno := checkService(c.Service); errno != 0 {
 			return errno

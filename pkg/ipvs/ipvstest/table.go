@@ -10,13 +10,10 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
-// Service returns a service from what ServiceKey.String prints, with all else as plain as it gets. It panics if the key
-// is wrong.
+// Service returns a service from what ServiceKey.String prints, with all else as plain as it gets. If it isn't a key the
+// service has none, and any kernel refuses it.
 func Service(key, scheduler string) ipvs.Service {
-	k, err := ipvs.ParseServiceKey(key)
-	if err != nil {
-		panic(err)
-	}
+	k, _ := ipvs.ParseServiceKey(key)
 	return ipvs.Service{ServiceKey: k, Scheduler: scheduler, Granularity: k.Family.Bits()}
 }
 
