@@ -137,7 +137,7 @@ func TestKernelLabCaptureSeesPackets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // nothing was written
+	defer listener.Close()
 	capture := NewCapture(server, "eth0", "udp and dst port 5000")
 	other := NewCapture(server, "eth0", "udp and dst port 5001")
 

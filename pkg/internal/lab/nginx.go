@@ -60,7 +60,7 @@ func (h *Host) Get(server netip.AddrPort) (answer Answer, err error) {
 		if err != nil {
 			return err
 		}
-		defer response.Body.Close() //nolint:errcheck // reading it showed any error
+		defer response.Body.Close()
 		page, err := io.ReadAll(response.Body)
 		if err != nil {
 			return err

@@ -69,7 +69,7 @@ func (p *Process) start(args []string) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // nothing was written by us
+	defer log.Close()
 	p.log = log.Name()
 	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log

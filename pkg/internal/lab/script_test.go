@@ -164,7 +164,7 @@ func TestScriptTwoAtOnceAndSignals(t *testing.T) {
 		if err := writer.Close(); err != nil {
 			t.Fatal(err)
 		}
-		defer reader.Close() //nolint:errcheck // nothing was written
+		defer reader.Close()
 		line, err := bufio.NewReader(reader).ReadString('\n')
 		if line != "ready\n" {
 			t.Fatalf("read %q, %v, want ready", line, err)
