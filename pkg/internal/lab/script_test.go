@@ -180,10 +180,11 @@ func TestScriptTwoAtOnceAndSignals(t *testing.T) {
 	}
 }
 
+// The guest ends when the command does, here by a signal, although something else still runs.
 func TestScriptEndsWithTheCommand(t *testing.T) {
-	s := newScript(t, "sh", "-c", "setsid sleep 1000 & echo bye")
-	if status := s.run(t); status != 0 || s.stdout.String() != "bye\n" {
-		t.Errorf("status %d, standard output %q", status, &s.stdout)
+	s := newScript(t, "sh", "-c", "setsid sleep 1000 & echo bye; kill -SEGV $$")
+	if status := s.run(t); status != 139 || s.stdout.String() != "bye\n" || s.stderr.Len() > 0 {
+		t.Errorf("status %d, standard output %q, standard error %q; want 139, bye and nothing", status, &s.stdout, &s.stderr)
 	}
 }
 
