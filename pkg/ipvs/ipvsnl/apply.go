@@ -23,7 +23,7 @@ func (c *Client) Apply(ctx context.Context, commands []ipvs.Command) (refused []
 	if len(commands) == 0 {
 		return nil, nil
 	}
-	err = c.call(ctx, "change table", func(ctx context.Context, family uint16) error {
+	err = c.call(ctx, "change table", func(family uint16) error {
 		for first := 0; first < len(commands); {
 			if err := ctx.Err(); err != nil {
 				return fmt.Errorf("stopped before command %d: %w", first, err)

@@ -20,8 +20,8 @@ import (
 // Client reads and changes the IPVS table of one network namespace. It is safe for concurrent use; calls wait for each
 // other.
 //
-// All calls honour the context, and end within 10 seconds if it has no deadline. While the kernel has no IPVS they
-// return an error that wraps ipvs.ErrUnavailable; they work as soon as it has.
+// All calls honour the context, and end when nothing was heard of the kernel for 10 seconds. While the kernel has no
+// IPVS they return an error that wraps ipvs.ErrUnavailable; they work as soon as it has.
 type Client struct {
 	// mu makes a call have the socket for itself: netlink allows one dump at a time on a socket, and answers are told
 	// apart by nothing but sequence numbers. It guards everything below.
@@ -36,8 +36,9 @@ type Client struct {
 	batch, batchLen int
 }
 
-// callTimeout bounds calls whose context has no deadline. The kernel answers at once, except when it loads a scheduler.
-const callTimeout = 10 * time.Second
+// patience is how long to wait for an answer. As the kernel answers within the system call that asks, what isn't there
+// at once hardly ever comes.
+const patience = 10 * time.Second
 
 const (
 	// maxBatch bounds the commands in one send. For so long, about half a millisecond, a kernel without preemption does
@@ -82,92 +83,89 @@ func (c *Client) Close() error {
 }
 
 // Info returns what the kernel says of itself.
-func (c *Client) Info(ctx context.Context) (info ipvs.Info, err error) {
-	err = c.call(ctx, "read IPVS version", func(ctx context.Context, family uint16) error {
-		return c.exchange(ctx, family, func(seq uint32) { c.buf.get(family, cmdGetInfo, seq) }, func(b []byte) (err error) {
-			info, err = decodeInfo(b)
-			return err
-		})
+func (c *Client) Info(ctx context.Context) (i ipvs.Info, err error) {
+	err = c.get(ctx, "read IPVS version", cmdGetInfo, func(b []byte) (err error) {
+		i, err = decodeInfo(b)
+		return err
 	})
-	return info, err
+	return i, err
 }
 
 // Timeouts returns the connection timeouts of the namespace.
 func (c *Client) Timeouts(ctx context.Context) (t ipvs.Timeouts, err error) {
-	err = c.call(ctx, "read timeouts", func(ctx context.Context, family uint16) error {
-		return c.exchange(ctx, family, func(seq uint32) { c.buf.get(family, cmdGetConfig, seq) }, func(b []byte) (err error) {
-			t, err = decodeTimeouts(b)
-			return err
-		})
+	err = c.get(ctx, "read timeouts", cmdGetConfig, func(b []byte) (err error) {
+		t, err = decodeTimeouts(b)
+		return err
 	})
 	return t, err
+}
+
+func (c *Client) get(ctx context.Context, what string, cmd uint8, decode func([]byte) error) error {
+	return c.call(ctx, what, func(family uint16) error {
+		return c.exchange(ctx, family, func(seq uint32) { c.buf.get(family, cmd, seq) }, decode)
+	})
 }
 
 // SetTimeouts changes those connection timeouts of the namespace that are not zero. They apply to connections from the
 // next packet on. The kernel has its own limit (2^31 jiffies); out of range is an error that wraps ipvs.EINVAL.
 func (c *Client) SetTimeouts(ctx context.Context, t ipvs.Timeouts) error {
-	return c.call(ctx, "set timeouts", func(ctx context.Context, family uint16) error {
+	return c.call(ctx, "set timeouts", func(family uint16) error {
 		for _, d := range []time.Duration{t.TCP, t.TCPFin, t.UDP} {
 			if d != 0 && (d < time.Second || d >= 1<<31*time.Second) {
 				return fmt.Errorf("%v: %w", d, ipvs.EINVAL)
 			}
 		}
-		return c.exchange(ctx, family, func(seq uint32) { c.buf.setTimeouts(family, seq, t) }, nil)
+		return c.exchange(ctx, family, func(seq uint32) { c.buf.setTimeouts(family, seq, t) },
+			func([]byte) error { return nil })
 	})
 }
 
 // call runs f with the socket for itself and with the family's number, which is asked for each time: it changes when
 // the module is loaded anew. It says in errors what the call was for.
-func (c *Client) call(ctx context.Context, what string, f func(ctx context.Context, family uint16) error) error {
+func (c *Client) call(ctx context.Context, what string, f func(family uint16) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
-		return fmt.Errorf("%s: %w", what, net.ErrClosed)
+	family, err := c.begin(ctx)
+	if err == nil {
+		err = f(family)
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-	}
-	err := c.guard(ctx, func() error {
-		if c.stale {
-			if err := c.drain(ctx); err != nil {
-				return fmt.Errorf("discard late answers: %w", err)
-			}
-			c.stale = false
-		}
-		family, err := c.socket.family()
-		if err != nil {
-			c.stale = !errors.Is(err, ipvs.ErrUnavailable)
-			return noAnswer(ctx, err)
-		}
-		return f(ctx, family)
-	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }
 
-// guard runs f with the socket's waiting bounded by the context.
-func (c *Client) guard(ctx context.Context, f func() error) error {
+// begin makes the socket ready for a new call.
+func (c *Client) begin(ctx context.Context) (family uint16, err error) {
+	if c.closed {
+		return 0, net.ErrClosed
+	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return 0, err
 	}
-	deadline, _ := ctx.Deadline()
-	if err := c.socket.setDeadline(deadline); err != nil {
-		return err
+	if c.stale {
+		if err := c.drain(ctx); err != nil {
+			return 0, fmt.Errorf("discard late answers: %w", err)
+		}
+		c.stale = false
 	}
-	over := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(over)
-		_ = c.socket.setDeadline(time.Unix(1, 0)) // in the past: ends a receive that is waiting
-	})
-	err := f()
-	if !stop() {
-		<-over // lest it ends the next call
+	if err := c.socket.setDeadline(limit(ctx)); err != nil {
+		return 0, err
 	}
-	return err
+	if family, err = c.socket.family(); err != nil {
+		c.stale = !errors.Is(err, ipvs.ErrUnavailable)
+		return 0, noAnswer(ctx, err)
+	}
+	return family, nil
+}
+
+// limit returns until when to wait for an answer.
+func limit(ctx context.Context) time.Time {
+	t := time.Now().Add(patience)
+	if d, ok := ctx.Deadline(); ok && d.Before(t) {
+		return d
+	}
+	return t
 }
 
 // exchange sends one request and reads the answer: a dump, a single message, or an acknowledgement. A refusal is
@@ -180,7 +178,7 @@ func (c *Client) exchange(
 	c.buf.b = c.buf.b[:0]
 	request(c.seq)
 	if err := c.socket.send(c.buf.b); err != nil {
-		return err
+		return fmt.Errorf("send request: %w", err)
 	}
 	a := answer{family: family, seq: c.seq, each: each}
 	for !a.complete {
@@ -196,9 +194,23 @@ func (c *Client) exchange(
 	return a.result()
 }
 
-// receive waits for answers as long as the context allows.
+// receive returns the answers that are there, whatever the time, or else waits for one.
 func (c *Client) receive(ctx context.Context) ([][]byte, error) {
+	if datagrams, err := c.socket.receive(false); err != nil || len(datagrams) > 0 {
+		return datagrams, err
+	}
+	if err := c.socket.setDeadline(limit(ctx)); err != nil {
+		return nil, err
+	}
+	over := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(over)
+		_ = c.socket.setDeadline(time.Unix(1, 0)) // long past: ends the wait
+	})
 	datagrams, err := c.socket.receive(true)
+	if !stop() {
+		<-over // lest it ends another wait
+	}
 	return datagrams, noAnswer(ctx, err)
 }
 

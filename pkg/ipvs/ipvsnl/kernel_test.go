@@ -318,3 +318,68 @@ func writeFile(t *testing.T, name, content string) {
 		t.Fatal(err)
 	}
 }
+
+// busySocket has something happen whenever a client is about to read an answer.
+type busySocket struct {
+	socket
+	meanwhile func()
+}
+
+func (s busySocket) receive(wait bool) ([][]byte, error) {
+	s.meanwhile()
+	return s.socket.receive(wait)
+}
+
+// While somebody else makes and deletes services, some steps in each snapshot, snapshots have all that stays as it is,
+// whole, although the answers take several datagrams; or they say that they gave up.
+func TestKernelSnapshotWhileChanging(t *testing.T) {
+	c := client(t)
+	stable := tableOf(20, 150)
+	apply(t, c, stable)
+	other, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var flap []ipvs.Command
+	for i := range 20 {
+		s := ipvstest.Service(fmt.Sprintf("tcp 192.0.2.%d:80", 1+i), "rr")
+		flap = append(flap,
+			ipvs.Command{Op: ipvs.NewService, Service: s},
+			ipvs.Command{Op: ipvs.NewDestination, Service: s, Destination: ipvstest.NAT("198.51.100.1:80")},
+			ipvs.Command{Op: ipvs.DelService, Service: s})
+	}
+	answers, steps := 0, 0
+	quiet := c.socket
+	c.socket = busySocket{quiet, func() {
+		if answers++; answers%17 == 0 {
+			apply(t, other, flap[steps%len(flap):][:1])
+			steps++
+		}
+	}}
+	whole := 0
+	for range 50 {
+		table, err := c.Snapshot(t.Context())
+		if errors.Is(err, errInterrupted) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole++
+		for _, command := range stable {
+			if command.Op == ipvs.NewService {
+				if s := table.Find(command.Service.ServiceKey); s == nil || len(s.Destinations) != 150 {
+					t.Fatalf("of %v the snapshot has %v", command.Service, s)
+				}
+			}
+		}
+	}
+	c.socket = quiet
+	t.Logf("%d of 50 snapshots were whole, the table changed %d times", whole, steps)
+	if whole == 0 {
+		t.Error("not one snapshot was whole")
+	}
+	if err := other.Close(); err != nil {
+		t.Error(err)
+	}
+}

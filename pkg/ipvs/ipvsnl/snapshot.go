@@ -14,7 +14,7 @@ const snapshotAttempts = 5
 
 // Snapshot returns the whole table, sorted. See the package documentation for how consistent it is.
 func (c *Client) Snapshot(ctx context.Context) (table ipvs.Table, err error) {
-	err = c.call(ctx, "read table", func(ctx context.Context, family uint16) error {
+	err = c.call(ctx, "read table", func(family uint16) error {
 		for range snapshotAttempts {
 			if table, err = c.readTable(ctx, family); !errors.Is(err, errInterrupted) {
 				return err

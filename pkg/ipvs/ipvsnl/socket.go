@@ -126,11 +126,19 @@ func (s *rawSocket) send(messages []byte) error {
 func (s *rawSocket) receive(wait bool) ([][]byte, error) {
 	var n uintptr
 	var errno unix.Errno
-	err := s.raw.Read(func(fd uintptr) bool {
+	read := func(fd uintptr) {
 		n, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, fd,
 			uintptr(unsafe.Pointer(&s.headers[0])), datagrams, unix.MSG_DONTWAIT, 0, 0)
-		return errno != unix.EAGAIN || !wait
-	})
+	}
+	var err error
+	if wait {
+		err = s.raw.Read(func(fd uintptr) bool {
+			read(fd)
+			return errno != unix.EAGAIN
+		})
+	} else {
+		err = s.raw.Control(read) // which asks no deadline
+	}
 	switch {
 	case err != nil:
 		return nil, err
