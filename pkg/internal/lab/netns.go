@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -67,22 +68,21 @@ func killAll(namespace string) error {
 	if err != nil {
 		return err
 	}
+	var alive error
 	for _, entry := range entries {
 		// A process that ends meanwhile has no link to read any more.
 		if at, err := os.Readlink(entry); err != nil || at != namespace {
 			continue
 		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(entry))))
+		pid, err := strconv.Atoi(strings.Split(entry, "/")[2])
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		if killErr := syscall.Kill(pid, syscall.SIGKILL); killErr != nil && !errors.Is(killErr, syscall.ESRCH) {
-			return fmt.Errorf("kill process %d: %w", pid, killErr)
+		if err := syscall.Kill(pid, syscall.SIGKILL); !errors.Is(err, syscall.ESRCH) {
+			alive = errors.Join(fmt.Errorf("process %d is not gone", pid), err)
 		}
-		err = fmt.Errorf("process %d is not gone", pid)
-		return err
 	}
-	return nil
+	return alive
 }
 
 // Do runs f inside the host's network namespace: sockets that f opens and processes that it starts belong there, also
@@ -95,6 +95,10 @@ func (h *Host) Do(f func() error) error {
 		return f()
 	})
 }
+
+// The first thread of a process can't end. It is the main goroutine's, lest another one enters a namespace with it, which
+// would then live as long as the process.
+func init() { runtime.LockOSThread() }
 
 // onOwnThread runs f on a thread that ends with it, so that no other goroutine ever meets the namespace that f leaves.
 func onOwnThread(f func() error) error {
