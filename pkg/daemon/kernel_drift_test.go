@@ -1,0 +1,211 @@
+//go:build kernel
+
+package daemon_test
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+)
+
+// unchecked is a configuration without checks, so that nothing but the test changes the table.
+const unchecked = `
+[[virtual_server]]
+address = "192.0.2.1:80"
+protocol = "TCP"
+lb_algo = "wrr"
+TCP_CHECK = false
+weight = 3
+real_servers = ["198.51.100.1:80", "198.51.100.2:80"]
+
+[[virtual_server]]
+address = "192.0.2.1:53"
+protocol = "UDP"
+lb_algo = "rr"
+TCP_CHECK = false
+real_servers = ["198.51.100.1:53"]
+`
+
+const uncheckedTable = `
+-A -t 192.0.2.1:80 -s wrr
+-a -t 192.0.2.1:80 -r 198.51.100.1:80 -m -w 3
+-a -t 192.0.2.1:80 -r 198.51.100.2:80 -m -w 3
+-A -u 192.0.2.1:53 -s rr
+-a -u 192.0.2.1:53 -r 198.51.100.1:53 -m -w 1
+`
+
+// What others do to our services is undone, counted and logged.
+func TestKernelDriftIsRepaired(t *testing.T) {
+	director := lab.NewHost(t, "director")
+	d := startIPVSD(t, director, unchecked)
+	waitSaved(t, director, uncheckedTable)
+	drift := uint64(0)
+	for _, step := range []struct {
+		command string
+		repairs uint64
+		log     string
+	}{
+		{"-d -t 192.0.2.1:80 -r 198.51.100.2:80", 1, "add server 198.51.100.2:80"},
+		{"-e -t 192.0.2.1:80 -r 198.51.100.1:80 -m -w 1", 1, "weight 1 -> weight 3"},
+		{"-e -t 192.0.2.1:80 -r 198.51.100.1:80 -g -w 3", 1, "DR -> NAT"},
+		{"-E -t 192.0.2.1:80 -s rr -p 60", 1, "rr, persistent 1m0s -> wrr"},
+		{"-D -t 192.0.2.1:80", 3, "add service tcp 192.0.2.1:80"},
+		{"-C", 5, "add service udp 192.0.2.1:53"},
+	} {
+		director.Run(append([]string{"ipvsadm"}, strings.Fields(step.command)...)...)
+		drift += step.repairs
+		lab.WaitFor(t, patience, "the repair after ipvsadm "+step.command, func() error {
+			got, err := saved(director)
+			if err == nil && got != trim(uncheckedTable) {
+				err = fmt.Errorf("the table is\n%s", got)
+			}
+			return err
+		})
+		if s := d.status().Table; s.Drift != drift {
+			t.Errorf("after ipvsadm %s: drift %d, want %d", step.command, s.Drift, drift)
+		}
+		if log := d.process.Log(); !strings.Contains(log, step.log) {
+			t.Errorf("after ipvsadm %s there is no %q in the log:\n%s", step.command, step.log, log)
+		}
+	}
+	if a := d.plan(); len(a.Changes) > 0 {
+		t.Errorf("the plan afterwards: %q", a.Changes)
+	}
+}
+
+// Scenario 19 of the peers: what others add stays, and is reported.
+func TestKernelForeignStays(t *testing.T) {
+	director := lab.NewHost(t, "director")
+	fill(director, `
+-A -t 192.0.2.9:80 -s lc
+-a -t 192.0.2.9:80 -r 198.51.100.9:80 -g -w 9`)
+	d := startIPVSD(t, director, unchecked)
+	fill(director, `
+-a -t 192.0.2.1:80 -r 198.51.100.77:80 -m -w 7
+-A -f 5 -s sh`)
+	const table = `
+-A -t 192.0.2.1:80 -s wrr
+-a -t 192.0.2.1:80 -r 198.51.100.1:80 -m -w 3
+-a -t 192.0.2.1:80 -r 198.51.100.2:80 -m -w 3
+-a -t 192.0.2.1:80 -r 198.51.100.77:80 -m -w 7
+-A -t 192.0.2.9:80 -s lc
+-a -t 192.0.2.9:80 -r 198.51.100.9:80 -g -w 9
+-A -u 192.0.2.1:53 -s rr
+-a -u 192.0.2.1:53 -r 198.51.100.1:53 -m -w 1
+-A -f 5 -s sh
+`
+	check := func(when, table string, changes uint64, foreign ...string) {
+		t.Helper()
+		d.status() // a round
+		if got, err := saved(director); got != trim(table) {
+			t.Errorf("%s the table is\n%s\n%v", when, got, err)
+		}
+		s := d.status().Table
+		slices.Sort(s.Foreign)
+		slices.Sort(foreign)
+		if !slices.Equal(s.Foreign, foreign) || s.Changes != changes || s.Drift != 0 {
+			t.Errorf("%s: foreign %q, %d changes, drift %d; want %q, %d and none", when, s.Foreign, s.Changes, s.Drift, foreign, changes)
+		}
+	}
+	all := []string{"198.51.100.77:80 of tcp 192.0.2.1:80", "tcp 192.0.2.9:80", "fwmark 5"}
+	check("after the start", table, 5, all...)
+	if a := d.reload(strings.ReplaceAll(unchecked, "weight = 3", "weight = 4")); len(a.Changes) != 2 {
+		t.Errorf("the reload changed %q, want the weights of two servers", a.Changes)
+	}
+	check("after a reload", strings.ReplaceAll(table, "-w 3", "-w 4"), 7, all...)
+	d.kill()
+	d.start()
+	check("after SIGKILL and a start", strings.ReplaceAll(table, "-w 3", "-w 4"), 0, all...)
+
+	// At the end ours go, if that is configured; a service of ours goes with all that is in it.
+	d.reload("global_defs.lvs_flush_on_stop = true\n" + unchecked)
+	d.stop()
+	const rest = `
+-A -t 192.0.2.9:80 -s lc
+-a -t 192.0.2.9:80 -r 198.51.100.9:80 -g -w 9
+-A -f 5 -s sh
+`
+	if got, err := saved(director); got != trim(rest) {
+		t.Errorf("after the stop with lvs_flush_on_stop the table is\n%s\n%v", got, err)
+	}
+}
+
+// Scenario 18 of the peers, as far as a real kernel can be made to: the table changes while it is read, all the time.
+func TestKernelTableChangesWhileRead(t *testing.T) {
+	director := lab.NewHost(t, "director")
+	d := startIPVSD(t, director, unchecked)
+	waitSaved(t, director, uncheckedTable)
+	// Somebody else's services come and go, before and after ours in the kernel's hash table.
+	var others, none strings.Builder
+	for i := range 50 {
+		fmt.Fprintf(&others, "-A -t 203.0.113.%d:80 -s rr\n-a -t 203.0.113.%d:80 -r 198.51.100.1:80 -m\n", i, i)
+		fmt.Fprintf(&none, "-D -t 203.0.113.%d:80\n", i)
+	}
+	var swaps atomic.Int32
+	stop := until(t.Context(), func() {
+		for _, commands := range []*strings.Builder{&others, &none} {
+			if _, err := director.Output("sh", "-c", "printf '"+commands.String()+"' | ipvsadm -R"); err != nil {
+				t.Errorf("somebody else's services: %v", err)
+			}
+		}
+		swaps.Add(1)
+	})
+	defer stop()
+	rounds := 0
+	for ; swaps.Load() < 20; rounds++ {
+		s, err := d.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Table.Error != "" && !strings.Contains(s.Table.Error, "the table changed meanwhile") {
+			t.Fatalf("round %d: %s", rounds, s.Table.Error)
+		}
+		if s.Table.Changes != 5 || s.Table.Drift != 0 {
+			t.Fatalf("round %d: %d changes, drift %d, although nobody touched ours", rounds, s.Table.Changes, s.Table.Drift)
+		}
+	}
+	stop()
+	t.Logf("%d rounds while 50 services came and went %d times", rounds, swaps.Load())
+	if s := d.status().Table; s.Error != "" {
+		t.Errorf("when it is quiet again: %s", s.Error)
+	}
+	waitSaved(t, director, uncheckedTable)
+}
+
+// Scenario 26 of the peers: of two in one namespace the second ends at once, and says why.
+func TestKernelSecondInNamespace(t *testing.T) {
+	director, other := lab.NewHost(t, "director"), lab.NewHost(t, "other")
+	first := startIPVSD(t, director, unchecked)
+	second := newIPVSD(t, director, "")
+	expect := func(h *lab.Host, d *ipvsd, where string) {
+		t.Helper()
+		_, err := h.Output(d.command()...)
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != exitRunning {
+			t.Fatalf("the second one: %v, want exit code %d", err, exitRunning)
+		}
+		if want := fmt.Sprintf("another ipvsd is running %s, as process %d", where, first.process.PID()); !strings.Contains(err.Error(), want) {
+			t.Errorf("the second one: %v, want %q", err, want)
+		}
+	}
+	expect(director, second, "in this network namespace")
+	expect(other, first, "on the socket "+first.path("socket"))
+	waitSaved(t, director, uncheckedTable)
+	first.status()
+
+	third := startIPVSD(t, other, unchecked)
+	waitSaved(t, other, uncheckedTable)
+	third.stop()
+
+	// The lock lives as long as the process, however it ends.
+	first.kill()
+	second.write(strings.ReplaceAll(unchecked, "weight = 3", "weight = 8"))
+	second.start()
+	waitSaved(t, director, strings.ReplaceAll(uncheckedTable, "-w 3", "-w 8"))
+}
