@@ -102,7 +102,8 @@ func (c *Client) Timeouts(ctx context.Context) (t ipvs.Timeouts, err error) {
 
 func (c *Client) get(ctx context.Context, what string, cmd uint8, decode func([]byte) error) error {
 	return c.call(ctx, what, func(family uint16) error {
-		return c.exchange(ctx, family, func(seq uint32) { c.buf.get(family, cmd, seq) }, decode)
+		c.buf.get(family, cmd, c.newRequest())
+		return c.exchange(ctx, family, decode)
 	})
 }
 
@@ -115,8 +116,8 @@ func (c *Client) SetTimeouts(ctx context.Context, t ipvs.Timeouts) error {
 				return fmt.Errorf("%v: %w", d, ipvs.EINVAL)
 			}
 		}
-		return c.exchange(ctx, family, func(seq uint32) { c.buf.setTimeouts(family, seq, t) },
-			func([]byte) error { return nil })
+		c.buf.setTimeouts(family, c.newRequest(), t)
+		return c.exchange(ctx, family, func([]byte) error { return nil })
 	})
 }
 
@@ -168,15 +169,17 @@ func limit(ctx context.Context) time.Time {
 	return t
 }
 
-// exchange sends one request and reads the answer: a dump, a single message, or an acknowledgement. A refusal is
-// returned as an ipvs.Errno. An answer that was interrupted by a change is read to its end and then given up with
-// errInterrupted.
-func (c *Client) exchange(
-	ctx context.Context, family uint16, request func(seq uint32), each func(payload []byte) error,
-) error {
-	c.seq++
+// newRequest empties the buffer and returns the sequence number for the request that comes into it.
+func (c *Client) newRequest() (seq uint32) {
 	c.buf.b = c.buf.b[:0]
-	request(c.seq)
+	c.seq++
+	return c.seq
+}
+
+// exchange sends the request in the buffer and reads the answer: a dump, a single message, or an acknowledgement. A
+// refusal is returned as an ipvs.Errno. An answer that was interrupted by a change is read to its end and then given up
+// with errInterrupted.
+func (c *Client) exchange(ctx context.Context, family uint16, each func(payload []byte) error) error {
 	if err := c.socket.send(c.buf.b); err != nil {
 		return fmt.Errorf("send request: %w", err)
 	}

@@ -6,6 +6,10 @@
 //
 // Nothing here starts a goroutine, and nothing is called back: the kernel sends no notice of changes to the table.
 //
+// Of github.com/moby/ipvs it takes constants, and the tests a second opinion. Its calls would not do: it asks for the
+// number of the family once in the life of a process, so that it stays deaf when the module comes later; it waits for a
+// lost answer for ever; and it reads neither wide weights nor tunnels, persistence engines and 64-bit counters.
+//
 // # Transactions
 //
 // Apply is not atomic, as the kernel isn't: every command is done or refused by itself, in order. What it promises is

@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +20,7 @@ import (
 	"time"
 
 	moby "github.com/moby/ipvs"
+	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/golden"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -210,6 +213,37 @@ func TestKernelConcurrentUse(t *testing.T) {
 	if got, err := c.Snapshot(t.Context()); err != nil || len(got) != 0 {
 		t.Errorf("in the end: %v, %v", got, err)
 	}
+}
+
+// Without CAP_NET_ADMIN a client can be opened, with smaller buffers, and everything is refused.
+func TestKernelUnprivileged(t *testing.T) {
+	if _, err := client(t).Info(t.Context()); err != nil { // has the module loaded
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { // on a thread that ends with it
+		defer close(done)
+		runtime.LockOSThread()
+		var none [2]unix.CapUserData
+		if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
+			t.Error(err)
+			return
+		}
+		c, err := Open()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		commands := services(2 * maxBatch)
+		refused, err := c.Apply(t.Context(), commands)
+		if err != nil || len(refused) != len(commands) || !errors.Is(refused[0], fs.ErrPermission) {
+			t.Errorf("apply: %v, %d of %d refused", err, len(refused), len(commands))
+		}
+		_, err = c.Snapshot(t.Context())
+		wantErr(t, err, "read table: "+ipvs.EPERM.Error(), fs.ErrPermission)
+	}()
+	<-done
 }
 
 // A socket whose answers were dropped is of use again, and says which outcome isn't known.

@@ -88,7 +88,8 @@ func twice(t ipvs.Table) bool {
 
 func (c *Client) readServices(ctx context.Context, family uint16) (ipvs.Table, error) {
 	table := ipvs.Table{}
-	err := c.exchange(ctx, family, func(seq uint32) { c.buf.dumpServices(family, seq) }, func(b []byte) error {
+	c.buf.dumpServices(family, c.newRequest())
+	err := c.exchange(ctx, family, func(b []byte) error {
 		s, err := decodeService(b)
 		table = append(table, s)
 		return err
@@ -100,7 +101,8 @@ func (c *Client) readServices(ctx context.Context, family uint16) (ipvs.Table, e
 func (c *Client) readDestinations(
 	ctx context.Context, family uint16, k ipvs.ServiceKey, d []ipvs.DestinationStatus,
 ) ([]ipvs.DestinationStatus, error) {
-	err := c.exchange(ctx, family, func(seq uint32) { c.buf.dumpDestinations(family, seq, k) }, func(b []byte) error {
+	c.buf.dumpDestinations(family, c.newRequest(), k)
+	err := c.exchange(ctx, family, func(b []byte) error {
 		s, err := decodeDestination(b, k.Family)
 		d = append(d, s)
 		return err
