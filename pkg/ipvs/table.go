@@ -16,6 +16,7 @@ type ServiceStatus struct {
 	Service
 	Stats        Stats
 	Destinations []DestinationStatus
+	Unread       bool // nobody asked for the destinations: that there are none here means nothing
 }
 
 // DestinationStatus is a destination as the kernel reports it.

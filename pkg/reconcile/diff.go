@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"net/netip"
-	"slices"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -14,11 +13,13 @@ type Plan struct {
 	Foreign []Foreign // found in the table, not ours, left alone
 }
 
-// Step is one command and what it replaces.
+// Step is one command, and what it replaces. It points into the state and the table that it was made from.
 type Step struct {
-	ipvs.Command
-	WasService     ipvs.Service     // of a SetService
-	WasDestination ipvs.Destination // of a SetDestination or DelDestination
+	Op             ipvs.Op
+	Service        *ipvs.Service
+	Destination    *ipvs.Destination // nil in a step on a service
+	WasService     *ipvs.Service     // of a SetService
+	WasDestination *ipvs.Destination // of a SetDestination
 }
 
 // Foreign is a service, or a server within a service of ours, that somebody else put into the table.
@@ -35,7 +36,7 @@ func (f Foreign) String() string {
 }
 
 // Diff compares the actual table with the desired state; both must be sorted. Fields that the kernel keeps for itself
-// (counters, the hashed flag) don't count.
+// (counters, the hashed flag) don't count, and nothing is said of servers that were not read.
 //
 // The order of the steps is that in which no service that has servers before and after is ever without: what is added or
 // gains weight comes before what loses weight or goes, and what goes, goes last.
@@ -54,7 +55,11 @@ func Diff(actual ipvs.Table, want desired.State) Plan {
 			actual, want = actual[1:], want[1:]
 		}
 	}
-	return Plan{Steps: slices.Concat(d.add, d.raise, d.lower, d.remove), Foreign: d.foreign}
+	steps := d.add // by far the longest of them, if any is long
+	for _, stage := range [][]Step{d.raise, d.lower, d.remove} {
+		steps = append(steps, stage...)
+	}
+	return Plan{Steps: steps, Foreign: d.foreign}
 }
 
 // order says which of the two heads has the lower key; 0 if they are the same service.
@@ -78,7 +83,7 @@ func (d *differ) missing(want *desired.Service) {
 	if want.Want == desired.Absent {
 		return
 	}
-	d.add = append(d.add, Step{Command: ipvs.Command{Op: ipvs.NewService, Service: want.Service}})
+	d.add = append(d.add, Step{Op: ipvs.NewService, Service: &want.Service})
 	for i := range want.Destinations {
 		if want.Destinations[i].Want == desired.Present {
 			d.addServer(want, &want.Destinations[i])
@@ -88,17 +93,14 @@ func (d *differ) missing(want *desired.Service) {
 
 func (d *differ) both(actual *ipvs.ServiceStatus, want *desired.Service) {
 	if want.Want == desired.Absent {
-		d.remove = append(d.remove, Step{
-			Command:    ipvs.Command{Op: ipvs.DelService, Service: actual.Service},
-			WasService: actual.Service,
-		})
+		d.remove = append(d.remove, Step{Op: ipvs.DelService, Service: &want.Service})
 		return
 	}
 	if actual.Service != want.Service {
-		d.raise = append(d.raise, Step{
-			Command:    ipvs.Command{Op: ipvs.SetService, Service: want.Service},
-			WasService: actual.Service,
-		})
+		d.raise = append(d.raise, Step{Op: ipvs.SetService, Service: &want.Service, WasService: &actual.Service})
+	}
+	if actual.Unread {
+		return
 	}
 	have, wish := actual.Destinations, want.Destinations
 	for len(have) > 0 || len(wish) > 0 {
@@ -112,41 +114,36 @@ func (d *differ) both(actual *ipvs.ServiceStatus, want *desired.Service) {
 			}
 			wish = wish[1:]
 		default:
-			d.server(want, have[0].Destination, &wish[0])
+			d.server(want, &have[0].Destination, &wish[0])
 			have, wish = have[1:], wish[1:]
 		}
 	}
 }
 
 func (d *differ) addServer(service *desired.Service, want *desired.Destination) {
-	d.add = append(d.add, Step{Command: ipvs.Command{
-		Op: ipvs.NewDestination, Service: service.Service, Destination: want.Destination,
-	}})
+	d.add = append(d.add, Step{Op: ipvs.NewDestination, Service: &service.Service, Destination: &want.Destination})
 }
 
-func (d *differ) server(service *desired.Service, have ipvs.Destination, want *desired.Destination) {
-	wish := want.Destination
+func (d *differ) server(service *desired.Service, have *ipvs.Destination, want *desired.Destination) {
+	wish := &want.Destination
 	switch want.Want {
+	case desired.Present:
 	case desired.Kept:
 		return
 	case desired.Absent:
-		d.remove = append(d.remove, Step{
-			Command:        ipvs.Command{Op: ipvs.DelDestination, Service: service.Service, Destination: have},
-			WasDestination: have,
-		})
+		d.remove = append(d.remove, Step{Op: ipvs.DelDestination, Service: &service.Service, Destination: have})
 		return
 	case desired.AsFound:
-		if have.Weight == 0 {
-			wish.Weight = 0
+		if have.Weight == 0 && wish.Weight != 0 {
+			quiet := *wish
+			quiet.Weight = 0
+			wish = &quiet
 		}
 	}
-	if have == wish {
+	if *have == *wish {
 		return
 	}
-	step := Step{
-		Command:        ipvs.Command{Op: ipvs.SetDestination, Service: service.Service, Destination: wish},
-		WasDestination: have,
-	}
+	step := Step{Op: ipvs.SetDestination, Service: &service.Service, Destination: wish, WasDestination: have}
 	if wish.Weight < have.Weight {
 		d.lower = append(d.lower, step)
 	} else {

@@ -44,6 +44,7 @@ func laws(t *testing.T, pairs int, open func(testing.TB) reconcile.Kernel) {
 	each("foreign objects untouched", foreignUntouched)
 	each("never zero servers", neverZeroServers)
 	each("kept counters", unchangedNotWritten)
+	each("a part is enough", partIsEnough)
 }
 
 func secondPlanIsEmpty(t testing.TB, k reconcile.Kernel, u *universe) {
@@ -88,7 +89,7 @@ func lostAnswerAtEveryStep(t testing.TB, k reconcile.Kernel, u *universe) {
 		restore(t, k, start)
 		f := &faulty{Kernel: k, refuse: -1, lose: true, loseAt: step}
 		r := reconcile.New(f)
-		if _, err := r.Round(t.Context(), time.Unix(0, 0), want); !errors.Is(err, errLost) {
+		if _, err := r.Round(t.Context(), time.Unix(0, 0), want, reconcile.Whole); !errors.Is(err, errLost) {
 			t.Fatalf("step %d: got %v", step, err)
 		}
 		if got := try(t, r, time.Unix(1, 0), want); len(got.Drift) != 0 {
@@ -163,15 +164,29 @@ func unchangedNotWritten(t testing.TB, k reconcile.Kernel, u *universe) {
 		s := table.Find(step.Service.ServiceKey)
 		switch step.Op {
 		case ipvs.SetService:
-			if s.Service == step.Service {
+			if s.Service == *step.Service {
 				t.Errorf("%v changes nothing", step)
 			}
 		case ipvs.SetDestination:
-			if s.Destination(step.Destination.Addr).Destination == step.Destination {
+			if s.Destination(step.Destination.Addr).Destination == *step.Destination {
 				t.Errorf("%v changes nothing", step)
 			}
 		case ipvs.NewService, ipvs.NewDestination, ipvs.DelService, ipvs.DelDestination:
 		}
+	}
+}
+
+// partIsEnough has rounds read only a part of the table: what changes in the desired state is done all the same, at once.
+func partIsEnough(t testing.TB, k reconcile.Kernel, u *universe) {
+	r := reconcile.New(k)
+	round(t, r, u.state())
+	for range 3 {
+		want := u.state()
+		got, err := r.Round(t.Context(), time.Unix(0, 0), want, 100)
+		if err != nil || len(got.Refused) != 0 || len(got.Drift) != 0 {
+			t.Fatal(err, got.Refused, got.Drift)
+		}
+		holds(t, snapshot(t, k), want)
 	}
 }
 
@@ -263,7 +278,7 @@ func apply(t testing.TB, k reconcile.Kernel, cmds ...ipvs.Command) {
 
 func snapshot(t testing.TB, k reconcile.Kernel) ipvs.Table {
 	t.Helper()
-	table, err := k.Snapshot(t.Context())
+	table, err := k.Read(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +287,7 @@ func snapshot(t testing.TB, k reconcile.Kernel) ipvs.Table {
 
 func try(t testing.TB, r *reconcile.Reconciler, now time.Time, want desired.State) reconcile.Round {
 	t.Helper()
-	got, err := r.Round(t.Context(), now, want)
+	got, err := r.Round(t.Context(), now, want, reconcile.Whole)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,7 +391,7 @@ func (w *watched) Apply(ctx context.Context, cmds []ipvs.Command) (refused []*ip
 			e.Index = i
 			refused = append(refused, e)
 		}
-		table, err := w.Snapshot(ctx)
+		table, err := w.Read(ctx, nil)
 		if err != nil {
 			return refused, err
 		}

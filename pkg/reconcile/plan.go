@@ -15,9 +15,18 @@ func (p Plan) Empty() bool { return len(p.Steps) == 0 }
 func (p Plan) Commands() []ipvs.Command {
 	cmds := make([]ipvs.Command, len(p.Steps))
 	for i := range p.Steps {
-		cmds[i] = p.Steps[i].Command
+		cmds[i] = p.Steps[i].Command()
 	}
 	return cmds
+}
+
+// Command returns the step as the kernel takes it.
+func (s Step) Command() ipvs.Command {
+	c := ipvs.Command{Op: s.Op, Service: *s.Service}
+	if s.Destination != nil {
+		c.Destination = *s.Destination
+	}
+	return c
 }
 
 // String describes the step, and of an edit what changes:
@@ -29,8 +38,9 @@ func (s Step) String() string {
 	case ipvs.SetDestination:
 		return fmt.Sprintf("%s %s of %s: %s", s.Op, s.Destination.Addr, s.Service.ServiceKey,
 			changes(s.WasDestination.Options(), s.Destination.Options()))
+	default:
+		return s.Command().String()
 	}
-	return s.Command.String()
 }
 
 // changes names the options that differ, the old ones before the arrow.

@@ -2,10 +2,11 @@
 // the steps between them, a Reconciler takes those steps round by round and remembers what was refused.
 //
 // It decides neither what is desired (package desired does) nor when a round is due beyond the retries it owes (package
-// daemon does). It starts no goroutine, reads no clock and keeps no copy of the table: every round looks afresh.
+// daemon does). It starts no goroutine, reads no clock and keeps no copy of the table: what a round changes it has read.
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -19,8 +20,8 @@ import (
 
 // Kernel is a table that can be read and changed: *ipvsnl.Client, or *ipvstest.Kernel in tests.
 type Kernel interface {
-	// Snapshot returns the whole table, sorted.
-	Snapshot(ctx context.Context) (ipvs.Table, error)
+	// Read returns all services, sorted, and the destinations of those in of; those of all if it is nil.
+	Read(ctx context.Context, of map[ipvs.ServiceKey]bool) (ipvs.Table, error)
 	// Apply runs the commands in order, going on after a refused one. An error means that it isn't known which of
 	// the commands took effect.
 	Apply(ctx context.Context, cmds []ipvs.Command) (refused []*ipvs.Error, err error)
@@ -30,9 +31,12 @@ type Kernel interface {
 type Reconciler struct {
 	kernel Kernel
 	last   desired.State // that the last round reached, apart from what was refused
-	done   bool          // last is set: the table was as desired once
+	done   bool          // last is set, and nothing has happened since that we don't know of
 	failed map[object]Failure
 	totals Totals
+
+	touched []ipvs.ServiceKey // changed by the last round
+	sweep   int               // the last service whose servers were read because it was its turn
 }
 
 // object is what a step acts on, and what a failure is remembered for.
@@ -59,7 +63,7 @@ type Totals struct {
 
 // Round is what a round found and did.
 type Round struct {
-	Table   ipvs.Table // as it was found, before any step
+	Table   ipvs.Table // as it was found, before any step; servers that were not read are missing
 	Plan    Plan       // all that differed, including what is held back after a refusal
 	Taken   []Step     // what was sent and not refused
 	Drift   []Step     // what differed because somebody else changed the table
@@ -72,9 +76,13 @@ func New(k Kernel) *Reconciler { return &Reconciler{kernel: k, failed: make(map[
 // Round reads the table, compares it with the desired state and takes the steps that are due. Steps that are refused
 // are held back for a growing time (Deadline says until when); all others go on. On error the table is as unknown as
 // before; the Round holds what is known up to there.
-func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.State) (Round, error) {
-	table, err := r.kernel.Snapshot(ctx)
+//
+// With more than Whole parts it reads the servers of some services only: of those that are to change, and of as many others
+// as it takes to have read all after that number of rounds. After an error it reads everything.
+func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.State, parts int) (Round, error) {
+	table, err := r.kernel.Read(ctx, r.part(want, parts))
 	if err != nil {
+		r.done = false
 		return Round{}, err
 	}
 	r.totals.Rounds++
@@ -91,6 +99,12 @@ func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.Stat
 		}
 		r.record(now, &round, due.Steps, refused)
 	}
+	r.touched = r.touched[:0]
+	for i, s := range round.Taken {
+		if i == 0 || s.Service.ServiceKey != round.Taken[i-1].Service.ServiceKey {
+			r.touched = append(r.touched, s.Service.ServiceKey)
+		}
+	}
 	r.last, r.done = want, true
 	return round, nil
 }
@@ -102,11 +116,8 @@ func (r *Reconciler) Failures() []Failure {
 		out = append(out, f)
 	}
 	slices.SortFunc(out, func(a, b Failure) int {
-		x, y := objectOf(a.Err.Command), objectOf(b.Err.Command)
-		if c := x.service.Compare(y.service); c != 0 {
-			return c
-		}
-		return x.server.Compare(y.server)
+		x, y := a.Err.Command, b.Err.Command
+		return cmp.Or(x.Service.ServiceKey.Compare(y.Service.ServiceKey), x.Destination.Addr.Compare(y.Destination.Addr))
 	})
 	return out
 }
@@ -133,38 +144,39 @@ func (r *Reconciler) drift(table ipvs.Table, plan Plan) []Step {
 	}
 	needed := make(map[ipvs.Command]bool)
 	for _, s := range Diff(table, r.last).Steps {
-		if _, ours := r.failed[objectOf(s.Command)]; !ours && !r.orphan(s.Command) {
-			needed[s.Command] = true
+		if _, ours := r.failed[s.object()]; !ours && !r.orphan(s) {
+			needed[s.Command()] = true
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(plan.Steps), func(s Step) bool { return !needed[s.Command] })
+	return slices.DeleteFunc(slices.Clone(plan.Steps), func(s Step) bool { return !needed[s.Command()] })
 }
 
-// orphan says whether the command is about a server whose service the kernel refused to make.
-func (r *Reconciler) orphan(c ipvs.Command) bool {
-	f, ok := r.failed[object{service: c.Service.ServiceKey}]
-	return c.Op.OnDestination() && ok && f.Err.Command.Op == ipvs.NewService
+// orphan says whether the step is about a server whose service the kernel refused to make.
+func (r *Reconciler) orphan(s Step) bool {
+	if len(r.failed) == 0 || !s.Op.OnDestination() {
+		return false
+	}
+	f, ok := r.failed[object{service: s.Service.ServiceKey}]
+	return ok && f.Err.Command.Op == ipvs.NewService
 }
 
 // due returns the plan without the steps that must wait, and forgets failures of which nothing is wanted any more.
 func (r *Reconciler) due(now time.Time, plan Plan) Plan {
-	wanted := make(map[object]bool, len(r.failed))
+	if len(r.failed) == 0 {
+		return plan
+	}
+	wanted := make(map[object]bool, len(plan.Steps))
 	for _, s := range plan.Steps {
-		if o := objectOf(s.Command); len(r.failed) > 0 {
-			wanted[o] = true
-		}
+		wanted[s.object()] = true
 	}
 	for o := range r.failed {
 		if !wanted[o] {
 			delete(r.failed, o)
 		}
 	}
-	if len(r.failed) == 0 {
-		return plan
-	}
 	waits := func(s Step) bool {
-		f, ok := r.failed[objectOf(s.Command)]
-		if !ok && r.orphan(s.Command) {
+		f, ok := r.failed[s.object()]
+		if !ok && r.orphan(s) {
 			f, ok = r.failed[object{service: s.Service.ServiceKey}]
 		}
 		return ok && now.Before(f.Next)
@@ -174,18 +186,23 @@ func (r *Reconciler) due(now time.Time, plan Plan) Plan {
 
 // record keeps what came of the steps that were sent.
 func (r *Reconciler) record(now time.Time, round *Round, sent []Step, refused []*ipvs.Error) {
+	if len(refused) == 0 && len(r.failed) == 0 {
+		round.Taken = sent
+		r.totals.Steps += uint64(len(sent))
+		return
+	}
 	byIndex := make(map[int]*ipvs.Error, len(refused))
 	for _, e := range refused {
 		byIndex[e.Index] = e
 	}
 	for i, s := range sent {
-		o, e := objectOf(s.Command), byIndex[i]
+		o, e := s.object(), byIndex[i]
 		switch {
 		case e == nil, gone(e):
 			delete(r.failed, o)
 			round.Taken = append(round.Taken, s)
 			r.totals.Steps++
-		case r.orphan(s.Command):
+		case r.orphan(s):
 			// A consequence: its service was refused before it in the same batch, and the two are tried again together.
 		default:
 			f, again := r.failed[o]
@@ -215,10 +232,10 @@ func pause(attempts int) time.Duration {
 	return min(first<<attempts, longest)
 }
 
-func objectOf(c ipvs.Command) object {
-	o := object{service: c.Service.ServiceKey}
-	if c.Op.OnDestination() {
-		o.server = c.Destination.Addr
+func (s Step) object() object {
+	o := object{service: s.Service.ServiceKey}
+	if s.Destination != nil {
+		o.server = s.Destination.Addr
 	}
 	return o
 }

@@ -90,6 +90,37 @@ func TestRefusedServiceTakesItsServersAlong(t *testing.T) {
 	holds(t, snapshot(t, k), twoByTwo())
 }
 
+// Whatever somebody else changes is found within one sweep, a missing service at once.
+func TestSweepFindsDrift(t *testing.T) {
+	const parts = 7
+	k := new(ipvstest.Kernel)
+	state := large(50, 3)
+	r := reconcile.New(k)
+	try(t, r, start, state)
+	for i := range state {
+		apply(t, k, ipvs.Command{Op: ipvs.DelDestination, Service: state[i].Service, Destination: state[i].Destinations[i%3].Destination})
+		found := 0
+		for range parts {
+			got, err := r.Round(t.Context(), start, state, parts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found += len(got.Drift)
+		}
+		if found != 1 {
+			t.Errorf("%s: found %d times", state[i].ServiceKey, found)
+		}
+	}
+	apply(t, k, ipvs.Command{Op: ipvs.DelService, Service: state[20].Service})
+	if got, err := r.Round(t.Context(), start, state, parts); err != nil || len(got.Drift) != 4 {
+		t.Errorf("a missing service: %v %v", err, got.Drift)
+	}
+	holds(t, snapshot(t, k), state)
+	if n := r.Totals().Drift; n != uint64(len(state))+4 {
+		t.Errorf("counted %d", n)
+	}
+}
+
 // A failure of something that is no longer wanted is forgotten.
 func TestFailureForgotten(t *testing.T) {
 	k := new(ipvstest.Kernel)
@@ -135,7 +166,7 @@ func TestSnapshotFails(t *testing.T) {
 	k := new(ipvstest.Kernel)
 	k.SetLoaded(false)
 	r := reconcile.New(k)
-	if _, err := r.Round(t.Context(), start, twoByTwo()); !errors.Is(err, ipvs.ErrUnavailable) {
+	if _, err := r.Round(t.Context(), start, twoByTwo(), reconcile.Whole); !errors.Is(err, ipvs.ErrUnavailable) {
 		t.Fatal(err)
 	}
 	k.SetLoaded(true)

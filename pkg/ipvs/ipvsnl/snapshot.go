@@ -13,10 +13,14 @@ import (
 const snapshotAttempts = 5
 
 // Snapshot returns the whole table, sorted. See the package documentation for how consistent it is.
-func (c *Client) Snapshot(ctx context.Context) (table ipvs.Table, err error) {
+func (c *Client) Snapshot(ctx context.Context) (ipvs.Table, error) { return c.Read(ctx, nil) }
+
+// Read returns all services, sorted, and the destinations of those that are in of; the others are marked as Unread. The
+// services come in a few system calls, the destinations cost two for each service. With nil it is Snapshot.
+func (c *Client) Read(ctx context.Context, of map[ipvs.ServiceKey]bool) (table ipvs.Table, err error) {
 	err = c.call(ctx, "read table", func(family uint16) error {
 		for range snapshotAttempts {
-			if table, err = c.readTable(ctx, family); !errors.Is(err, errInterrupted) {
+			if table, err = c.readTable(ctx, family, of); !errors.Is(err, errInterrupted) {
 				return err
 			}
 		}
@@ -29,7 +33,7 @@ func (c *Client) Snapshot(ctx context.Context) (table ipvs.Table, err error) {
 }
 
 // readTable reads the table once.
-func (c *Client) readTable(ctx context.Context, family uint16) (ipvs.Table, error) {
+func (c *Client) readTable(ctx context.Context, family uint16, of map[ipvs.ServiceKey]bool) (ipvs.Table, error) {
 	table, err := c.readServices(ctx, family)
 	if err != nil {
 		return nil, err
@@ -39,6 +43,9 @@ func (c *Client) readTable(ctx context.Context, family uint16) (ipvs.Table, erro
 	for i := range table {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		if table[i].Unread = of != nil && !of[table[i].ServiceKey]; table[i].Unread {
+			continue
 		}
 		if scratch, err = c.readDestinations(ctx, family, table[i].ServiceKey, scratch[:0]); err != nil {
 			return nil, fmt.Errorf("%s: %w", table[i].ServiceKey, err)
@@ -63,7 +70,7 @@ func (c *Client) readTable(ctx context.Context, family uint16) (ipvs.Table, erro
 	}
 	again.Sort()
 	for i := range table {
-		if len(table[i].Destinations) == 0 && again.Find(table[i].ServiceKey) == nil {
+		if len(table[i].Destinations) == 0 && !table[i].Unread && again.Find(table[i].ServiceKey) == nil {
 			return nil, errInterrupted
 		}
 	}

@@ -14,6 +14,7 @@ import (
 // Client is what ipvsnl.Client and Kernel have in common.
 type Client interface {
 	Snapshot(context.Context) (ipvs.Table, error)
+	Read(context.Context, map[ipvs.ServiceKey]bool) (ipvs.Table, error)
 	Apply(context.Context, []ipvs.Command) ([]*ipvs.Error, error)
 	Timeouts(context.Context) (ipvs.Timeouts, error)
 	SetTimeouts(context.Context, ipvs.Timeouts) error
@@ -35,6 +36,7 @@ func Conformance(t *testing.T, open func(t *testing.T) Subject) {
 	}{
 		{"an empty table is no error", testEmpty},
 		{"every field comes back as it was written", testRoundTrip},
+		{"a part of the table has all services and some servers", testRead},
 		{"an edit replaces every field", testEdit},
 		{"a refusal has the kernel's number and changes nothing", testErrno},
 		{"commands after a refused one are done", testRefusedBetween},
@@ -63,6 +65,27 @@ func testRoundTrip(t *testing.T, s Subject) {
 
 // testEdit moves the fields of EveryField around: each service gets the options of the next of its family, and each
 // server those of another of its service.
+func testRead(t *testing.T, s Subject) {
+	whole := EveryField()
+	wantRefused(t, s, Fill(whole))
+	whole.Sort()
+	of := map[ipvs.ServiceKey]bool{ipvs.FWMarkKey(4242, ipvs.IPv4): true} // and one that isn't there
+	for i := range whole {
+		if i%2 == 0 {
+			of[whole[i].ServiceKey] = true
+		} else {
+			whole[i].Destinations, whole[i].Unread = nil, true
+		}
+	}
+	got, err := s.Read(t.Context(), of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := Diff(whole, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 func testEdit(t *testing.T, s Subject) {
 	table := EveryField()
 	wantRefused(t, s, Fill(table))

@@ -42,7 +42,10 @@ var engines = []string{"", "sip"}
 var bootTimeouts = ipvs.Timeouts{TCP: 15 * time.Minute, TCPFin: 2 * time.Minute, UDP: 5 * time.Minute}
 
 // Snapshot returns the table, sorted.
-func (k *Kernel) Snapshot(ctx context.Context) (ipvs.Table, error) {
+func (k *Kernel) Snapshot(ctx context.Context) (ipvs.Table, error) { return k.Read(ctx, nil) }
+
+// Read returns the table, sorted, without the destinations of services that are not in of, unless that is nil.
+func (k *Kernel) Read(ctx context.Context, of map[ipvs.ServiceKey]bool) (ipvs.Table, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.ready(ctx); err != nil {
@@ -51,7 +54,13 @@ func (k *Kernel) Snapshot(ctx context.Context) (ipvs.Table, error) {
 	if err := k.faults.snapshot(); err != nil {
 		return nil, err
 	}
-	return k.table(), nil
+	table := k.table()
+	for i := range table {
+		if of != nil && !of[table[i].ServiceKey] {
+			table[i].Destinations, table[i].Unread = nil, true
+		}
+	}
+	return table, nil
 }
 
 // Apply runs the commands in order and returns an error for each that was refused. The error err is not nil when the

@@ -1,0 +1,54 @@
+package reconcile
+
+import (
+	"slices"
+
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+)
+
+// A round need not read every server: that costs the kernel about as much as programming them. It has to read the services,
+// which are few, the servers of those services of which something is to change, and now and then each of the others, so that
+// what somebody else did to them is found. A sweep goes over all services in so many rounds.
+
+// Whole is the number of parts of a sweep that reads everything in one round.
+const Whole = 1
+
+// part returns the services whose servers the next round reads; nil for all.
+func (r *Reconciler) part(want desired.State, parts int) map[ipvs.ServiceKey]bool {
+	if parts <= Whole || !r.done {
+		return nil
+	}
+	of := make(map[ipvs.ServiceKey]bool)
+	for o := range r.failed {
+		of[o.service] = true
+	}
+	for _, k := range r.touched {
+		of[k] = true // to see that it is as it should be
+	}
+	changed(r.last, want, of)
+	for range (len(want) + parts - 1) / parts {
+		r.sweep++
+		of[want[r.sweep%len(want)].ServiceKey] = true
+	}
+	return of
+}
+
+// changed adds to of the services of which is and was differ.
+func changed(was, is desired.State, of map[ipvs.ServiceKey]bool) {
+	if len(was) == len(is) && (len(is) == 0 || &was[0] == &is[0]) {
+		return // one and the same
+	}
+	for _, s := range is {
+		for len(was) > 0 && was[0].ServiceKey.Compare(s.ServiceKey) < 0 {
+			was = was[1:]
+		}
+		if len(was) == 0 || !equal(&was[0], &s) {
+			of[s.ServiceKey] = true
+		}
+	}
+}
+
+func equal(a, b *desired.Service) bool {
+	return a.Service == b.Service && a.Want == b.Want && slices.Equal(a.Destinations, b.Destinations)
+}
