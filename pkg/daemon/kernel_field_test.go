@@ -213,5 +213,9 @@ func linesOf(t *testing.T, h *lab.Host) []string {
 
 // missing returns those lines of a that are not in b.
 func missing(a, b []string) []string {
-	return slices.DeleteFunc(slices.Clone(a), func(line string) bool { return slices.Contains(b, line) })
+	in := make(map[string]bool, len(b))
+	for _, line := range b {
+		in[line] = true
+	}
+	return slices.DeleteFunc(slices.Clone(a), func(line string) bool { return in[line] })
 }

@@ -20,9 +20,10 @@ const (
 	// debounce is how long after the first piece of news a round waits for more: enough for the verdicts of a rack that
 	// lost its power to become one batch, and nothing that a client could notice.
 	debounce = 10 * time.Millisecond
-	// resync is how often the table is compared without any news, to find what others did to it. Reading a large table
-	// takes its time: it gets no more than one part in resyncShare of it.
-	resync      = 2 * time.Second
+	// resync is how often a part of the table is compared without any news, to find what others did to it: all of it in
+	// sweep rounds, five seconds. In a large table that takes its time: it gets no more than one part in resyncShare of it.
+	resync      = 500 * time.Millisecond
+	sweep       = 10
 	resyncShare = 20
 	// again is when a table that couldn't be read or changed is tried again.
 	again = time.Second
@@ -55,12 +56,13 @@ type owner struct {
 	servers    map[health.Check][]server // that have the check
 	verdicts   desired.Verdicts
 	owned      desired.Owned
+	configured desired.Owned // what of owned the configuration names
 	want       desired.State // computed from the three above
 	stale      bool          // want has to be computed again
 	timeouts   bool          // lvs_timeouts have to be set
 	reconciler *reconcile.Reconciler
-	due        time.Time // of the next round
-	table      ipvs.Table
+	due        time.Time  // of the next round
+	table      ipvs.Table // as the last round that read all of it found it
 	state      status.Table
 	config     status.Config
 	started    time.Time
@@ -95,7 +97,7 @@ func (o *owner) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	watchdog := watchdogTicks()
-	o.round(ctx)
+	o.round(ctx, reconcile.Whole)
 	notify(ready, o.summary())
 	for {
 		timer.Reset(time.Until(o.due))
@@ -109,7 +111,7 @@ func (o *owner) run(ctx context.Context) error {
 			request(ctx)
 		case <-timer.C:
 			if !time.Now().Before(o.due) {
-				o.round(ctx)
+				o.round(ctx, o.parts())
 			}
 		case <-watchdog:
 			notify(alive)
@@ -184,7 +186,8 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	o.tellProblems(problems)
 
 	// What is about to enter the kernel is on record before it does, so that no crash makes it nobody's.
-	if owned := o.owned.Union(desired.Of(cfg)); !owned.Equal(o.owned) {
+	o.configured = desired.Of(cfg)
+	if owned := o.owned.Union(o.configured); !owned.Equal(o.owned) {
 		o.own(owned)
 	}
 
@@ -242,7 +245,7 @@ func (o *owner) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	none := desired.Compute(&config.Config{}, nil, o.owned)
-	round, err := o.reconciler.Round(ctx, time.Now(), none)
+	round, err := o.reconciler.Round(ctx, time.Now(), none, reconcile.Whole)
 	if err == nil && len(round.Refused) == 0 {
 		err = os.Remove(o.files.record)
 	}

@@ -62,7 +62,7 @@ func load(file control.File) (*config.Config, answer) {
 
 // plan fills in what would have to change.
 func (a answer) plan(ctx context.Context, k reconcile.Kernel, cfg *config.Config, v desired.Verdicts, owned desired.Owned) error {
-	table, err := k.Snapshot(ctx)
+	table, err := k.Read(ctx, nil)
 	if err != nil {
 		return err
 	}

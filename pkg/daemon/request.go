@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -14,7 +15,7 @@ var _ control.Backend = (*owner)(nil)
 // Status returns what there is to know, of a table read for the occasion.
 func (o *owner) Status(ctx context.Context) (*status.Snapshot, error) {
 	return ask(ctx, o, func(ctx context.Context) *status.Snapshot {
-		o.round(ctx)
+		o.round(ctx, reconcile.Whole)
 		return o.snapshot(time.Now())
 	})
 }
@@ -39,7 +40,7 @@ func (o *owner) reload(ctx context.Context) *status.Answer {
 	}
 	o.adopt(cfg, answer.problems, time.Now())
 	o.log.Info("reloaded", "file", o.files.config)
-	round := o.round(ctx)
+	round := o.round(ctx, reconcile.Whole)
 	answer.of(round.Plan, o.want, round.Table)
 	for _, e := range round.Refused {
 		answer.Refused = append(answer.Refused, e.Error())

@@ -5,30 +5,32 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
-// round makes the table what it should be, and sets when to look again. It returns what it found and did.
-func (o *owner) round(ctx context.Context) reconcile.Round {
+// round makes the table what it should be, and sets when to look again. It returns what it found and did. In how many parts
+// the table is read is for reconcile.Reconciler; with reconcile.Whole all of it is known afterwards.
+func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if o.stale {
 		o.want, o.stale = desired.Compute(o.cfg, o.verdicts, o.owned), false
 	}
 	start := time.Now()
-	round, err := o.reconciler.Round(ctx, start, o.want)
+	round, err := o.reconciler.Round(ctx, start, o.want, parts)
 	if err == nil && o.timeouts {
 		err = o.kernel.SetTimeouts(ctx, ipvs.Timeouts(o.cfg.GlobalDefs.LVSTimeouts))
 		o.timeouts = err != nil
 	}
 	took := time.Since(start)
+	if parts == reconcile.Whole && err == nil {
+		o.know(round)
+	}
 	o.note(round, err, start)
 	o.tell(round, took)
-	o.disown(round, err)
 
 	switch next := o.reconciler.Deadline(); {
 	case err != nil:
@@ -50,19 +52,14 @@ func (o *owner) note(round reconcile.Round, err error, at time.Time) {
 	o.state.Error = ""
 	if err != nil {
 		o.state.Error = err.Error()
-	}
-	if round.Table != nil || err == nil {
-		o.table, o.state.Read = round.Table, at
+	} else {
+		o.state.Read = at
 	}
 	if len(round.Taken) > 0 {
 		o.state.Changed = at
 	}
 	totals := o.reconciler.Totals()
 	o.state.Changes, o.state.Drift = totals.Steps, totals.Drift
-	o.state.Foreign = nil
-	for _, f := range round.Plan.Foreign {
-		o.state.Foreign = append(o.state.Foreign, f.String())
-	}
 	o.state.Refused = nil
 	for _, f := range o.reconciler.Failures() {
 		o.state.Refused = append(o.state.Refused,
@@ -96,11 +93,26 @@ func (o *owner) tell(round reconcile.Round, took time.Duration) {
 	}
 }
 
-// disown drops from the record what the configuration no longer names, once it is out of the table for sure.
-func (o *owner) disown(round reconcile.Round, err error) {
-	if err != nil || !round.Plan.Empty() {
+// parts returns in how many parts the next round that nobody asked for reads the table. While something has to leave it
+// that the configuration does not name any more, it is worth to know all of it.
+func (o *owner) parts() int {
+	if !o.configured.Equal(o.owned) {
+		return reconcile.Whole
+	}
+	return sweep
+}
+
+// know keeps what is known after a round that read the whole table.
+func (o *owner) know(round reconcile.Round) {
+	o.table = round.Table
+	o.state.Foreign = nil
+	for _, f := range round.Plan.Foreign {
+		o.state.Foreign = append(o.state.Foreign, f.String())
+	}
+	if !round.Plan.Empty() {
 		return
 	}
+	// Nothing is left to do: drop from the record what the configuration no longer names, unless some of it is only kept.
 	for i := range o.want {
 		for j := range o.want[i].Destinations {
 			if o.want[i].Destinations[j].Want == desired.Kept {
@@ -108,8 +120,8 @@ func (o *owner) disown(round reconcile.Round, err error) {
 			}
 		}
 	}
-	if owned := desired.Of(o.cfg); !owned.Equal(o.owned) {
-		o.own(owned)
+	if !o.configured.Equal(o.owned) {
+		o.own(o.configured)
 		o.stale = true
 	}
 }
@@ -121,25 +133,16 @@ func (o *owner) summary() string {
 	}
 	serving, all := 0, 0
 	for i := range o.cfg.VirtualServers {
-		vs := &o.cfg.VirtualServers[i]
-		all += len(vs.RealServers)
-		if s := o.table.Find(vs.Service.ServiceKey); s != nil {
-			serving += servingOf(vs, s)
+		for j := range o.cfg.VirtualServers[i].RealServers {
+			all++
+			if o.judge(&o.cfg.VirtualServers[i].RealServers[j]).Alive {
+				serving++
+			}
 		}
 	}
-	text := fmt.Sprintf("STATUS=%d services, %d of %d servers in the table", len(o.cfg.VirtualServers), serving, all)
+	text := fmt.Sprintf("STATUS=%d services, %d of %d servers alive", len(o.cfg.VirtualServers), serving, all)
 	if o.config.Rejected != "" {
 		text += "; a newer configuration was rejected"
 	}
 	return text
-}
-
-func servingOf(vs *config.VirtualServer, s *ipvs.ServiceStatus) int {
-	n := 0
-	for i := range vs.RealServers {
-		if d := s.Destination(vs.RealServers[i].Destination.Addr); d != nil && d.Weight > 0 {
-			n++
-		}
-	}
-	return n
 }

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+)
+
+// patience is how long a measured thing may take before it counts as stuck.
+const patience = 15 * time.Second
+
+// contender is a program that brings a table into the kernel.
+type contender struct {
+	name  string
+	start []string
+	write func(b *bench, weight int) // the configuration, with this weight for the last server
+	once  bool                       // it ends when the table is there, and knows no reload
+}
+
+// result is what was measured of a contender.
+type result struct{ start, reload series }
+
+func (r *result) add(o result) {
+	r.start = append(r.start, o.start...)
+	r.reload = append(r.reload, o.reload...)
+}
+
+func (c contender) measure(b *bench, z size) (r result) {
+	host := lab.NewHost(b, "director")
+	c.write(b, 1)
+	began := time.Now()
+	p := host.Start(c.start...)
+	c.wait(b, host, z, 1)
+	r.start = append(r.start, time.Since(began))
+	if c.once {
+		b.must(p.Err())
+		return r
+	}
+	c.write(b, 7)
+	began = time.Now()
+	p.Signal(syscall.SIGHUP)
+	c.wait(b, host, z, 7)
+	r.reload = append(r.reload, time.Since(began))
+	return r
+}
+
+// wait waits until the host's table has all servers and the last one its weight.
+func (c contender) wait(b *bench, host *lab.Host, z size, weight int) {
+	lab.WaitFor(b, patience, c.name+"'s table", func() error {
+		return host.Do(func() error {
+			table, err := os.ReadFile("/proc/thread-self/net/ip_vs")
+			if err != nil {
+				return err
+			}
+			text := string(table)
+			if n := strings.Count(text, "\n  -> ") - 1; n < z.destinations() {
+				return fmt.Errorf("%d of %d servers, %d services, first %.80q last %.200q", n, z.destinations(), strings.Count(text, "TCP  "), text, text[max(0, len(text)-190):])
+			}
+			if n := strings.Count(text, fmt.Sprintf("Masq    %-6d", weight)); n == 0 {
+				return fmt.Errorf("no server with weight %d", weight)
+			}
+			return nil
+		})
+	})
+}
+
+func vip(n int) string { return fmt.Sprintf("10.1.%d.%d", n/250, n%250+1) }
+func rip(n int) string { return fmt.Sprintf("10.2.%d.%d", n/250, n%250+1) }
+
+func (z size) last(n, m int) bool { return n == z.services-1 && m == z.servers-1 }
+
+func ipvsd(bin, dir string, z size) contender {
+	file := filepath.Join(dir, "ipvsd.toml")
+	return contender{
+		name: "ipvsd",
+		start: []string{filepath.Join(bin, "ipvsd"), "-f", file, "--socket", filepath.Join(dir, "socket"),
+			"--state-dir", dir, "--log-level", "error"},
+		write: func(b *bench, weight int) {
+			_ = os.Remove(filepath.Join(dir, "owned.json")) // each start is the first
+			var lines []string
+			for n := range z.services {
+				lines = append(lines, "[[virtual_server]]", fmt.Sprintf("address = %q", vip(n)+":80"), `protocol = "TCP"`, `lb_algo = "wrr"`,
+					"TCP_CHECK = false")
+				for m := range z.servers {
+					w := 1
+					if z.last(n, m) {
+						w = weight
+					}
+					lines = append(lines, "[[virtual_server.real_server]]", fmt.Sprintf("address = %q", rip(m)+":80"), fmt.Sprintf("weight = %d", w))
+				}
+			}
+			b.write(file, lines)
+		},
+	}
+}
+
+func keepalived(dir string, z size) contender {
+	file := filepath.Join(dir, "keepalived.conf")
+	pid := func(name string) string { return filepath.Join(dir, name+".pid") }
+	return contender{
+		name: "keepalived",
+		start: []string{"keepalived", "--dont-fork", "--check", "--log-console", "--use-file", file,
+			"--pid", pid("keepalived"), "--checkers_pid", pid("checkers")},
+		write: func(b *bench, weight int) {
+			_, _ = os.Remove(pid("keepalived")), os.Remove(pid("checkers"))
+			lines := []string{"global_defs {", "lvs_flush_on_stop VS", "}"}
+			for n := range z.services {
+				lines = append(lines, fmt.Sprintf("virtual_server %s 80 {", vip(n)), "protocol TCP", "lb_algo wrr", "lb_kind NAT")
+				for m := range z.servers {
+					w := 1
+					if z.last(n, m) {
+						w = weight
+					}
+					lines = append(lines, fmt.Sprintf("real_server %s 80 {", rip(m)), fmt.Sprintf("weight %d", w), "}")
+				}
+				lines = append(lines, "}")
+			}
+			b.write(file, lines)
+		},
+	}
+}
+
+func restore(dir string, z size) contender {
+	file := filepath.Join(dir, "ipvsadm.rules")
+	return contender{
+		name:  "ipvsadm -R",
+		start: []string{"sh", "-c", `exec ipvsadm -R < "$0"`, file},
+		write: func(b *bench, _ int) {
+			var lines []string
+			for n := range z.services {
+				lines = append(lines, fmt.Sprintf("-A -t %s:80 -s wrr", vip(n)))
+				for m := range z.servers {
+					lines = append(lines, fmt.Sprintf("-a -t %s:80 -r %s:80 -m -w 1", vip(n), rip(m)))
+				}
+			}
+			b.write(file, lines)
+		},
+		once: true,
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
+	"github.com/ipvsd/ipvsd/pkg/reconcile"
+)
+
+// sweep is the number of rounds in which the daemon reads the whole table once.
+const sweep = 10
+
+// inside measures rounds of the reconciler without the program around it.
+type inside struct {
+	program series // an empty table
+	quiet   series // a round when nothing changed
+	whole   series // such a round that reads everything
+	sent    int    // commands, in all of those
+}
+
+func (in *inside) measure(b *bench, z size) {
+	host := lab.NewHost(b, "director")
+	var kernel *ipvsnl.Client
+	b.must(host.Do(func() (err error) {
+		kernel, err = ipvsnl.Open()
+		return err
+	}))
+	b.Cleanup(func() { _ = kernel.Close() })
+	want := state(z)
+	r := reconcile.New(kernel)
+	round := func(parts int) (int, time.Duration) {
+		began := time.Now()
+		got, err := r.Round(context.Background(), began, want, parts)
+		b.must(err)
+		return len(got.Taken), time.Since(began)
+	}
+	n, took := round(reconcile.Whole)
+	if n != z.services+z.destinations() {
+		b.Fatalf("programming took %d commands", n)
+	}
+	in.program = append(in.program, took)
+	for range 20 {
+		n, took = round(sweep)
+		in.sent += n
+		in.quiet = append(in.quiet, took)
+	}
+	n, took = round(reconcile.Whole)
+	in.sent += n
+	in.whole = append(in.whole, took)
+}
+
+// state is the table that the contenders make, too.
+func state(z size) desired.State {
+	at := func(addr string) netip.AddrPort { return netip.MustParseAddrPort(fmt.Sprint(addr, ":80")) }
+	var want desired.State
+	for n := range z.services {
+		s := desired.Service{Service: ipvs.Service{ServiceKey: ipvs.AddressKey(ipvs.TCP, at(vip(n))), Scheduler: "wrr", Granularity: 32}}
+		for m := range z.servers {
+			s.Destinations = append(s.Destinations, desired.Destination{Destination: ipvs.Destination{Addr: at(rip(m)), Weight: 1}})
+		}
+		slices.SortFunc(s.Destinations, func(a, b desired.Destination) int { return a.Addr.Compare(b.Addr) })
+		want = append(want, s)
+	}
+	slices.SortFunc(want, func(a, b desired.Service) int { return a.ServiceKey.Compare(b.ServiceKey) })
+	return want
+}
