@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
-	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 )
 
@@ -26,13 +23,7 @@ type inside struct {
 }
 
 func (in *inside) measure(b *bench, z size) {
-	host := lab.NewHost(b, "director")
-	var kernel *ipvsnl.Client
-	b.must(host.Do(func() (err error) {
-		kernel, err = ipvsnl.Open()
-		return err
-	}))
-	b.Cleanup(func() { _ = kernel.Close() })
+	kernel := open(b, lab.NewHost(b, "director"))
 	want := state(z)
 	r := reconcile.New(kernel)
 	round := func(parts int) (int, time.Duration) {
@@ -58,7 +49,6 @@ func (in *inside) measure(b *bench, z size) {
 
 // state is the table that the contenders make, too.
 func state(z size) desired.State {
-	at := func(addr string) netip.AddrPort { return netip.MustParseAddrPort(fmt.Sprint(addr, ":80")) }
 	var want desired.State
 	for n := range z.services {
 		s := desired.Service{Service: ipvs.Service{ServiceKey: ipvs.AddressKey(ipvs.TCP, at(vip(n))), Scheduler: "wrr", Granularity: 32}}
