@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -43,10 +44,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd := command(&app{stdout: stdout, stderr: stderr})
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
-	var code exit
 	if err == nil {
 		return 0
-	} else if errors.As(err, &code) {
+	}
+	if code, ok := errors.AsType[exit](err); ok {
 		return int(code)
 	}
 	fmt.Fprintln(stderr, "ipvsctl:", err)
@@ -109,10 +110,8 @@ func files(least, most int) cobra.PositionalArgs {
 }
 
 func oneOf(flag, value string, allowed ...string) error {
-	for _, a := range allowed {
-		if value == a {
-			return nil
-		}
+	if slices.Contains(allowed, value) {
+		return nil
 	}
 	return fmt.Errorf("--%s %s: it can be one of %q: %w", flag, value, allowed, errUsage)
 }

@@ -103,6 +103,7 @@ func server(rs *config.RealServer, verdicts Verdicts) Destination {
 	d := Destination{Destination: rs.Destination}
 	for _, check := range rs.Checks {
 		switch verdicts[check].State {
+		case health.Up:
 		case health.Down:
 			// One failing check is enough, whatever the others say.
 			if !rs.InhibitOnFailure {

@@ -50,22 +50,21 @@ func (c *columns) write(w io.Writer, indent string) error {
 			width[i] = max(width[i], utf8.RuneCountInString(cell.text))
 		}
 	}
-	var b strings.Builder
+	var out, line strings.Builder
 	for _, row := range c.rows {
-		line := indent
+		line.Reset()
+		line.WriteString(indent)
 		for i, cell := range row {
 			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell.text))
 			text := c.style.paint(cell.sgr, cell.text)
 			if cell.right {
-				line += pad + text
+				line.WriteString(pad + text + "  ")
 			} else {
-				line += text + pad
+				line.WriteString(text + pad + "  ")
 			}
-			line += "  "
 		}
-		b.WriteString(strings.TrimRight(line, " "))
-		b.WriteByte('\n')
+		out.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, out.String())
 	return err
 }

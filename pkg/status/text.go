@@ -67,11 +67,12 @@ func (s *Snapshot) servers(line func(sgr, label, format string, args ...any)) {
 
 // Problems prints what is to be said about the configuration and what the kernel refused.
 func (a *Answer) Problems(w io.Writer) error {
-	text := a.Rejected + a.Warnings
+	var b strings.Builder
+	b.WriteString(a.Rejected + a.Warnings)
 	for _, r := range a.Refused {
-		text += "refused: " + r + "\n"
+		fmt.Fprintf(&b, "refused: %s\n", r)
 	}
-	_, err := io.WriteString(w, text)
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 

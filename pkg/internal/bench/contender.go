@@ -40,7 +40,7 @@ func (c contender) measure(b *bench, z size) (r result) {
 	p := host.Start(c.start...)
 	r.start = append(r.start, c.wait(b, host, z, 1)(began))
 	if c.once {
-		b.must(p.Err())
+		b.Must(p.Err())
 		return r
 	}
 	c.write(b, 7)
@@ -77,7 +77,7 @@ func (c contender) wait(b *bench, host *lab.Host, z size, weight int) (took func
 
 // open returns a client of the host's table.
 func open(b *bench, host *lab.Host) (kernel *ipvsnl.Client) {
-	b.must(host.Do(func() (err error) {
+	b.Must(host.Do(func() (err error) {
 		kernel, err = ipvsnl.Open()
 		return err
 	}))

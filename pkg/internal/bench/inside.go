@@ -29,7 +29,7 @@ func (in *inside) measure(b *bench, z size) {
 	round := func(parts int) (int, time.Duration) {
 		began := time.Now()
 		got, err := r.Round(context.Background(), began, want, parts)
-		b.must(err)
+		b.Must(err)
 		return len(got.Taken), time.Since(began)
 	}
 	n, took := round(reconcile.Whole)

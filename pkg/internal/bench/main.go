@@ -22,7 +22,7 @@ func main() {
 	flag.Parse()
 
 	b := &bench{}
-	if err := b.run(func() { measure(b, *bin, *runs, size{*services, *servers}) }); err != nil {
+	if err := b.Run(func() { measure(b, *bin, *runs, size{*services, *servers}) }); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -40,9 +40,9 @@ func measure(b *bench, bin string, runs int, z size) {
 	var inside inside
 	for n := range runs {
 		for i, c := range contenders {
-			b.within(func() { results[i].add(c.measure(b, z)) })
+			b.Within(func() { results[i].add(c.measure(b, z)) })
 		}
-		b.within(func() { inside.measure(b, z) })
+		b.Within(func() { inside.measure(b, z) })
 		fmt.Fprintf(os.Stderr, "run %d of %d\n", n+1, runs)
 	}
 
@@ -94,65 +94,15 @@ func round(d time.Duration) time.Duration {
 }
 
 // bench is the lab's TB.
-type bench struct {
-	cleanup []func()
-	failed  bool
-}
-
-var _ lab.TB = (*bench)(nil)
-
-// over ends the measurements by panicking up to run.
-type over struct{ error }
-
-func (b *bench) Helper()                         {}
-func (b *bench) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
-func (b *bench) Cleanup(f func())                { b.cleanup = append(b.cleanup, f) }
-func (b *bench) Failed() bool                    { return b.failed }
-func (b *bench) Fatalf(format string, args ...any) {
-	b.failed = true
-	panic(over{fmt.Errorf(format, args...)})
-}
-
-func (b *bench) must(err error) {
-	if err != nil {
-		b.Fatalf("%v", err)
-	}
-}
-
-func (b *bench) run(f func()) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			o, ok := p.(over)
-			if !ok {
-				panic(p)
-			}
-			err = o.error
-		}
-	}()
-	b.within(f)
-	return nil
-}
-
-// within runs f and what it left to Cleanup.
-func (b *bench) within(f func()) {
-	before := len(b.cleanup)
-	defer func() {
-		for len(b.cleanup) > before {
-			last := b.cleanup[len(b.cleanup)-1]
-			b.cleanup = b.cleanup[:len(b.cleanup)-1]
-			last()
-		}
-	}()
-	f()
-}
+type bench struct{ lab.Program }
 
 func (b *bench) tempDir() string {
 	dir, err := os.MkdirTemp("", "bench")
-	b.must(err)
+	b.Must(err)
 	b.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
 
 func (b *bench) write(file string, lines []string) {
-	b.must(os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+	b.Must(os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 }

@@ -24,16 +24,16 @@ type director struct {
 
 func newDirector(s *stage, c *lab.NATCluster, bin, file string) *director {
 	text, err := os.ReadFile(file)
-	s.must(err)
+	s.Must(err)
 	dir, err := os.MkdirTemp("", "demo")
-	s.must(err)
+	s.Must(err)
 	s.Cleanup(func() { _ = os.RemoveAll(dir) })
 	d := &director{Host: c.Director, stage: s, bin: bin, file: filepath.Join(dir, "ipvsd.toml"), text: string(text)}
 	d.write(d.text)
 	return d
 }
 
-func (d *director) write(text string) { d.stage.must(os.WriteFile(d.file, []byte(text), 0o600)) }
+func (d *director) write(text string) { d.stage.Must(os.WriteFile(d.file, []byte(text), 0o600)) }
 func (d *director) restore()          { d.write(d.text) }
 
 // config returns the configuration without its comments.
@@ -70,7 +70,7 @@ func (d *director) expect(code int, verb string) {
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		got, err = exit.ExitCode(), nil
 	}
-	d.stage.must(err)
+	d.stage.Must(err)
 	if got != code {
 		d.stage.Fatalf("ipvsctl %s: exit code %d, expected %d", verb, got, code)
 	}
@@ -128,7 +128,7 @@ func (d *director) rates(c *lab.NATCluster) string {
 			text = strings.Replace(text, fmt.Sprintf(", %q", s.Addr), "", 1)
 		}
 		d.write(text)
-		d.stage.must(d.quietReload())
+		d.stage.Must(d.quietReload())
 		d.stage.wait(fmt.Sprintf("%d web servers in the table", n), func() error { return d.inTable(n, 3) })
 		rate := throughput(c, 24, 2*time.Second)
 		d.stage.say("%d: %.0f requests a second, 24 at a time", n, rate)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,7 @@ func (s *stage) requests(c *lab.NATCluster, want ...int) {
 	share := map[string]int{}
 	for range sum(want) {
 		a, err := c.Get()
-		s.must(err)
+		s.Must(err)
 		if a.Client.Addr() != lab.ClientAddr {
 			s.Fatalf("%s saw the client as %s", a.Server, a.Client)
 		}
@@ -41,7 +42,7 @@ func (s *stage) queries(c *lab.NATCluster, want ...int) {
 	share := map[string]int{}
 	for range sum(want) {
 		server, err := c.Query()
-		s.must(err)
+		s.Must(err)
 		share[server]++
 	}
 	s.shares("DNS queries", share, c.DNS, want)
@@ -52,15 +53,15 @@ func (s *stage) queries(c *lab.NATCluster, want ...int) {
 const slack = 5
 
 func (s *stage) shares(what string, got map[string]int, servers []*lab.Server, want []int) {
-	text := ""
+	var text strings.Builder
 	for i, server := range servers {
 		name := server.Host.Name
-		text += fmt.Sprintf("  %s %d", name, got[name])
+		fmt.Fprintf(&text, "  %s %d", name, got[name])
 		if d := got[name] - want[i]; d < -slack || d > slack {
 			s.Fatalf("%s got %d %s, not %d: %v", name, got[name], what, want[i], got)
 		}
 	}
-	s.say("%d %s:%s", sum(want), what, text)
+	s.say("%d %s:%s", sum(want), what, text.String())
 }
 
 func sum(numbers []int) (n int) {

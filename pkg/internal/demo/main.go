@@ -26,7 +26,7 @@ func main() {
 	flag.Parse()
 
 	s := &stage{color: *color == "always" || *color == "auto" && terminal()}
-	failed := s.run(func() { story(s, *bin, *file) })
+	failed := s.Run(func() { story(s, *bin, *file) })
 	if failed != nil {
 		s.fail(failed)
 		os.Exit(1)

@@ -1,48 +1,16 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
-// stage is what the audience sees. It is the lab's TB: what fails there ends the story.
+// stage is what the audience sees. What fails in the lab ends the story.
 type stage struct {
-	color   bool
-	cleanup []func()
-}
-
-var _ lab.TB = (*stage)(nil)
-
-// over ends the story by panicking up to run.
-type over struct{ error }
-
-// run tells a story and cleans up behind it. It returns why the story ended early, if it did.
-func (s *stage) run(story func()) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			o, ok := p.(over)
-			if !ok {
-				panic(p)
-			}
-			err = o.error
-		}
-		for i := len(s.cleanup) - 1; i >= 0; i-- {
-			s.cleanup[i]()
-		}
-	}()
-	story()
-	return nil
-}
-
-func (s *stage) Helper()                         {}
-func (s *stage) Cleanup(f func())                { s.cleanup = append(s.cleanup, f) }
-func (s *stage) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
-func (s *stage) Fatalf(format string, args ...any) {
-	panic(over{fmt.Errorf(format, args...)})
+	lab.Program
+	color bool
 }
 
 func (s *stage) paint(sgr, text string) string {
@@ -94,12 +62,5 @@ func (s *stage) wait(what string, f func() error) { lab.WaitFor(s, patience, wha
 func (s *stage) mustBe(want, text string) {
 	if !strings.Contains(text, want) {
 		s.Fatalf("expected to read %q in\n%s", want, text)
-	}
-}
-
-// must ends the story if there is an error.
-func (s *stage) must(errs ...error) {
-	if err := errors.Join(errs...); err != nil {
-		s.Fatalf("%v", err)
 	}
 }
