@@ -37,12 +37,13 @@ func main() {
 	signal.Notify(hangup, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], hangup, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], hangup, os.Stdout, os.Stderr))
 }
 
 // run does everything but get at the process's own things. It returns the exit code.
-func run(ctx context.Context, args []string, hangup <-chan os.Signal, stderr io.Writer) int {
+func run(ctx context.Context, args []string, hangup <-chan os.Signal, stdout, stderr io.Writer) int {
 	cmd := command(hangup, stderr)
+	cmd.SetOut(stdout)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err != nil {

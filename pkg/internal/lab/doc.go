@@ -10,7 +10,7 @@
 // Goroutines are started for the time of a call, and one for each Process until it ends.
 package lab
 
-// TB is what is needed of a *testing.T. A program that is no test brings its own: Fatalf does not return, and the
+// TB is what is needed of a *testing.T; Program is one for programs that are no tests. Fatalf does not return, and the
 // functions given to Cleanup run at the end, the last one first. If it has a method Failed, as a *testing.T has, the log
 // of every process goes to Logf when that says true.
 type TB interface {

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const good = `
+[[virtual_server]]
+address = "192.0.2.1:80"
+protocol = "TCP"
+real_servers = ["198.51.100.1:80"]
+TCP_CHECK = true
+`
+
+// file writes a configuration and returns its path.
+func file(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ipvsd.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// What happens before a daemon starts: everything else needs a kernel, and is tested in package daemon.
+func TestCommandLine(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		args           []string
+		code           int
+		stdout, stderr string // a part of it
+	}{
+		{"test of a good file", []string{"-t", "-f", file(t, good)}, 0, "", ""},
+		{"test of a warning", []string{"-t", "-f", file(t, strings.Replace(good, "TCP_CHECK = true\n", "", 1))}, 0, "", ": warning: "},
+		{"test of a bad file", []string{"-t", "-f", file(t, "x = 1\ny = 2\n")}, 3, "", "ipvsd.toml:2:1: "},
+		{"test of no file", []string{"-t", "-f", "/no/such.toml"}, 3, "", "no such file"},
+		{"a bad file", []string{"-f", file(t, "x = 1\ny = 2\n")}, 3, "", "ipvsd.toml:2:1: "},
+		{"no file", []string{"-f", "/no/such.toml"}, 3, "", "no such file"},
+		{"no flag", []string{"--frob"}, 2, "", "unknown flag: --frob"},
+		{"an argument", []string{"frob"}, 2, "", `unexpected argument "frob"`},
+		{"no level", []string{"--log-level", "loud"}, 2, "", "loud"},
+		{"version", []string{"--version"}, 0, "ipvsd version ", ""},
+		{"help", []string{"--help"}, 0, "--state-dir DIR", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := run(t.Context(), tt.args, nil, &stdout, &stderr)
+			if code != tt.code || !strings.Contains(stdout.String(), tt.stdout) || !strings.Contains(stderr.String(), tt.stderr) {
+				t.Errorf("exit code %d, want %d\nstdout: %s\nstderr: %s", code, tt.code, &stdout, &stderr)
+			}
+			if tt.stderr == "" && stderr.Len() != 0 || tt.stdout == "" && stdout.Len() != 0 {
+				t.Errorf("unexpected output\nstdout: %s\nstderr: %s", &stdout, &stderr)
+			}
+		})
+	}
+}
