@@ -22,8 +22,8 @@ const (
 	debounce = 10 * time.Millisecond
 	// resync is how often a part of the table is compared without any news, to find what others did to it: all of it in
 	// sweep rounds, five seconds. In a large table that takes its time: it gets no more than one part in resyncShare of it.
-	resync      = 500 * time.Millisecond
-	sweep       = 10
+	resync      = 250 * time.Millisecond
+	sweep       = 20
 	resyncShare = 20
 	// again is when a table that couldn't be read or changed is tried again.
 	again = time.Second
@@ -35,6 +35,7 @@ const (
 type kernel interface {
 	reconcile.Kernel
 	SetTimeouts(ctx context.Context, t ipvs.Timeouts) error
+	Info(ctx context.Context) (ipvs.Info, error)
 }
 
 // checks is the engine that runs the checks.

@@ -79,6 +79,9 @@ func (a answer) of(plan reconcile.Plan, want desired.State, table ipvs.Table) {
 	}
 	for i := range want {
 		found := table.Find(want[i].ServiceKey)
+		if found != nil && found.Unread {
+			continue // nothing is new there
+		}
 		for _, d := range want[i].Destinations {
 			if d.Want == desired.AsFound && (found == nil || found.Destination(d.Addr) == nil) {
 				a.Waiting = append(a.Waiting, fmt.Sprintf("for a first check to pass before %s joins %s", d.Addr, want[i].ServiceKey))

@@ -16,7 +16,11 @@ var _ control.Backend = (*owner)(nil)
 func (o *owner) Status(ctx context.Context) (*status.Snapshot, error) {
 	return ask(ctx, o, func(ctx context.Context) *status.Snapshot {
 		o.round(ctx, reconcile.Whole)
-		return o.snapshot(time.Now())
+		s := o.snapshot(time.Now())
+		if info, err := o.kernel.Info(ctx); err == nil { // otherwise the round has said why
+			s.Table.Version, s.Table.ConnBuckets = info.Version.String(), info.ConnTableSize
+		}
+		return s
 	})
 }
 
@@ -40,7 +44,7 @@ func (o *owner) reload(ctx context.Context) *status.Answer {
 	}
 	o.adopt(cfg, answer.problems, time.Now())
 	o.log.Info("reloaded", "file", o.files.config)
-	round := o.round(ctx, reconcile.Whole)
+	round := o.round(ctx, o.parts())
 	answer.of(round.Plan, o.want, round.Table)
 	for _, e := range round.Refused {
 		answer.Refused = append(answer.Refused, e.Error())

@@ -35,8 +35,11 @@ type Config struct {
 
 // Table is how the kernel's table and ipvsd get on.
 type Table struct {
-	Error   string    `json:"error,omitempty"` // why it can't be read or changed at all
-	Read    time.Time `json:"read,omitzero"`   // when it was last read
+	Error       string `json:"error,omitempty"`              // why it can't be read or changed at all
+	Version     string `json:"version,omitempty"`            // of the kernel's IPVS
+	ConnBuckets uint32 `json:"connection_buckets,omitempty"` // of its connection table, fixed when the module was loaded
+
+	Read    time.Time `json:"read,omitzero"` // when it was last read
 	Changed time.Time `json:"changed,omitzero"`
 	Changes uint64    `json:"changes"` // commands that took effect since the start
 	Drift   uint64    `json:"drift"`   // those of them that undid what others did to our services

@@ -60,6 +60,7 @@ func trouble() *status.Snapshot {
 			RejectedAt: ago(time.Minute),
 		},
 		Table: status.Table{
+			Version: "1.2.1", ConnBuckets: 4096,
 			Read: ago(time.Second), Changed: ago(3 * time.Second), Changes: 42, Drift: 1,
 			Refused: []status.Refused{{Reason: "add service fwmark 7 inet6 mh: the kernel has no scheduler \"mh\"", Since: ago(time.Minute), Attempts: 6, Next: now.Add(4 * time.Second)}},
 			Foreign: []string{"udp 192.0.2.9:53"},

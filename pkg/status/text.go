@@ -28,6 +28,9 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 		line("", "table", "read %s ago, changed %s ago; changes: %d, of which repairs of what others changed: %d",
 			since(s.At, s.Table.Read), since(s.At, s.Table.Changed), s.Table.Changes, s.Table.Drift)
 	}
+	if s.Table.Version != "" {
+		line("", "kernel", "IPVS %s, %d buckets for connections", s.Table.Version, s.Table.ConnBuckets)
+	}
 	s.servers(line)
 	for _, r := range s.Table.Refused {
 		line(red, "refused", "%s\nfor %s, attempts: %d, the next in %s", r.Reason, since(s.At, r.Since), r.Attempts,

@@ -12,7 +12,7 @@ import (
 )
 
 // sweep is the number of rounds in which the daemon reads the whole table once.
-const sweep = 10
+const sweep = 20
 
 // inside measures rounds of the reconciler without the program around it.
 type inside struct {
