@@ -52,6 +52,7 @@ type owner struct {
 
 	reports  chan probe.Report
 	requests chan func(context.Context) // see ask
+	gone     chan struct{}              // closed when run has returned
 
 	cfg        *config.Config
 	servers    map[health.Check][]server // that have the check
@@ -83,6 +84,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		kernel:     k,
 		reports:    make(chan probe.Report, 4096), // so that the engine can go on while a large batch is programmed
 		requests:   make(chan func(context.Context)),
+		gone:       make(chan struct{}),
 		verdicts:   desired.Verdicts{},
 		owned:      owned,
 		reconciler: reconcile.New(k),
@@ -90,11 +92,18 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 	}
 }
 
-// report is where the probe engine delivers.
-func (o *owner) report(r probe.Report) { o.reports <- r }
+// report is where the probe engine delivers. It waits while more news has come up than there is room for, but not for an
+// owner that has gone.
+func (o *owner) report(r probe.Report) {
+	select {
+	case o.reports <- r:
+	case <-o.gone:
+	}
+}
 
 // run is the owner's goroutine.
 func (o *owner) run(ctx context.Context) error {
+	defer close(o.gone)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	watchdog := watchdogTicks()
@@ -149,16 +158,18 @@ func (o *owner) take(r probe.Report) {
 	if !ours {
 		return // the late news of a check that a reload removed
 	}
+	// Not r.Changed: a check that a reload made anew may have changed before it was known here.
+	changed := r.Checker.State != o.verdicts[r.Check].State
 	before := make([]health.Verdict, len(servers))
 	for i, s := range servers {
 		before[i] = o.judge(s.RealServer)
 	}
 	o.verdicts[r.Check] = r.Checker
-	if r.Check.LogAllFailures && r.Checker.LastResult.Err != "" && !r.Changed {
+	if r.Check.LogAllFailures && r.Checker.LastResult.Err != "" && !changed {
 		o.log.Info("a check failed", "check", r.Check.Type, "target", r.Check.Target,
 			"failures", r.Checker.Failures, "reason", r.Checker.LastResult.Err)
 	}
-	if !r.Changed {
+	if !changed {
 		return
 	}
 	for i, s := range servers {
@@ -207,11 +218,7 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	for c := range servers {
 		list = append(list, c)
 	}
-	for c := range o.verdicts {
-		if _, wanted := servers[c]; !wanted {
-			delete(o.verdicts, c)
-		}
-	}
+	o.verdicts = o.verdicts.For(cfg, now)
 	o.checks.Set(list)
 	o.stale = true
 	o.timeouts = cfg.GlobalDefs.LVSTimeouts != (config.LVSTimeouts{})

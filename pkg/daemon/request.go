@@ -63,7 +63,7 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		if cfg == nil {
 			return planned{answer.Answer, nil}
 		}
-		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, o.verdicts, o.owned)}
+		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, o.verdicts.For(cfg, time.Now()), o.owned)}
 	})
 	return p.Answer, errors.Join(err, p.err)
 }

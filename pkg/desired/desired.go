@@ -8,6 +8,7 @@ package desired
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -48,6 +49,36 @@ const (
 
 // Verdicts are the states of all checks. A check without an entry is unchecked.
 type Verdicts map[health.Check]health.Checker
+
+// For returns the verdicts on the checks of a configuration that follows another. As in the probe engine, which learns of it
+// later, a new check takes over what a removed one with the same Subject knew.
+func (v Verdicts) For(cfg *config.Config, now time.Time) Verdicts {
+	next := make(Verdicts, len(v))
+	var added []health.Check
+	for i := range cfg.VirtualServers {
+		for j := range cfg.VirtualServers[i].RealServers {
+			for _, c := range cfg.VirtualServers[i].RealServers[j].Checks {
+				if k, ok := v[c]; ok {
+					next[c] = k
+				} else {
+					added = append(added, c)
+				}
+			}
+		}
+	}
+	removed := make(health.Legacy)
+	for c, k := range v {
+		if _, stays := next[c]; !stays {
+			removed.Add(c, k)
+		}
+	}
+	for _, c := range added {
+		if k, known := removed.Heir(c, now); known {
+			next[c] = k
+		}
+	}
+	return next
+}
 
 // Compute returns the desired state. Owned is what earlier configurations put into the kernel: of that, what the
 // configuration no longer names is to go.

@@ -161,22 +161,18 @@ func (r *runner) adopt(wanted []health.Check) {
 			delete(before, c)
 		}
 	}
-	legacy := make(map[health.Check]health.Checker, len(before)) // by Subject, the one that knows the latest
+	legacy := make(health.Legacy, len(before))
 	for c, j := range before {
 		r.remove(j)
-		if l, ok := legacy[c.Subject()]; !ok || l.LastRun.Before(j.checker.LastRun) {
-			legacy[c.Subject()] = j.checker
-		}
+		legacy.Add(c, j.checker)
 	}
 	r.queue = slices.DeleteFunc(r.queue, func(j *job) bool { return j.removed })
 	for _, c := range wanted {
 		if r.jobs[c] != nil {
 			continue
 		}
-		checker, ok := legacy[c.Subject()]
-		if ok {
-			checker = checker.Under(c.Policy, now)
-		} else {
+		checker, known := legacy.Heir(c, now)
+		if !known {
 			checker = health.New(c.Policy, now, r.random())
 		}
 		j := &job{check: c, checker: checker}
