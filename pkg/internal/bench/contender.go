@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,53 +27,60 @@ type contender struct {
 }
 
 // result is what was measured of a contender.
-type result struct{ start, reload series }
-
-func (r *result) add(o result) {
-	r.start = append(r.start, o.start...)
-	r.reload = append(r.reload, o.reload...)
+type result struct {
+	start  series // from the start of the program to the last server
+	fill   series // of that, from the first service in the table to the last server
+	reload series // from the signal to the new weight
 }
 
-func (c contender) measure(b *bench, z size) (r result) {
+func (c contender) measure(b *bench, z size, r *result) {
 	host := lab.NewHost(b, "director")
 	c.write(b, 1)
 	began := time.Now()
 	p := host.Start(c.start...)
-	r.start = append(r.start, c.wait(b, host, z, 1)(began))
+	first, last := c.watch(b, host, z, 1)
+	r.start = append(r.start, last.Sub(began))
+	r.fill = append(r.fill, last.Sub(first))
 	if c.once {
 		b.Must(p.Err())
-		return r
+		return
 	}
 	c.write(b, 7)
 	began = time.Now()
 	p.Signal(syscall.SIGHUP)
-	r.reload = append(r.reload, c.wait(b, host, z, 7)(began))
-	return r
+	_, last = c.watch(b, host, z, 7)
+	r.reload = append(r.reload, last.Sub(began))
 }
 
-// wait waits until the last server of the table, which every contender makes last, is there with its weight. Looking at no
-// more than its service costs the one processor next to nothing; that the whole table is there is seen afterwards.
-func (c contender) wait(b *bench, host *lab.Host, z size, weight int) (took func(time.Time) time.Duration) {
+// watch waits until the last server of the table, which every contender makes last, is there with its weight. It returns
+// when there was a first service, and when that was. Looking at no more than the services and the servers of the last one
+// costs the one processor little; that the whole table is there is seen afterwards.
+func (c contender) watch(b *bench, host *lab.Host, z size, weight int) (first, last time.Time) {
 	kernel := open(b, host)
-	last := ipvs.AddressKey(ipvs.TCP, at(vip(z.services-1)))
-	lab.WaitFor(b, patience, c.name+"'s last server", func() error {
-		table, err := kernel.Read(context.Background(), map[ipvs.ServiceKey]bool{last: true})
-		if err != nil {
-			return err
+	key := ipvs.AddressKey(ipvs.TCP, at(vip(z.services-1)))
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for last.IsZero() {
+		table, err := kernel.Read(context.Background(), map[ipvs.ServiceKey]bool{key: true})
+		b.Must(err)
+		now := <-tick.C
+		if len(table) > 0 && first.IsZero() {
+			first = now
 		}
-		if s := table.Find(last); s != nil {
+		if s := table.Find(key); s != nil {
 			if d := s.Destination(at(rip(z.servers - 1))); d != nil && int(d.Weight) == weight {
-				return nil
+				last = now
 			}
 		}
-		return fmt.Errorf("there are %d services", len(table))
-	})
-	seen := time.Now()
-	rows := host.Table()
-	if len(rows) != z.services+z.destinations() {
-		b.Fatalf("%s made a table of %d lines", c.name, len(rows))
+		if now.After(deadline) {
+			b.Fatalf("%s has %d of %d services after %v", c.name, len(table), z.services, patience)
+		}
 	}
-	return seen.Sub
+	if n := len(host.Table()); n != z.services+z.destinations() {
+		b.Fatalf("%s made a table of %d lines", c.name, n)
+	}
+	return first, last
 }
 
 // open returns a client of the host's table.
@@ -92,6 +100,7 @@ func rip(n int) string { return fmt.Sprintf("10.2.%d.%d", n/250, n%250+1) }
 
 func (z size) last(n, m int) bool { return n == z.services-1 && m == z.servers-1 }
 
+// ipvsd has its configuration in the short form: a line with all servers of a service.
 func ipvsd(bin, dir string, z size) contender {
 	file := filepath.Join(dir, "ipvsd.toml")
 	return contender{
@@ -102,16 +111,16 @@ func ipvsd(bin, dir string, z size) contender {
 			_ = os.Remove(filepath.Join(dir, "owned.json")) // each start is the first
 			var lines []string
 			for n := range z.services {
-				lines = append(lines, "[[virtual_server]]", fmt.Sprintf("address = %q", vip(n)+":80"), `protocol = "TCP"`, `lb_algo = "wrr"`,
-					"TCP_CHECK = false")
+				var list []string
 				for m := range z.servers {
-					w := 1
-					if z.last(n, m) {
-						w = weight
+					if !z.last(n, m) {
+						list = append(list, fmt.Sprintf("%q", rip(m)+":80"))
 					}
-					lines = append(lines, "[[virtual_server.real_server]]", fmt.Sprintf("address = %q", rip(m)+":80"), fmt.Sprintf("weight = %d", w))
 				}
+				lines = append(lines, "[[virtual_server]]", fmt.Sprintf("address = %q", vip(n)+":80"), `protocol = "TCP"`, `lb_algo = "wrr"`,
+					"TCP_CHECK = false", "real_servers = ["+strings.Join(list, ", ")+"]")
 			}
+			lines = append(lines, "[[virtual_server.real_server]]", fmt.Sprintf("address = %q", rip(z.servers-1)+":80"), fmt.Sprintf("weight = %d", weight))
 			b.write(file, lines)
 		},
 	}

@@ -40,35 +40,41 @@ func measure(b *bench, bin string, runs int, z size) {
 	var inside inside
 	for n := range runs {
 		for i, c := range contenders {
-			b.Within(func() { results[i].add(c.measure(b, z)) })
+			b.Within(func() { c.measure(b, z, &results[i]) })
 		}
 		b.Within(func() { inside.measure(b, z) })
 		fmt.Fprintf(os.Stderr, "run %d of %d\n", n+1, runs)
 	}
 
 	fmt.Printf("%d services x %d servers, %d runs in turns, one boot: median (fastest to slowest)\n\n", z.services, z.servers, runs)
-	row := func(what string, times func(result) series) {
-		fmt.Printf("%-44s", what)
-		ours := times(results[0]).median()
-		for i := range contenders {
-			s := times(results[i])
-			if len(s) == 0 {
-				continue
-			}
-			fmt.Printf("  %s %v", contenders[i].name, s)
-			if i > 0 {
-				fmt.Printf(" = %.1f x ipvsd's", float64(s.median())/float64(ours))
+	for _, row := range []struct {
+		what  string
+		times func(result) series
+	}{
+		{"from the start to a full table", func(r result) series { return r.start }},
+		{"of that, from the first service to the last server", func(r result) series { return r.fill }},
+		{"from SIGHUP to one changed weight", func(r result) series { return r.reload }},
+	} {
+		fmt.Println(row.what)
+		ours := row.times(results[0]).median()
+		for i, c := range contenders {
+			if s := row.times(results[i]); len(s) > 0 {
+				fmt.Printf("  %-12s %-28v %5.1f x ipvsd's\n", c.name, s, float64(s.median())/float64(ours))
 			}
 		}
-		fmt.Println()
 	}
-	row("start into an empty table", func(r result) series { return r.start })
-	row("reload with one weight changed", func(r result) series { return r.reload })
-	fmt.Printf("%-44s  %v\n", "in the process: programming the table", inside.program)
-	for what, s := range map[string]series{"a round when nothing changed": inside.quiet, "such a round over the whole table": inside.whole} {
-		fmt.Printf("%-44s  %v = %.3f of programming\n", "in the process: "+what, s, float64(s.median())/float64(inside.program.median()))
+	fmt.Println("rounds of ipvsd's reconciler, without the program around it")
+	for _, row := range []struct {
+		what  string
+		times series
+	}{
+		{"filling the table", inside.program},
+		{"nothing changed", inside.quiet},
+		{"the same, over the whole table", inside.whole},
+	} {
+		fmt.Printf("  %-30s %-28v %6.3f x filling\n", row.what, row.times, float64(row.times.median())/float64(inside.program.median()))
 	}
-	fmt.Printf("%-44s  %d\n", "commands sent by all those rounds", inside.sent)
+	fmt.Printf("  commands sent when nothing changed: %d\n", inside.sent)
 }
 
 // series are measurements of one thing.
