@@ -109,6 +109,14 @@ func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.Stat
 	return round, nil
 }
 
+// Retry has the next round take the steps that are held back as well: somebody may have removed the reason.
+func (r *Reconciler) Retry() {
+	for o, f := range r.failed {
+		f.Next = f.Since
+		r.failed[o] = f
+	}
+}
+
 // Failures returns what was refused and is still wanted, by service and server.
 func (r *Reconciler) Failures() []Failure {
 	out := make([]Failure, 0, len(r.failed))
@@ -160,7 +168,8 @@ func (r *Reconciler) orphan(s Step) bool {
 	return ok && f.Err.Command.Op == ipvs.NewService
 }
 
-// due returns the plan without the steps that must wait, and forgets failures of which nothing is wanted any more.
+// due returns the plan without the steps that must wait, and forgets failures of which nothing is wanted any more. Only the
+// very command that was refused waits: another one for the same object is another question.
 func (r *Reconciler) due(now time.Time, plan Plan) Plan {
 	if len(r.failed) == 0 {
 		return plan
@@ -174,12 +183,14 @@ func (r *Reconciler) due(now time.Time, plan Plan) Plan {
 			delete(r.failed, o)
 		}
 	}
+	unmade := make(map[ipvs.ServiceKey]bool) // a plan makes a service before its servers
 	waits := func(s Step) bool {
 		f, ok := r.failed[s.object()]
-		if !ok && r.orphan(s) {
-			f, ok = r.failed[object{service: s.Service.ServiceKey}]
+		wait := ok && now.Before(f.Next) && f.Err.Command == s.Command()
+		if wait && s.Op == ipvs.NewService {
+			unmade[s.Service.ServiceKey] = true
 		}
-		return ok && now.Before(f.Next)
+		return wait || s.Op.OnDestination() && unmade[s.Service.ServiceKey]
 	}
 	return Plan{Steps: slices.DeleteFunc(slices.Clone(plan.Steps), waits)}
 }
@@ -206,8 +217,8 @@ func (r *Reconciler) record(now time.Time, round *Round, sent []Step, refused []
 			// A consequence: its service was refused before it in the same batch, and the two are tried again together.
 		default:
 			f, again := r.failed[o]
-			if !again {
-				f.Since = now
+			if !again || f.Err.Command != e.Command {
+				f = Failure{Since: now}
 			}
 			f.Err, f.Attempts, f.Next = e, f.Attempts+1, now.Add(pause(f.Attempts))
 			r.failed[o] = f

@@ -243,3 +243,54 @@ func BenchmarkDiffUnchanged10000(b *testing.B) {
 		}
 	}
 }
+
+// What is held back is the command that was refused. A corrected one doesn't wait, nor do the servers of its service.
+func TestCorrectedStepDoesNotWait(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	k.Refuse(func(c ipvs.Command) ipvs.Errno {
+		if (c.Op == ipvs.NewService || c.Op == ipvs.SetService) && c.Service.Scheduler == "twos" {
+			return ipvs.ENOENT
+		}
+		return 0
+	})
+	wrong := twoByTwo()
+	wrong[0].Scheduler = "twos"
+	r := reconcile.New(k)
+	if got := try(t, r, start, wrong); len(got.Refused) != 1 || len(got.Taken) != 3 {
+		t.Fatalf("refused %v, took %v", got.Refused, got.Taken)
+	}
+	if got := try(t, r, start, twoByTwo()); len(got.Taken) != 3 || len(r.Failures()) != 0 {
+		t.Errorf("corrected: took %v, on record %v", got.Taken, r.Failures())
+	}
+	if got := try(t, r, start, wrong); len(got.Refused) != 1 {
+		t.Errorf("an edit: refused %v", got.Refused)
+	}
+	none := twoByTwo()
+	none[0].Want = desired.Absent
+	if got := try(t, r, start, none); len(got.Taken) != 1 || got.Taken[0].Op != ipvs.DelService {
+		t.Errorf("a service that is to go: took %v", got.Taken)
+	}
+}
+
+// Retry doesn't wait for the pause to end, and doesn't shorten the next one.
+func TestRetry(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	k.Refuse(func(c ipvs.Command) ipvs.Errno {
+		if c.Op == ipvs.NewService && c.Service.ServiceKey == key(0) {
+			return ipvs.ENOMEM
+		}
+		return 0
+	})
+	r := reconcile.New(k)
+	r.Retry()
+	try(t, r, start, twoByTwo())
+	for attempt := 2; attempt < 4; attempt++ {
+		r.Retry()
+		if got := try(t, r, start, twoByTwo()); len(got.Refused) != 1 || r.Failures()[0].Attempts != attempt {
+			t.Errorf("attempt %d: refused %v, on record %+v", attempt, got.Refused, r.Failures())
+		}
+	}
+	if d := r.Deadline().Sub(start); d != 4*time.Second {
+		t.Errorf("the next in %v", d)
+	}
+}
