@@ -55,7 +55,8 @@ type Daemon struct {
 // New loads the configuration, takes the locks and opens the kernel, changing nothing there. Its errors wrap ErrConfig or
 // ErrRunning where these are the reason. The network namespace is the calling thread's.
 func New(o Options) (_ *Daemon, err error) {
-	text, err := os.ReadFile(o.ConfigFile)
+	files := filesIn(o)
+	text, err := files.readConfig()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
@@ -76,7 +77,6 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.kernel, err = ipvsnl.Open(); err != nil {
 		return nil, err
 	}
-	files := filesIn(o)
 	owned, err := files.readOwned()
 	if err != nil {
 		// Starting matters more: what is wrong is only that leftovers of an earlier configuration stay.

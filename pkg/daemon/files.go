@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
 )
@@ -19,6 +21,33 @@ type files struct {
 
 func filesIn(o Options) files {
 	return files{config: o.ConfigFile, record: filepath.Join(o.StateDir, "owned.json")}
+}
+
+// maxConfig is the size of a configuration, in bytes, that is taken for one: about a million servers. To read one takes some
+// 35 times its size of memory.
+const maxConfig = 64 << 20
+
+// readConfig returns the text of the configuration. Only a regular file is one: what may have no end, or none to write it,
+// must not hold up a daemon.
+func (f files) readConfig() ([]byte, error) {
+	// Non-blocking: the other end of a pipe need not be there. A regular file doesn't care.
+	file, err := os.OpenFile(f.config, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", f.config)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
+	if err == nil && len(text) > maxConfig {
+		err = fmt.Errorf("%s: larger than %d MB", f.config, maxConfig>>20)
+	}
+	return text, err
 }
 
 // readOwned returns the record; an absent one is empty.

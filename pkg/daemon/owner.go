@@ -2,8 +2,12 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
@@ -53,6 +57,7 @@ type owner struct {
 	reports  chan probe.Report
 	requests chan func(context.Context) // see ask
 	gone     chan struct{}              // closed when run has returned
+	reloads  sync.Mutex                 // held from reading the file until it is in force
 
 	cfg        *config.Config
 	servers    map[health.Check][]server // that have the check
@@ -253,10 +258,17 @@ func (o *owner) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	none := desired.Compute(&config.Config{}, nil, o.owned)
+	o.reconciler.Retry() // there is no later
 	round, err := o.reconciler.Round(ctx, time.Now(), none, reconcile.Whole)
-	if err == nil && len(round.Refused) == 0 {
-		err = os.Remove(o.files.record)
+	for _, e := range round.Refused {
+		err = errors.Join(err, e)
+	}
+	if err != nil && !errors.Is(err, ipvs.ErrUnavailable) { // without IPVS there is no table to clear
+		return fmt.Errorf("lvs_flush_on_stop: our services may still be in the table: %w", err)
 	}
 	o.log.Info("stopped; our services are removed from the table", "steps", len(round.Taken))
-	return err
+	if err := os.Remove(o.files.record); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

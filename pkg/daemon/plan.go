@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
@@ -39,13 +38,15 @@ type answer struct {
 	problems config.Diagnostics
 }
 
-// load returns the configuration of a file that a client sent, or else of the daemon's own; nil if it is rejected.
+// load returns the configuration of a file that a client sent, or else of the daemon's own; nil if it is rejected. It may
+// take seconds and touches nothing of the owner's state: it runs in the goroutine of whoever asks.
 func (o *owner) load(file *control.File) (*config.Config, answer) {
 	if file != nil {
 		return load(*file)
 	}
-	text, err := os.ReadFile(o.files.config)
+	text, err := o.files.readConfig()
 	if err != nil {
+		o.log.Error("the configuration can't be read", "err", err)
 		return nil, answer{Answer: &status.Answer{Rejected: fmt.Sprintln(err)}}
 	}
 	return load(control.File{Name: o.files.config, Text: text})

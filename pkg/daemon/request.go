@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -26,30 +27,35 @@ func (o *owner) Status(ctx context.Context) (*status.Snapshot, error) {
 
 // Reload takes the configuration file as it is now. If it is invalid, nothing changes but the status.
 func (o *owner) Reload(ctx context.Context) (*status.Answer, error) {
+	o.reloads.Lock() // lest of two at once the one that read the older file comes last
+	defer o.reloads.Unlock()
+	cfg, answer := o.load(nil)
 	return ask(ctx, o, func(ctx context.Context) *status.Answer {
 		notify(reloading())
-		a := o.reload(ctx)
+		o.reload(ctx, cfg, answer)
 		notify(ready, o.summary())
-		return a
+		return answer.Answer
 	})
 }
 
-func (o *owner) reload(ctx context.Context) *status.Answer {
-	cfg, answer := o.load(nil)
+func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 	if cfg == nil {
 		o.config.Rejected, o.config.RejectedAt = answer.Rejected, time.Now()
 		o.log.Error("the configuration was rejected; the earlier one stays in force", "file", o.files.config)
 		o.tellProblems(answer.problems)
-		return answer.Answer
+		return
 	}
 	o.adopt(cfg, answer.problems, time.Now())
 	o.log.Info("reloaded", "file", o.files.config)
+	o.reconciler.Retry() // somebody is waiting to see it
 	round := o.round(ctx, o.parts())
-	answer.of(round.Plan, o.want, round.Table)
+	answer.of(reconcile.Plan{Steps: round.Taken}, o.want, round.Table)
 	for _, e := range round.Refused {
 		answer.Refused = append(answer.Refused, e.Error())
 	}
-	return answer.Answer
+	if o.state.Error != "" {
+		answer.Refused = append(answer.Refused, o.state.Error)
+	}
 }
 
 // Plan returns what a reload, or the given file, would change now.
@@ -58,11 +64,11 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		*status.Answer
 		err error
 	}
+	cfg, answer := o.load(file)
+	if cfg == nil {
+		return answer.Answer, nil
+	}
 	p, err := ask(ctx, o, func(ctx context.Context) planned {
-		cfg, answer := o.load(file)
-		if cfg == nil {
-			return planned{answer.Answer, nil}
-		}
 		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, o.verdicts.For(cfg, time.Now()), o.owned)}
 	})
 	return p.Answer, errors.Join(err, p.err)

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -28,12 +29,15 @@ func Of(cfg *config.Config) Owned {
 	return o
 }
 
-// Union returns all that is in o or in p. Neither is changed.
+// Union returns all that is in o or in p. Neither is changed, but the result may share lists with them.
 func (o Owned) Union(p Owned) Owned {
-	u := make(Owned, len(o)+len(p))
-	for _, side := range []Owned{o, p} {
-		for key, servers := range side {
-			all := append(slices.Clone(u[key]), servers...)
+	u := maps.Clone(o)
+	if u == nil {
+		u = make(Owned, len(p))
+	}
+	for key, servers := range p {
+		if !slices.Equal(u[key], servers) || u[key] == nil {
+			all := slices.Concat(u[key], servers)
 			slices.SortFunc(all, netip.AddrPort.Compare)
 			u[key] = slices.Compact(all)
 		}
