@@ -260,8 +260,8 @@ func (o *owner) stop() error {
 	none := desired.Compute(&config.Config{}, nil, o.owned)
 	o.reconciler.Retry() // there is no later
 	round, err := o.reconciler.Round(ctx, time.Now(), none, reconcile.Whole)
-	for _, e := range round.Refused {
-		err = errors.Join(err, e)
+	for _, f := range round.Refused {
+		err = errors.Join(err, f.Err)
 	}
 	if err != nil && !errors.Is(err, ipvs.ErrUnavailable) { // without IPVS there is no table to clear
 		return fmt.Errorf("lvs_flush_on_stop: our services may still be in the table: %w", err)

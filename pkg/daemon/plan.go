@@ -46,7 +46,6 @@ func (o *owner) load(file *control.File) (*config.Config, answer) {
 	}
 	text, err := o.files.readConfig()
 	if err != nil {
-		o.log.Error("the configuration can't be read", "err", err)
 		return nil, answer{Answer: &status.Answer{Rejected: fmt.Sprintln(err)}}
 	}
 	return load(control.File{Name: o.files.config, Text: text})

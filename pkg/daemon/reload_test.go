@@ -1,8 +1,13 @@
 package daemon
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,5 +73,102 @@ func TestStopWithMuchNews(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.stop()
+	})
+}
+
+// Whatever is where the configuration should be, the daemon says so and goes on: a pipe that nobody writes to, a directory,
+// a file without end, nothing.
+func TestReloadOfNoFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe, empty, endless := filepath.Join(dir, "pipe"), filepath.Join(dir, "empty"), filepath.Join(dir, "endless")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.WriteFile(empty, nil, 0o600), os.WriteFile(endless, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(endless, maxConfig+1); err != nil { // a hole
+		t.Fatal(err)
+	}
+	if text, err := (files{config: empty}).readConfig(); err != nil || len(text) != 0 {
+		t.Errorf("an empty file: %q, %v", text, err)
+	}
+	for path, want := range map[string]string{
+		pipe: "not a regular file", dir: "not a regular file", "/dev/zero": "not a regular file",
+		endless: "larger than 64 MB", filepath.Join(dir, "absent"): "no such file",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := start(t, new(ipvstest.Kernel), t.TempDir(), web)
+			h.pass(time.Second)
+			h.files.config = path
+			if a := h.reloaded(); !strings.Contains(a.Rejected, want) || !strings.Contains(h.log.String(), want) {
+				t.Errorf("%s: %q, logged\n%s", path, a.Rejected, h.log)
+			}
+			h.down.Store(first, true)
+			h.pass(5 * time.Second)
+			h.wantServing("a server died after it", second, third)
+			h.stop()
+		})
+	}
+}
+
+// A reload that the kernel doesn't follow is taken, but says that the table is not as it should be.
+func TestReloadWithoutKernel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), web)
+		h.pass(time.Second)
+		h.kernel.SetLoaded(false)
+		h.write(strings.Replace(web, `"rr"`, `"wlc"`, 1))
+		if a := h.reloaded(); len(a.Refused) != 1 || !strings.Contains(a.Refused[0], "modprobe ip_vs") || len(a.Changes)+len(a.Waiting) != 0 {
+			t.Errorf("reload: %+v", a)
+		}
+		h.stop()
+	})
+}
+
+// A reload tries at once what the kernel refused before, and lists as changes only what was changed.
+func TestReloadTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := new(ipvstest.Kernel)
+		k.Refuse(func(c ipvs.Command) ipvs.Errno {
+			if c.Op == ipvs.NewService {
+				return ipvs.ENOENT
+			}
+			return 0
+		})
+		h := start(t, k, t.TempDir(), web)
+		h.pass(40 * time.Second) // the next attempt is a minute away
+		if n := strings.Count(h.log.String(), `level=WARN msg="the kernel refused a change`); n != 1 {
+			t.Errorf("logged %d times", n)
+		}
+		if a := h.reloaded(); len(a.Changes) != 0 || len(a.Refused) != 1 {
+			t.Errorf("reload: %+v", a)
+		}
+		k.Refuse(nil)
+		if a := h.reloaded(); len(a.Changes) != 4 || len(a.Refused) != 0 {
+			t.Errorf("reload: %+v", a)
+		}
+		h.wantServing("at once", first, second, third)
+		h.stop()
+	})
+}
+
+// lvs_flush_on_stop doesn't claim what it couldn't do, and then the services stay on record.
+func TestFlushOnStopRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), "[global_defs]\nlvs_flush_on_stop = true\n"+web)
+		h.pass(time.Second)
+		h.kernel.Refuse(func(ipvs.Command) ipvs.Errno { return ipvs.EPERM })
+		if err, _ := ask(t.Context(), h.owner, func(context.Context) error { return h.owner.stop() }); err == nil || !strings.Contains(err.Error(), "may still be in the table: delete service tcp 192.0.2.1:80: not permitted") {
+			t.Errorf("got %v", err)
+		}
+		if owned, err := h.files.readOwned(); err != nil || len(owned) != 1 {
+			t.Errorf("%v: on record: %v", err, owned)
+		}
+		h.kernel.Refuse(nil)
+		if err := os.Remove(h.files.record); err != nil { // as where it could never be written
+			t.Fatal(err)
+		}
+		h.stop()
+		if table, err := h.kernel.Snapshot(t.Context()); err != nil || len(table) != 0 {
+			t.Errorf("%v: left %+v", err, table)
+		}
 	})
 }

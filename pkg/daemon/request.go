@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
@@ -43,19 +44,23 @@ func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 		o.config.Rejected, o.config.RejectedAt = answer.Rejected, time.Now()
 		o.log.Error("the configuration was rejected; the earlier one stays in force", "file", o.files.config)
 		o.tellProblems(answer.problems)
+		if len(answer.problems) == 0 { // it could not even be read
+			o.log.Error("configuration", "problem", strings.TrimSpace(answer.Rejected))
+		}
 		return
 	}
 	o.adopt(cfg, answer.problems, time.Now())
 	o.log.Info("reloaded", "file", o.files.config)
 	o.reconciler.Retry() // somebody is waiting to see it
 	round := o.round(ctx, o.parts())
-	answer.of(reconcile.Plan{Steps: round.Taken}, o.want, round.Table)
-	for _, e := range round.Refused {
-		answer.Refused = append(answer.Refused, e.Error())
+	for _, f := range round.Refused {
+		answer.Refused = append(answer.Refused, f.Err.Error())
 	}
 	if o.state.Error != "" {
 		answer.Refused = append(answer.Refused, o.state.Error)
+		return
 	}
+	answer.of(reconcile.Plan{Steps: round.Taken}, o.want, round.Table)
 }
 
 // Plan returns what a reload, or the given file, would change now.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
@@ -82,8 +83,13 @@ func (o *owner) tell(round reconcile.Round, took time.Duration) {
 	for _, s := range round.Drift {
 		o.log.Warn("somebody else changed the table", "repair", s.String())
 	}
-	for _, e := range round.Refused {
-		o.log.Warn("the kernel refused a change; it will be tried again", "service", e.Command.Service.ServiceKey.String(), "err", e)
+	for _, f := range round.Refused {
+		level := slog.LevelWarn
+		if f.Attempts > 1 {
+			level = slog.LevelDebug // no news; the status has it
+		}
+		o.log.Log(context.Background(), level, "the kernel refused a change; it will be tried again",
+			"service", f.Err.Command.Service.ServiceKey.String(), "err", f.Err)
 	}
 	if n := len(round.Taken); n > 0 {
 		o.log.Info("table changed", "steps", n, "took", took.Round(time.Microsecond))

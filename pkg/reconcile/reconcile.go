@@ -45,7 +45,7 @@ type object struct {
 	server  netip.AddrPort // zero: the service itself
 }
 
-// Failure is a step that the kernel refused and that will be tried again.
+// Failure is a step that the kernel refused and that will be tried again for as long as it is wanted.
 type Failure struct {
 	Err      *ipvs.Error
 	Since    time.Time
@@ -67,7 +67,7 @@ type Round struct {
 	Plan    Plan       // all that differed, including what is held back after a refusal
 	Taken   []Step     // what was sent and not refused
 	Drift   []Step     // what differed because somebody else changed the table
-	Refused []*ipvs.Error
+	Refused []Failure  // what was sent and refused, with the earlier attempts
 }
 
 // New returns a Reconciler for a kernel. It does nothing before Round.
@@ -222,7 +222,7 @@ func (r *Reconciler) record(now time.Time, round *Round, sent []Step, refused []
 			}
 			f.Err, f.Attempts, f.Next = e, f.Attempts+1, now.Add(pause(f.Attempts))
 			r.failed[o] = f
-			round.Refused = append(round.Refused, e)
+			round.Refused = append(round.Refused, f)
 			r.totals.Refused++
 		}
 	}
