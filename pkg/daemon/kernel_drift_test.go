@@ -110,7 +110,8 @@ func TestKernelForeignStays(t *testing.T) {
 		slices.Sort(s.Foreign)
 		slices.Sort(foreign)
 		if !slices.Equal(s.Foreign, foreign) || s.Changes != changes || s.Drift != 0 {
-			t.Errorf("%s: foreign %q, %d changes, drift %d; want %q, %d and none", when, s.Foreign, s.Changes, s.Drift, foreign, changes)
+			t.Errorf("%s: foreign %q, %d changes, drift %d; want %q, %d and none",
+				when, s.Foreign, s.Changes, s.Drift, foreign, changes)
 		}
 	}
 	all := []string{"198.51.100.77:80 of tcp 192.0.2.1:80", "tcp 192.0.2.9:80", "fwmark 5"}
@@ -190,7 +191,8 @@ func TestKernelSecondInNamespace(t *testing.T) {
 		if !errors.As(err, &exit) || exit.ExitCode() != exitRunning {
 			t.Fatalf("the second one: %v, want exit code %d", err, exitRunning)
 		}
-		if want := fmt.Sprintf("another ipvsd is running %s, as process %d", where, first.process.PID()); !strings.Contains(err.Error(), want) {
+		want := fmt.Sprintf("another ipvsd is running %s, as process %d", where, first.process.PID())
+		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the second one: %v, want %q", err, want)
 		}
 	}

@@ -74,8 +74,9 @@ real_servers = ["198.51.100.1:80"]
 	}
 	waitSaved(t, director, "-A -t 192.0.2.2:80 -s rr\n-a -t 192.0.2.2:80 -r 198.51.100.1:80 -m -w 1")
 	d.waitStatus("a second attempt", func(s *status.Snapshot) error {
-		if len(s.Table.Refused) != 1 || s.Table.Refused[0].Attempts < 2 || !strings.Contains(s.Table.Refused[0].Reason, "twos") {
-			return fmt.Errorf("refused: %+v", s.Table.Refused)
+		r := s.Table.Refused
+		if len(r) != 1 || r[0].Attempts < 2 || !strings.Contains(r[0].Reason, "twos") {
+			return fmt.Errorf("refused: %+v", r)
 		}
 		return nil
 	})

@@ -193,6 +193,7 @@ func TestKernelFlowsOutliveDaemon(t *testing.T) {
 	})
 
 	d := newIPVSD(t, c.Director, fmt.Sprintf(longFlows, "rr"))
+	wlc := strings.ReplaceAll(longFlowsByHand, "-s rr", "-s wlc")
 	last := countersOf(t, c.Director)
 	for _, step := range []struct {
 		when  string
@@ -200,10 +201,10 @@ func TestKernelFlowsOutliveDaemon(t *testing.T) {
 		table string
 	}{
 		{"after the start", d.start, longFlowsByHand},
-		{"after a reload", func() { d.reload(fmt.Sprintf(longFlows, "wlc")) }, strings.ReplaceAll(longFlowsByHand, "-s rr", "-s wlc")},
-		{"after SIGKILL", d.kill, strings.ReplaceAll(longFlowsByHand, "-s rr", "-s wlc")},
-		{"after a start again", d.start, strings.ReplaceAll(longFlowsByHand, "-s rr", "-s wlc")},
-		{"after SIGTERM", d.stop, strings.ReplaceAll(longFlowsByHand, "-s rr", "-s wlc")},
+		{"after a reload", func() { d.reload(fmt.Sprintf(longFlows, "wlc")) }, wlc},
+		{"after SIGKILL", d.kill, wlc},
+		{"after a start again", d.start, wlc},
+		{"after SIGTERM", d.stop, wlc},
 		{"after a third start", func() { d.write(fmt.Sprintf(longFlows, "rr")); d.start() }, longFlowsByHand},
 	} {
 		step.do()

@@ -18,8 +18,8 @@ import (
 
 const modprobe = "/proc/sys/kernel/modprobe" // the program that the kernel has load modules
 
-// takeModule removes ip_vs from the kernel, and keeps the kernel from loading it again until the returned function is called.
-// No table may have a service.
+// takeModule removes ip_vs from the kernel, and keeps the kernel from loading it again until the returned function is
+// called. No table may have a service.
 func takeModule(t *testing.T) (giveBack func()) {
 	t.Helper()
 	program, err := os.ReadFile(modprobe)
@@ -94,7 +94,9 @@ func TestKernelModuleComesAndGoes(t *testing.T) {
 		return nil
 	})
 	waitSaved(t, director, uncheckedTable)
-	for _, text := range []string{"level=ERROR msg=\"the kernel's table can't be kept\"", "the kernel's table can be kept again"} {
+	for _, text := range []string{
+		"level=ERROR msg=\"the kernel's table can't be kept\"", "the kernel's table can be kept again",
+	} {
 		if n := strings.Count(d.process.Log(), text); n != 2 {
 			t.Errorf("%q is in the log %d times, want twice", text, n)
 		}

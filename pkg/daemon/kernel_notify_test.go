@@ -45,8 +45,8 @@ func newSystemd(t *testing.T) *systemd {
 	return s
 }
 
-// expect waits for a message with a line that begins so, skipping none but those whose lines all begin as one of the others.
-// It returns the message's lines.
+// expect waits for a message with a line that begins so, and skips none but those whose lines all begin as one of the
+// others. It returns the message's lines.
 func (s *systemd) expect(begin string, others ...string) []string {
 	s.t.Helper()
 	limit := time.After(patience)
@@ -112,7 +112,8 @@ func TestKernelNotifyAndFiles(t *testing.T) {
 	if at, err := strconv.ParseInt(value, 10, 64); err != nil || at < before || at > monotonic(t) {
 		t.Errorf("MONOTONIC_USEC=%s: not between %d and now: %v", value, before, err)
 	}
-	if m := manager.expect("READY=1", "WATCHDOG=1", "STATUS="); !slices.Contains(m, "STATUS=1 services, 1 of 1 servers alive") {
+	m = manager.expect("READY=1", "WATCHDOG=1", "STATUS=")
+	if !slices.Contains(m, "STATUS=1 services, 1 of 1 servers alive") {
 		t.Errorf("after the reload systemd got %q", m)
 	}
 	waitSaved(t, director, "-A -u 192.0.2.1:53 -s rr\n-a -u 192.0.2.1:53 -r 198.51.100.1:53 -m -w 1")
@@ -120,7 +121,8 @@ func TestKernelNotifyAndFiles(t *testing.T) {
 	d.write("wrong")
 	d.process.Signal(syscall.SIGHUP)
 	manager.expect("RELOADING=1", "WATCHDOG=1", "STATUS=")
-	if m := manager.expect("READY=1", "WATCHDOG=1", "STATUS="); !strings.Contains(strings.Join(m, "\n"), "a newer configuration was rejected") {
+	m = manager.expect("READY=1", "WATCHDOG=1", "STATUS=")
+	if !strings.Contains(strings.Join(m, "\n"), "a newer configuration was rejected") {
 		t.Errorf("after the reload of a wrong file systemd got %q", m)
 	}
 

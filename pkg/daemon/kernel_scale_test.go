@@ -106,7 +106,8 @@ func (d *ipvsd) cpu() time.Duration {
 func many(services, servers int) string {
 	var b strings.Builder
 	for i := range services {
-		fmt.Fprintf(&b, "[[virtual_server]]\naddress = \"10.%d.%d.1:80\"\nprotocol = \"TCP\"\nTCP_CHECK = false\nweight = 1\n", i/256, i%256)
+		fmt.Fprintf(&b, "[[virtual_server]]\naddress = \"10.%d.%d.1:80\"\nprotocol = \"TCP\"\n", i/256, i%256)
+		b.WriteString("TCP_CHECK = false\nweight = 1\n")
 		b.WriteString("real_servers = [")
 		for j := range servers {
 			fmt.Fprintf(&b, "\"172.16.%d.%d:80\", ", i%256, j+1)
@@ -164,7 +165,8 @@ func TestKernelOneChangeAmong10000Services(t *testing.T) {
 	const services, servers = 10_000, 5
 	director := lab.NewHost(t, "director")
 	config := func(weight int) string {
-		return many(services, servers) + fmt.Sprintf("[[virtual_server.real_server]]\naddress = \"192.0.2.1:80\"\nweight = %d\n", weight)
+		last := "[[virtual_server.real_server]]\naddress = \"192.0.2.1:80\"\nweight = %d\n"
+		return many(services, servers) + fmt.Sprintf(last, weight)
 	}
 	start := time.Now()
 	d := startIPVSD(t, director, config(10))
@@ -181,7 +183,8 @@ func TestKernelOneChangeAmong10000Services(t *testing.T) {
 		t.Errorf("a start over the same table sent %d messages that write", n)
 	}
 	a := d.reload(config(11))
-	if want := "edit server 192.0.2.1:80 of tcp 10.39.15.1:80: weight 10 -> weight 11"; len(a.Changes) != 1 || a.Changes[0] != want {
+	want := "edit server 192.0.2.1:80 of tcp 10.39.15.1:80: weight 10 -> weight 11"
+	if len(a.Changes) != 1 || a.Changes[0] != want {
 		t.Errorf("the reload changed %q, want %q", a.Changes, want)
 	}
 	if n := writes.count(); n != 1 {
