@@ -28,6 +28,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends us as it ends others
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

@@ -37,6 +37,7 @@ func main() {
 	signal.Notify(hangup, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends us as it ends others
 	os.Exit(run(ctx, os.Args[1:], hangup, os.Stdout, os.Stderr))
 }
 

@@ -13,12 +13,16 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // ErrNotRunning is the reason of every Client error where no daemon listens on the socket.
 var ErrNotRunning = errors.New("no ipvsd is listening")
+
+// patience is how long an answer may take. A daemon takes a minute for one round on a slow kernel, and may be in another.
+const patience = 150 * time.Second
 
 // Client asks a daemon. Its methods are those of Backend and may be called concurrently.
 type Client struct {
@@ -32,7 +36,7 @@ func NewClient(path string) *Client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	return &Client{path: path, http: http.Client{Transport: &http.Transport{DialContext: dial}}}
+	return &Client{path: path, http: http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: patience}}
 }
 
 var _ Backend = (*Client)(nil)
@@ -66,6 +70,8 @@ func ask[T any](ctx context.Context, c *Client, method, path string, body []byte
 		return nil, fmt.Errorf("%s: %w", c.path, ErrNotRunning)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("%s: %w: it is for root only", c.path, fs.ErrPermission)
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("%s: the daemon runs but doesn't answer: %w", c.path, context.DeadlineExceeded)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", c.path, errors.Unwrap(err)) // without the made-up URL
 	}

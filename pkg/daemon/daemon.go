@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
@@ -71,7 +72,7 @@ func New(o Options) (_ *Daemon, err error) {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	if d.locks, err = takeLocks(o.Socket); err != nil {
+	if d.locks, err = takeLocks(o.Socket, o.StateDir); err != nil {
 		return nil, err
 	}
 	if d.kernel, err = ipvsnl.Open(); err != nil {
@@ -84,10 +85,21 @@ func New(o Options) (_ *Daemon, err error) {
 			"file", files.record, "err", err)
 	}
 	d.owner = newOwner(o, files, d.kernel, owned)
-	d.engine = probe.New(probe.Probe, d.owner.report)
+	d.engine = probe.New(probe.Probe, d.owner.report, probe.Places(places()))
 	d.owner.checks = d.engine
 	d.owner.adopt(cfg, problems, time.Now())
 	return d, nil
+}
+
+// places returns how many probes may be under way at once: no more than there are file descriptors for, because a probe that
+// can't open a socket would speak against its server.
+func places() int {
+	const others = 64 // control connections, files, the runtime's own
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return probe.DefaultPlaces
+	}
+	return int(min(probe.DefaultPlaces, max(limit.Cur, others+1)-others))
 }
 
 // Run works until the context is done. It returns nil then, and has removed from the kernel what lvs_flush_on_stop says.

@@ -57,10 +57,10 @@ func (f files) readOwned() (desired.Owned, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return owned, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(text, &owned)
-	}
 	if err != nil {
+		return owned, err
+	}
+	if err := json.Unmarshal(text, &owned); err != nil {
 		return desired.Owned{}, fmt.Errorf("%s: %w", f.record, err)
 	}
 	return owned, nil

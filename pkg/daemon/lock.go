@@ -16,14 +16,17 @@ import (
 var ErrRunning = errors.New("another ipvsd is running")
 
 // takeLocks makes sure that this is the only ipvsd that writes to the table of its network namespace, and the only one on
-// its socket. The kernel drops the locks when the process ends, however it ends.
-func takeLocks(socket string) ([]*os.File, error) {
+// its socket and on its state directory. The kernel drops the locks when the process ends, however it ends.
+func takeLocks(socket, stateDir string) ([]*os.File, error) {
 	ns, err := os.Stat("/proc/thread-self/ns/net")
 	if err != nil {
 		return nil, fmt.Errorf("network namespace: %w", err)
 	}
 	number := ns.Sys().(*syscall.Stat_t).Ino
-	var locks []*os.File
+	locks, err := lockDirectory(stateDir)
+	if err != nil {
+		return nil, err
+	}
 	for _, l := range []struct{ path, what string }{
 		// In the default directory even when the socket is elsewhere: one namespace, one lock.
 		{filepath.Join(filepath.Dir(control.Socket), fmt.Sprintf("netns-%d.lock", number)), "in this network namespace"},
@@ -39,6 +42,22 @@ func takeLocks(socket string) ([]*os.File, error) {
 		locks = append(locks, f)
 	}
 	return locks, nil
+}
+
+// lockDirectory takes the lock of the state directory itself, so that one that is full or read-only can be locked. One that
+// can't be made or opened needs no lock: nobody can write there.
+func lockDirectory(path string) ([]*os.File, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, errors.Join(fmt.Errorf("%w with the state directory %s: give each its own --state-dir", ErrRunning, path), f.Close())
+	}
+	return []*os.File{f}, nil
 }
 
 // lock takes the lock of a file, or says which process has it.

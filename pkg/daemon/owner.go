@@ -243,9 +243,23 @@ func (o *owner) tellProblems(problems config.Diagnostics) {
 // own changes the record of what is ours, in memory even where the disk refuses: the process still knows.
 func (o *owner) own(owned desired.Owned) {
 	o.owned = owned
-	if err := o.files.writeOwned(owned); err != nil {
-		o.log.Warn("the record of what is ours can't be written; after a restart, what leaves the configuration now may stay in the table",
-			"file", o.files.record, "err", err)
+	o.record()
+}
+
+// record writes what is ours to the disk. Where that fails it is tried again with each round.
+func (o *owner) record() {
+	before := o.state.Record
+	o.state.Record = ""
+	err := o.files.writeOwned(o.owned)
+	switch {
+	case err != nil:
+		o.state.Record = err.Error()
+		if before == "" {
+			o.log.Warn("the record of what is ours can't be written; after a restart, what leaves the configuration now may stay in the table",
+				"file", o.files.record, "err", err)
+		}
+	case before != "":
+		o.log.Info("the record of what is ours can be written again", "file", o.files.record)
 	}
 }
 
@@ -268,7 +282,7 @@ func (o *owner) stop() error {
 	}
 	o.log.Info("stopped; our services are removed from the table", "steps", len(round.Taken))
 	if err := os.Remove(o.files.record); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		o.log.Warn("the record of what was ours can't be removed", "err", err)
 	}
 	return nil
 }

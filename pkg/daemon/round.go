@@ -30,6 +30,9 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	if parts == reconcile.Whole && err == nil {
 		o.know(round)
 	}
+	if o.state.Record != "" {
+		o.record()
+	}
 	o.note(round, err, start)
 	o.tell(round, took)
 

@@ -39,7 +39,8 @@ type Table struct {
 	Version     string `json:"version,omitempty"`            // of the kernel's IPVS
 	ConnBuckets uint32 `json:"connection_buckets,omitempty"` // of its connection table, fixed when the module was loaded
 
-	Read    time.Time `json:"read,omitzero"` // when it was last read
+	Record  string    `json:"record,omitempty"` // why the record of what is ours can't be written
+	Read    time.Time `json:"read,omitzero"`    // when it was last read
 	Changed time.Time `json:"changed,omitzero"`
 	Changes uint64    `json:"changes"` // commands that took effect since the start
 	Drift   uint64    `json:"drift"`   // those of them that undid what others did to our services

@@ -31,6 +31,10 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 	if s.Table.Version != "" {
 		line("", "kernel", "IPVS %s, %d buckets for connections", s.Table.Version, s.Table.ConnBuckets)
 	}
+	if s.Table.Record != "" {
+		line(red, "record", "what is ours can't be written down: %s\nafter a restart, what left the configuration may stay in the table",
+			s.Table.Record)
+	}
 	s.servers(line)
 	for _, r := range s.Table.Refused {
 		line(red, "refused", "%s\nfor %s, attempts: %d, the next in %s", r.Reason, since(s.At, r.Since), r.Attempts,
