@@ -139,13 +139,15 @@ func (c counters) grownFrom(t *testing.T, when string, before counters) {
 	}
 }
 
-// longFlows is a configuration for the table that longFlowsByHand makes, with the scheduler's name to fill in.
+// longFlows is a configuration for the table of longFlowsByHand, with the scheduler's name to fill in. The first checks take
+// their time: until then a daemon that starts has nothing to go by but the table.
 const longFlows = `
 [[virtual_server]]
 address = "192.168.1.202:80"
 protocol = "TCP"
 lb_algo = "%s"
 delay_loop = 0.5
+warmup = 5
 TCP_CHECK = true
 real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 
@@ -154,6 +156,7 @@ address = "192.168.1.202:7"
 protocol = "TCP"
 lb_algo = "%[1]s"
 delay_loop = 0.5
+warmup = 5
 TCP_CHECK = true
 real_servers = ["10.0.100.2:7", "10.0.100.3:7"]
 `
