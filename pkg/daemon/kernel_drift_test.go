@@ -184,20 +184,21 @@ func TestKernelSecondInNamespace(t *testing.T) {
 	director, other := lab.NewHost(t, "director"), lab.NewHost(t, "other")
 	first := startIPVSD(t, director, unchecked)
 	second := newIPVSD(t, director, "")
-	expect := func(h *lab.Host, d *ipvsd, where string) {
+	refused := func(h *lab.Host, why string, args ...string) {
 		t.Helper()
-		_, err := h.Output(d.command()...)
+		_, err := h.Output(second.command(args...)...)
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != exitRunning {
 			t.Fatalf("the second one: %v, want exit code %d", err, exitRunning)
 		}
-		want := fmt.Sprintf("another ipvsd is running %s, as process %d", where, first.process.PID())
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the second one: %v, want %q", err, want)
+		if !strings.Contains(err.Error(), "another ipvsd is running "+why) {
+			t.Errorf("the second one: %v, want it to say %q", err, why)
 		}
 	}
-	expect(director, second, "in this network namespace")
-	expect(other, first, "on the socket "+first.path("socket"))
+	process := fmt.Sprintf(", as process %d", first.process.PID())
+	refused(director, "in this network namespace"+process)
+	refused(other, "on the socket "+first.path("socket")+process, "--socket", first.path("socket"))
+	refused(other, "with the state directory "+first.path("state"), "--state-dir", first.path("state"))
 	waitSaved(t, director, uncheckedTable)
 	first.status()
 
