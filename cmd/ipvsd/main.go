@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +33,7 @@ const (
 var errUsage = errors.New("try ipvsd --help")
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more is no reason to end
 	// The signals are caught from the first moment on: a SIGHUP that comes early must not end the process.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -83,7 +85,9 @@ func command(hangup <-chan os.Signal, stderr io.Writer) *cobra.Command {
 			if test {
 				return check(o.ConfigFile, stderr)
 			}
-			o.Log = logger(stderr, level)
+			lines := newQueue(stderr, 1<<15)
+			defer lines.end(time.Second)
+			o.Log = logger(lines, level)
 			return serve(cmd.Context(), o, hangup)
 		},
 	}
@@ -132,18 +136,4 @@ func check(file string, stderr io.Writer) error {
 		return daemon.ErrConfig
 	}
 	return nil
-}
-
-// logger logs as text. The journal notes the time by itself.
-func logger(w io.Writer, level slog.Level) *slog.Logger {
-	_, journal := os.LookupEnv("JOURNAL_STREAM")
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
-		Level: level,
-		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-			if journal && len(groups) == 0 && a.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return a
-		},
-	}))
 }

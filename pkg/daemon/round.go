@@ -81,12 +81,18 @@ func (o *owner) note(round reconcile.Round, err error, at time.Time) {
 	}
 }
 
+// detail is how many repairs, and how many refusals, of one round are logged one by one.
+const detail = 20
+
 // tell logs what a round did.
 func (o *owner) tell(round reconcile.Round, took time.Duration) {
-	for _, s := range round.Drift {
+	for _, s := range round.Drift[:min(detail, len(round.Drift))] {
 		o.log.Warn("somebody else changed the table", "repair", s.String())
 	}
-	for _, f := range round.Refused {
+	if more := len(round.Drift) - detail; more > 0 {
+		o.log.Warn("somebody else changed much of the table", "more", more)
+	}
+	for _, f := range round.Refused[:min(detail, len(round.Refused))] {
 		level := slog.LevelWarn
 		if f.Attempts > 1 {
 			level = slog.LevelDebug // no news; the status has it
@@ -94,8 +100,14 @@ func (o *owner) tell(round reconcile.Round, took time.Duration) {
 		o.log.Log(context.Background(), level, "the kernel refused a change; it will be tried again",
 			"service", f.Err.Command.Service.ServiceKey.String(), "err", f.Err)
 	}
+	if more := len(round.Refused) - detail; more > 0 {
+		o.log.Warn("the kernel refused many changes; see ipvsctl status", "more", more)
+	}
 	if n := len(round.Taken); n > 0 {
 		o.log.Info("table changed", "steps", n, "took", took.Round(time.Microsecond))
+	}
+	if !o.log.Enabled(context.Background(), slog.LevelDebug) {
+		return
 	}
 	for _, s := range round.Taken {
 		o.log.Debug("table changed", "step", s.String())
