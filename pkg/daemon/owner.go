@@ -38,6 +38,7 @@ const (
 // kernel is what the owner does with the table.
 type kernel interface {
 	reconcile.Kernel
+	Timeouts(ctx context.Context) (ipvs.Timeouts, error)
 	SetTimeouts(ctx context.Context, t ipvs.Timeouts) error
 	Info(ctx context.Context) (ipvs.Info, error)
 }
@@ -66,7 +67,6 @@ type owner struct {
 	configured desired.Owned // what of owned the configuration names
 	want       desired.State // computed from the three above
 	stale      bool          // want has to be computed again
-	timeouts   bool          // lvs_timeouts have to be set
 	reconciler *reconcile.Reconciler
 	due        time.Time  // of the next round
 	table      ipvs.Table // as the last round that read all of it found it
@@ -226,7 +226,6 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	o.verdicts = o.verdicts.For(cfg, now)
 	o.checks.Set(list)
 	o.stale = true
-	o.timeouts = cfg.GlobalDefs.LVSTimeouts != (config.LVSTimeouts{})
 }
 
 // tellProblems logs what there is to say about a configuration, a line each.

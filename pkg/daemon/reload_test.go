@@ -172,3 +172,27 @@ func TestFlushOnStopRefused(t *testing.T) {
 		}
 	})
 }
+
+// lvs_timeouts are kept like the table, through somebody's ipvsadm --set and a module that is loaded anew. What the
+// configuration doesn't name is left alone.
+func TestTimeoutsAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), "[global_defs]\nlvs_timeouts = \"tcp 800\"\n"+web)
+		h.pass(time.Second)
+		if err := h.kernel.SetTimeouts(t.Context(), ipvs.Timeouts{TCP: 5 * time.Second, UDP: 6 * time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		h.pass(resync + time.Millisecond)
+		if got, err := h.kernel.Timeouts(t.Context()); err != nil || got.TCP != 800*time.Second || got.UDP != 6*time.Second {
+			t.Errorf("%v: %+v", err, got)
+		}
+		h.kernel.SetLoaded(false)
+		h.pass(time.Minute)
+		h.kernel.SetLoaded(true)
+		h.pass(again + time.Millisecond)
+		if got, err := h.kernel.Timeouts(t.Context()); err != nil || got.TCP != 800*time.Second {
+			t.Errorf("loaded anew: %v: %+v", err, got)
+		}
+		h.stop()
+	})
+}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -22,9 +23,8 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	}
 	start := time.Now()
 	round, err := o.reconciler.Round(ctx, start, o.want, parts)
-	if err == nil && o.timeouts {
-		err = o.kernel.SetTimeouts(ctx, ipvs.Timeouts(o.cfg.GlobalDefs.LVSTimeouts))
-		o.timeouts = err != nil
+	if err == nil {
+		err = o.keepTimeouts(ctx)
 	}
 	took := time.Since(start)
 	if parts == reconcile.Whole && err == nil {
@@ -48,6 +48,24 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 		}
 	}
 	return round
+}
+
+// keepTimeouts sets lvs_timeouts where the kernel has others: somebody may have changed them, or loaded the module anew.
+func (o *owner) keepTimeouts(ctx context.Context) error {
+	want := ipvs.Timeouts(o.cfg.GlobalDefs.LVSTimeouts)
+	if want == (ipvs.Timeouts{}) {
+		return nil
+	}
+	have, err := o.kernel.Timeouts(ctx)
+	if err != nil {
+		return err
+	}
+	want = ipvs.Timeouts{TCP: cmp.Or(want.TCP, have.TCP), TCPFin: cmp.Or(want.TCPFin, have.TCPFin), UDP: cmp.Or(want.UDP, have.UDP)}
+	if want == have {
+		return nil
+	}
+	o.log.Info("timeouts changed", "tcp", want.TCP, "tcpfin", want.TCPFin, "udp", want.UDP)
+	return o.kernel.SetTimeouts(ctx, want)
 }
 
 // note keeps for the status what came of a round.
