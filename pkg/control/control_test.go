@@ -125,7 +125,12 @@ func TestNobodyListens(t *testing.T) {
 // The socket is for its owner alone, and takes the place of one that a dead process left.
 func TestSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ipvsd.sock")
-	if err := os.WriteFile(path, []byte("left behind"), 0o644); err != nil {
+	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.SetUnlinkOnClose(false)
+	if err := left.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s, err := control.Listen(path, &backend{}, slog.New(slog.DiscardHandler))
@@ -150,6 +155,16 @@ func TestSocket(t *testing.T) {
 func TestListenFails(t *testing.T) {
 	if _, err := control.Listen(filepath.Join(t.TempDir(), "no", "such.sock"), &backend{}, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("no error without a directory")
+	}
+	path := filepath.Join(t.TempDir(), "ipvsd.toml") // a slip of the pen
+	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := control.Listen(path, &backend{}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "is not a socket") {
+		t.Errorf("in place of a file: %v", err)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "mine" {
+		t.Errorf("the file: %v %q", err, text)
 	}
 }
 

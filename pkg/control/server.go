@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,6 +27,9 @@ type Server struct {
 // Listen makes the socket, readable and writable by the owner of the process alone, and replaces one that a dead process
 // left behind. Whether another living process uses it is for the caller to know.
 func Listen(path string, b Backend, log *slog.Logger) (*Server, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
+		return nil, fmt.Errorf("control socket: %s exists and is not a socket", path)
+	}
 	// The socket gets its mode before it gets its name: at no moment can anybody else connect to it.
 	tmp := fmt.Sprintf("%s.%d", path, os.Getpid())
 	_ = os.Remove(tmp)

@@ -29,6 +29,8 @@ const (
 	resync      = 250 * time.Millisecond
 	sweep       = 20
 	resyncShare = 20
+	// unseen is how long at most nobody looks all the same: a round may have been slow for a reason that has gone.
+	unseen = 10 * time.Second
 	// again is when a table that couldn't be read or changed is tried again.
 	again = time.Second
 	// patience is how long one round may take. The driver gives up on a silent kernel by itself, much earlier.

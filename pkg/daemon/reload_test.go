@@ -196,3 +196,21 @@ func TestTimeoutsAreKept(t *testing.T) {
 		h.stop()
 	})
 }
+
+// One slow round, as when the machine was suspended in it, doesn't keep drift from being found for long.
+func TestSlowRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), web)
+		h.pass(time.Second)
+		h.kernel.Refuse(func(ipvs.Command) ipvs.Errno { <-time.After(time.Hour); return 0 })
+		h.write(strings.Replace(web, `"rr"`, `"wlc"`, 1))
+		h.reloaded()
+		h.kernel.Refuse(nil)
+		if _, err := h.kernel.Apply(t.Context(), []ipvs.Command{{Op: ipvs.DelService, Service: ipvs.Service{ServiceKey: webKey}}}); err != nil {
+			t.Fatal(err)
+		}
+		h.pass(unseen + time.Millisecond)
+		h.wantServing("repaired", first, second, third)
+		h.stop()
+	})
+}

@@ -36,13 +36,14 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	o.note(round, err, start)
 	o.tell(round, took)
 
+	rest := min(resyncShare*took, unseen)
 	switch next := o.reconciler.Deadline(); {
 	case err != nil:
 		o.due = time.Now().Add(again)
 	case len(round.Taken) > 0:
-		o.due = time.Now().Add(max(10*debounce, resyncShare*took)) // see that it is as it should be
+		o.due = time.Now().Add(max(10*debounce, rest)) // see that it is as it should be
 	default:
-		o.due = time.Now().Add(max(resync, resyncShare*took))
+		o.due = time.Now().Add(max(resync, rest))
 		if !next.IsZero() && next.Before(o.due) {
 			o.due = next
 		}
