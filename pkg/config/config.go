@@ -1,8 +1,6 @@
 package config
 
 import (
-	"time"
-
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
@@ -16,12 +14,9 @@ type Config struct {
 // GlobalDefs are the settings of global_defs that have an effect. The others are checked and reported as warnings.
 type GlobalDefs struct {
 	RouterID       string
-	LVSFlushOnStop bool        // remove our services when the daemon stops
-	LVSTimeouts    LVSTimeouts // of connection entries; zero fields keep the kernel's
+	LVSFlushOnStop bool          // remove our services when the daemon stops
+	LVSTimeouts    ipvs.Timeouts // of connection entries; zero fields keep the kernel's
 }
-
-// LVSTimeouts are how long the kernel keeps idle connection entries, in whole seconds; 0 keeps what is set.
-type LVSTimeouts struct{ TCP, TCPFin, UDP time.Duration }
 
 // VirtualServer is one service and the servers it may send clients to.
 type VirtualServer struct {

@@ -79,7 +79,7 @@ warmup = 0.25
 	want := &Config{
 		GlobalDefs: GlobalDefs{
 			RouterID: "director1", LVSFlushOnStop: true,
-			LVSTimeouts: LVSTimeouts{TCP: 15 * time.Minute, UDP: 5 * time.Minute},
+			LVSTimeouts: ipvs.Timeouts{TCP: 15 * time.Minute, UDP: 5 * time.Minute},
 		},
 		VirtualServers: []VirtualServer{{
 			Service: ipvs.Service{

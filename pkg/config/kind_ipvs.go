@@ -162,7 +162,7 @@ var (
 
 	// timeouts takes "tcp 900 tcpfin 120 udp 300" or a table of the same words.
 	timeouts = kind{words: `like "tcp 900 tcpfin 120 udp 300"`, read: func(v any) (any, *wrong) {
-		var t LVSTimeouts
+		var t ipvs.Timeouts
 		set := func(name string, v any) *wrong {
 			d, w := wholeSeconds(0, month).read(v)
 			if w != nil {

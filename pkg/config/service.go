@@ -21,7 +21,7 @@ func resolve(r *report, global *block, virtuals []*block) *Config {
 	res := resolver{report: r, global: global, services: make(map[ipvs.ServiceKey]*block, len(virtuals))}
 	c := &Config{}
 	c.GlobalDefs.RouterID, _ = lookup[string]("router_id", global)
-	c.GlobalDefs.LVSTimeouts, _ = lookup[LVSTimeouts]("lvs_timeouts", global)
+	c.GlobalDefs.LVSTimeouts, _ = lookup[ipvs.Timeouts]("lvs_timeouts", global)
 	if v := global.value("lvs_flush_on_stop"); v != nil {
 		c.GlobalDefs.LVSFlushOnStop = v.data == true || v.data == "VS"
 	}

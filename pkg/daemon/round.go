@@ -53,7 +53,7 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 
 // keepTimeouts sets lvs_timeouts where the kernel has others: somebody may have changed them, or loaded the module anew.
 func (o *owner) keepTimeouts(ctx context.Context) error {
-	want := ipvs.Timeouts(o.cfg.GlobalDefs.LVSTimeouts)
+	want := o.cfg.GlobalDefs.LVSTimeouts
 	if want == (ipvs.Timeouts{}) {
 		return nil
 	}
