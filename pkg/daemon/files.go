@@ -75,7 +75,8 @@ func (f files) writeOwned(owned desired.Owned) error {
 	if err := os.MkdirAll(filepath.Dir(f.record), 0o700); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(f.record), filepath.Base(f.record)+".")
+	// One name, not a new one each time: the directory is locked, and what a crash leaves behind is overwritten.
+	tmp, err := os.OpenFile(f.record+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}

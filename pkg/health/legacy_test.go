@@ -1,0 +1,35 @@
+package health
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// A new check takes over what the one of its subject that was probed last knew, under its own policy.
+func TestLegacy(t *testing.T) {
+	start := time.Unix(1000, 0)
+	old := Check{Type: "TCP_CHECK", Target: netip.MustParseAddrPort("192.0.2.1:80"), Timeout: time.Second, Policy: Policy{DelayLoop: time.Minute}}
+	older := old
+	older.Timeout = 2 * time.Second
+	judged := func(at time.Time, r Result) Checker {
+		k, _ := New(old.Policy, at, 0).Start(at)
+		k, _ = k.Step(at, r)
+		return k
+	}
+	l := make(Legacy)
+	l.Add(old, judged(start.Add(time.Second), Result{Err: "connection refused"}))
+	l.Add(older, judged(start, Result{}))
+
+	next := old
+	next.Timeout, next.Policy = 3*time.Second, Policy{DelayLoop: time.Second, Alpha: true}
+	now := start.Add(10 * time.Second)
+	k, known := l.Heir(next, now)
+	if !known || k.State != Down || k.LastResult.Err != "connection refused" || k.Deadline().After(now) || k.Alive() {
+		t.Errorf("%v: %+v", known, k)
+	}
+	next.Target = netip.MustParseAddrPort("192.0.2.2:80")
+	if k, known := l.Heir(next, now); known {
+		t.Errorf("of another subject: %+v", k)
+	}
+}
