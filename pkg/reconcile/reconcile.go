@@ -78,17 +78,19 @@ func New(k Kernel) *Reconciler { return &Reconciler{kernel: k, failed: make(map[
 // before; the Round holds what is known up to there.
 //
 // With more than Whole parts it reads the servers of some services only: of those that are to change, and of as many others
-// as it takes to have read all after that number of rounds. After an error it reads everything.
+// as it takes to have read all after that number of rounds. Where it isn't known what the last commands did it reads everything,
+// but not because a read failed: one of little is the more likely to succeed while others keep changing the table.
 func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.State, parts int) (Round, error) {
 	table, err := r.kernel.Read(ctx, r.part(want, parts))
 	if err != nil {
-		r.done = false
+		if errors.Is(err, ipvs.ErrUnavailable) {
+			r.done = false // the table has gone with the module
+		}
 		return Round{}, err
 	}
 	r.totals.Rounds++
 	round := Round{Table: table, Plan: Diff(table, want)}
 	round.Drift = r.drift(table, round.Plan)
-	r.totals.Drift += uint64(len(round.Drift))
 
 	due := r.due(now, round.Plan)
 	if len(due.Steps) > 0 {
@@ -99,6 +101,7 @@ func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.Stat
 		}
 		r.record(now, &round, due.Steps, refused)
 	}
+	r.totals.Drift += uint64(len(round.Drift))
 	r.touched = r.touched[:0]
 	for i, s := range round.Taken {
 		if i == 0 || s.Service.ServiceKey != round.Taken[i-1].Service.ServiceKey {
@@ -203,9 +206,15 @@ func (r *Reconciler) record(now time.Time, round *Round, sent []Step, refused []
 		return
 	}
 	byIndex := make(map[int]*ipvs.Error, len(refused))
+	needless := make(map[ipvs.Command]bool)
 	for _, e := range refused {
 		byIndex[e.Index] = e
+		if errors.Is(e, fs.ErrExist) {
+			needless[e.Command] = true
+		}
 	}
+	// What was there all the time nobody took away: the read missed it, because others changed the table meanwhile.
+	round.Drift = slices.DeleteFunc(round.Drift, func(s Step) bool { return needless[s.Command()] })
 	for i, s := range sent {
 		o, e := s.object(), byIndex[i]
 		switch {

@@ -294,3 +294,50 @@ func TestRetry(t *testing.T) {
 		t.Errorf("the next in %v", d)
 	}
 }
+
+// A table that others keep changing can still be read in part: a failed read doesn't ask for more.
+func TestInterruptedReadStaysSmall(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	state := large(50, 3)
+	r := reconcile.New(k)
+	try(t, r, start, state)
+	try(t, r, start, state) // which looks at what the first one did
+	k.InterruptSnapshots(1)
+	if _, err := r.Round(t.Context(), start, state, reconcile.Whole); err == nil {
+		t.Fatal("not interrupted")
+	}
+	changed := large(50, 3)
+	changed[7].Destinations[0].Want = desired.Absent
+	got, err := r.Round(t.Context(), start, changed, 10)
+	if err != nil || len(got.Taken) != 1 || len(got.Drift) != 0 {
+		t.Errorf("%v: took %v, drift %v", err, got.Taken, got.Drift)
+	}
+	read := 0
+	for i := range got.Table {
+		if !got.Table[i].Unread {
+			read++
+		}
+	}
+	if read > 10 {
+		t.Errorf("read the servers of %d services", read)
+	}
+}
+
+// What a read missed, but the kernel says is there, is not drift.
+func TestMissedIsNoDrift(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	r := reconcile.New(k)
+	try(t, r, start, twoByTwo())
+	for n := range 2 {
+		apply(t, k, ipvs.Command{Op: ipvs.DelDestination, Service: ipvs.Service{ServiceKey: key(n)}, Destination: ipvs.Destination{Addr: server(1)}})
+	}
+	k.Refuse(func(c ipvs.Command) ipvs.Errno {
+		if c.Service.ServiceKey == key(0) {
+			return ipvs.EEXIST
+		}
+		return 0
+	})
+	if got := try(t, r, start, twoByTwo()); len(got.Drift) != 1 || got.Drift[0].Service.ServiceKey != key(1) || r.Totals().Drift != 1 {
+		t.Errorf("drift %v, counted %d", got.Drift, r.Totals().Drift)
+	}
+}
