@@ -100,11 +100,11 @@ func command(a *app) *cobra.Command {
 	return cmd
 }
 
-// files returns cobra's check for the number of arguments, as a usage error.
+// files returns a check for the number of arguments.
 func files(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := cobra.RangeArgs(least, most)(cmd, args); err != nil {
-			return fmt.Errorf("%w: %w", err, errUsage)
+		if len(args) < least || len(args) > most {
+			return fmt.Errorf("the form is %s: %w", cmd.UseLine(), errUsage)
 		}
 		return nil
 	}

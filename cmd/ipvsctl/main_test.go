@@ -121,8 +121,8 @@ func TestVerbs(t *testing.T) {
 		{"no verb", nil, []string{"frobnicate"}, 2, "", `there is no verb "frobnicate"`},
 		{"no flag", nil, []string{"list", "--frob"}, 2, "", "unknown flag: --frob"},
 		{"no such form", nil, []string{"list", "-o", "yaml"}, 2, "", "--output yaml"},
-		{"too many arguments", nil, []string{"check", "a", "b"}, 2, "", "accepts"},
-		{"too few arguments", nil, []string{"check"}, 2, "", "accepts"},
+		{"too many arguments", nil, []string{"check", "a", "b"}, 2, "", "the form is ipvsctl check FILE"},
+		{"too few arguments", nil, []string{"check"}, 2, "", "the form is ipvsctl check FILE"},
 		{"help", nil, nil, 0, "Available Commands:", ""},
 		{"version", nil, []string{"--version"}, 0, "ipvsctl version ", ""},
 	} {

@@ -21,8 +21,8 @@ import (
 // ErrNotRunning is the reason of every Client error where no daemon listens on the socket.
 var ErrNotRunning = errors.New("no ipvsd is listening")
 
-// patience is how long an answer may take. A daemon takes a minute for one round on a slow kernel, and may be in another.
-const patience = 150 * time.Second
+// patience is how long an answer may take. A daemon takes 20 s for one round on a very slow kernel, and may be in another.
+const patience = time.Minute
 
 // Client asks a daemon. Its methods are those of Backend and may be called concurrently.
 type Client struct {

@@ -156,6 +156,10 @@ func TestListenFails(t *testing.T) {
 	if _, err := control.Listen(filepath.Join(t.TempDir(), "no", "such.sock"), &backend{}, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("no error without a directory")
 	}
+	long := filepath.Join(t.TempDir(), strings.Repeat("x", 200))
+	if _, err := control.Listen(long, &backend{}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "too long") {
+		t.Errorf("with a long name: %v", err)
+	}
 	path := filepath.Join(t.TempDir(), "ipvsd.toml") // a slip of the pen
 	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)

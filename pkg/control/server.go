@@ -17,6 +17,9 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
+// maxPath is the longest name of a Unix socket (unix(7)).
+const maxPath = 107
+
 // Server answers requests on a Unix socket.
 type Server struct {
 	listener *net.UnixListener
@@ -32,6 +35,9 @@ func Listen(path string, b Backend, log *slog.Logger) (*Server, error) {
 	}
 	// The socket gets its mode before it gets its name: at no moment can anybody else connect to it.
 	tmp := fmt.Sprintf("%s.%d", path, os.Getpid())
+	if len(tmp) > maxPath {
+		return nil, fmt.Errorf("control socket: %s is too long: the kernel takes %d characters", path, maxPath-len(tmp)+len(path))
+	}
 	_ = os.Remove(tmp)
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
 	if err != nil {

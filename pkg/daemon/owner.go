@@ -33,8 +33,9 @@ const (
 	unseen = 10 * time.Second
 	// again is when a table that couldn't be read or changed is tried again.
 	again = time.Second
-	// patience is how long one round may take. The driver gives up on a silent kernel by itself, much earlier.
-	patience = time.Minute
+	// patience is how long one round may take: less than the watchdog's, whose ticks have to wait for it. The driver gives
+	// up on a silent kernel by itself, earlier.
+	patience = 20 * time.Second
 )
 
 // kernel is what the owner does with the table.

@@ -42,8 +42,8 @@ const (
 	// AsFound is for a server without a verdict: not added when absent, kept as described when present, but still at
 	// weight 0 if found so. The kernel is the memory of the verdicts that an earlier run of the daemon reached.
 	AsFound
-	// Kept is for a server that left the configuration and may go as soon as another one serves: whatever it is found
-	// as stays.
+	// Kept is for a server that left the configuration and may go as soon as it is known whether another one works:
+	// until then it stays as it is found.
 	Kept
 )
 
@@ -110,8 +110,8 @@ func service(vs *config.VirtualServer, verdicts Verdicts, owned []netip.AddrPort
 	}
 	slices.SortFunc(s.Destinations, func(a, b Destination) int { return a.Addr.Compare(b.Addr) })
 
-	// Servers that left the configuration stay until one of the new ones is known to work, so that replacing all
-	// servers of a service does not leave its clients with none for the length of a check.
+	// Servers that left the configuration stay until one of the new ones is known to work, or all are known not to, so that
+	// replacing all servers of a service does not leave its clients with none for the length of a check.
 	leave := Absent
 	if pending && !serving {
 		leave = Kept

@@ -25,8 +25,12 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 	if s.Table.Error != "" {
 		line(red, "table", "%s", s.Table.Error)
 	} else {
-		line("", "table", "read %s ago, changed %s ago; changes: %d, of which repairs of what others changed: %d",
-			since(s.At, s.Table.Read), since(s.At, s.Table.Changed), s.Table.Changes, s.Table.Drift)
+		changed := "not changed since the start"
+		if !s.Table.Changed.IsZero() {
+			changed = fmt.Sprintf("changed %s ago; changes: %d, of which repairs of what others changed: %d",
+				since(s.At, s.Table.Changed), s.Table.Changes, s.Table.Drift)
+		}
+		line("", "table", "read %s ago, %s", since(s.At, s.Table.Read), changed)
 	}
 	if s.Table.Version != "" {
 		line("", "kernel", "IPVS %s, %d buckets for connections", s.Table.Version, s.Table.ConnBuckets)

@@ -38,7 +38,6 @@ type Engine struct {
 type Report struct {
 	Check   health.Check
 	Checker health.Checker
-	Changed bool // this result changed Checker.State
 }
 
 // Stats are an engine's figures at about the same moment.
@@ -201,10 +200,9 @@ func (r *runner) finish(end ending) {
 		return
 	}
 	j := end.job
-	var changed bool
-	j.checker, changed = j.checker.Step(end.at, end.result)
+	j.checker, _ = j.checker.Step(end.at, end.result)
 	heap.Push(&r.timers, j)
-	r.report(Report{Check: j.check, Checker: j.checker, Changed: changed})
+	r.report(Report{Check: j.check, Checker: j.checker})
 }
 
 // startDue starts the probes that are due, those that waited first, and sets the timer to the next one.

@@ -223,9 +223,11 @@ func TestUnknownTypeIsAnError(t *testing.T) {
 func TestEngineFollowsARealServer(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
 	changes := make(chan health.State, 10)
+	last := health.Unchecked
 	e := probe.New(probe.Probe, func(r probe.Report) {
-		if r.Changed {
-			changes <- r.Checker.State
+		if r.Checker.State != last {
+			last = r.Checker.State
+			changes <- last
 		}
 	})
 	ctx, cancel := context.WithCancel(t.Context())
