@@ -20,6 +20,7 @@ type Step struct {
 	Destination    *ipvs.Destination // nil in a step on a service
 	WasService     *ipvs.Service     // of a SetService
 	WasDestination *ipvs.Destination // of a SetDestination
+	Servers        int               // that a DelService takes along, strangers too
 }
 
 // Foreign is a service, or a server within a service of ours, that somebody else put into the table.
@@ -93,7 +94,7 @@ func (d *differ) missing(want *desired.Service) {
 
 func (d *differ) both(actual *ipvs.ServiceStatus, want *desired.Service) {
 	if want.Want == desired.Absent {
-		d.remove = append(d.remove, Step{Op: ipvs.DelService, Service: &want.Service})
+		d.remove = append(d.remove, Step{Op: ipvs.DelService, Service: &want.Service, Servers: len(actual.Destinations)})
 		return
 	}
 	if actual.Service != want.Service {

@@ -38,6 +38,8 @@ func (s Step) String() string {
 	case ipvs.SetDestination:
 		return fmt.Sprintf("%s %s of %s: %s", s.Op, s.Destination.Addr, s.Service.ServiceKey,
 			changes(s.WasDestination.Options(), s.Destination.Options()))
+	case ipvs.DelService:
+		return fmt.Sprintf("%s, with %d servers", s.Command(), s.Servers)
 	default:
 		return s.Command().String()
 	}

@@ -197,7 +197,7 @@ add server 198.51.100.6:80 DR weight 1 thresholds 0..10 of tcp 192.0.2.3:80
 edit service tcp 192.0.2.1:80: rr -> wlc, persistent 5m0s
 edit server 198.51.100.1:80 of tcp 192.0.2.1:80: weight 1 -> weight 3
 edit server 198.51.100.2:80 of tcp 192.0.2.1:80: weight 1 -> weight 0
-delete service tcp 192.0.2.2:80`
+delete service tcp 192.0.2.2:80, with 2 servers`
 	if got := strings.Join(lines, "\n"); got != text {
 		t.Errorf("got\n%s\nwant\n%s", got, text)
 	}
