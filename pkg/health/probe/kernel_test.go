@@ -17,13 +17,11 @@ import (
 )
 
 // sh runs a script that has to succeed.
-func sh(t *testing.T, script string) string {
+func sh(t *testing.T, script string) {
 	t.Helper()
-	out, err := exec.Command("sh", "-ec", script).CombinedOutput()
-	if err != nil {
+	if out, err := exec.Command("sh", "-ec", script).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", script, err, out)
 	}
-	return string(out)
 }
 
 // twins makes two hosts, each in a network namespace at the other end of an interface of its name, left and right. Both

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 )
 
@@ -46,6 +48,18 @@ func (in *inside) measure(b *bench, z size) {
 	in.sent += n
 	in.whole = append(in.whole, took)
 }
+
+// open returns a client of the host's table.
+func open(b *bench, host *lab.Host) (kernel *ipvsnl.Client) {
+	b.Must(host.Do(func() (err error) {
+		kernel, err = ipvsnl.Open()
+		return err
+	}))
+	b.Cleanup(func() { _ = kernel.Close() })
+	return kernel
+}
+
+func at(addr string) netip.AddrPort { return netip.MustParseAddrPort(addr + ":80") }
 
 // state is the table that the contenders make, too.
 func state(z size) desired.State {
