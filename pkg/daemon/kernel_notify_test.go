@@ -82,7 +82,7 @@ func monotonic(t *testing.T) int64 {
 func TestKernelNotifyAndFiles(t *testing.T) {
 	director, manager := lab.NewHost(t, "director"), newSystemd(t)
 	d := startIPVSD(t, director, unchecked, "NOTIFY_SOCKET="+manager.path, "WATCHDOG_USEC=200000")
-	if m := manager.expect("READY=1", "STATUS="); !slices.Contains(m, "STATUS=2 services, 3 of 3 servers alive") {
+	if m := manager.expect("READY=1", "STATUS="); !slices.Contains(m, "STATUS=services: 2, servers alive: 3 of 3") {
 		t.Errorf("at the start systemd got %q", m)
 	}
 	manager.expect("WATCHDOG=1", "STATUS=")
@@ -113,7 +113,7 @@ func TestKernelNotifyAndFiles(t *testing.T) {
 		t.Errorf("MONOTONIC_USEC=%s: not between %d and now: %v", value, before, err)
 	}
 	m = manager.expect("READY=1", "WATCHDOG=1", "STATUS=")
-	if !slices.Contains(m, "STATUS=1 services, 1 of 1 servers alive") {
+	if !slices.Contains(m, "STATUS=services: 1, servers alive: 1 of 1") {
 		t.Errorf("after the reload systemd got %q", m)
 	}
 	waitSaved(t, director, "-A -u 192.0.2.1:53 -s rr\n-a -u 192.0.2.1:53 -r 198.51.100.1:53 -m -w 1")

@@ -29,7 +29,8 @@ const (
 	resync      = 250 * time.Millisecond
 	sweep       = 20
 	resyncShare = 20
-	// unseen is how long at most nobody looks all the same: a round may have been slow for a reason that has gone.
+	// unseen is how long at most nobody looks all the same: a round may have been slow for a reason that has gone. A disk
+	// that couldn't be written is tried again after as long.
 	unseen = 10 * time.Second
 	// again is when a table that couldn't be read or changed is tried again.
 	again = time.Second
@@ -68,6 +69,8 @@ type owner struct {
 	verdicts   desired.Verdicts
 	owned      desired.Owned
 	configured desired.Owned // what of owned the configuration names
+	leaving    bool          // owned has more than that
+	recorded   time.Time     // when owned was last written, or could not be
 	want       desired.State // computed from the three above
 	stale      bool          // want has to be computed again
 	reconciler *reconcile.Reconciler
@@ -210,6 +213,7 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	if owned := o.owned.Union(o.configured); !owned.Equal(o.owned) {
 		o.own(owned)
 	}
+	o.leaving = !o.owned.Equal(o.configured)
 
 	servers := make(map[health.Check][]server)
 	for i := range cfg.VirtualServers {
@@ -248,10 +252,10 @@ func (o *owner) own(owned desired.Owned) {
 	o.record()
 }
 
-// record writes what is ours to the disk. Where that fails it is tried again with each round.
+// record writes what is ours to the disk. Where that fails it is tried again, with a round some seconds later.
 func (o *owner) record() {
 	before := o.state.Record
-	o.state.Record = ""
+	o.state.Record, o.recorded = "", time.Now()
 	err := o.files.writeOwned(o.owned)
 	switch {
 	case err != nil:

@@ -18,6 +18,7 @@ import (
 func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	news := o.stale
 	if o.stale {
 		o.want, o.stale = desired.Compute(o.cfg, o.verdicts, o.owned), false
 	}
@@ -30,10 +31,12 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	if parts == reconcile.Whole && err == nil {
 		o.know(round)
 	}
-	if o.state.Record != "" {
+	if o.state.Record != "" && start.Sub(o.recorded) >= unseen {
 		o.record()
 	}
-	o.note(round, err, start)
+	if o.note(round, err, start) || news {
+		notify(o.summary())
+	}
 	o.tell(round, took)
 
 	rest := min(resyncShare*took, unseen)
@@ -69,9 +72,9 @@ func (o *owner) keepTimeouts(ctx context.Context) error {
 	return o.kernel.SetTimeouts(ctx, want)
 }
 
-// note keeps for the status what came of a round.
-func (o *owner) note(round reconcile.Round, err error, at time.Time) {
-	before, was := o.state.Error, o.summary()
+// note keeps for the status what came of a round. It says whether the table began or ceased to be a problem.
+func (o *owner) note(round reconcile.Round, err error, at time.Time) (turned bool) {
+	before := o.state.Error
 	o.state.Error = ""
 	if err != nil {
 		o.state.Error = err.Error()
@@ -88,16 +91,15 @@ func (o *owner) note(round reconcile.Round, err error, at time.Time) {
 		o.state.Refused = append(o.state.Refused,
 			status.Refused{Reason: f.Err.Error(), Since: f.Since, Attempts: f.Attempts, Next: f.Next})
 	}
-	if o.state.Error != before {
-		if err != nil {
-			o.log.Error("the kernel's table can't be kept", "err", err)
-		} else {
-			o.log.Info("the kernel's table can be kept again")
-		}
+	switch {
+	case o.state.Error == before:
+		return false
+	case err != nil:
+		o.log.Error("the kernel's table can't be kept", "err", err)
+	default:
+		o.log.Info("the kernel's table can be kept again")
 	}
-	if now := o.summary(); now != was {
-		notify(now)
-	}
+	return true
 }
 
 // detail is how many repairs, and how many refusals, of one round are logged one by one.
@@ -136,7 +138,7 @@ func (o *owner) tell(round reconcile.Round, took time.Duration) {
 // parts returns in how many parts the next round that nobody asked for reads the table. While something has to leave it
 // that the configuration does not name any more, it is worth to know all of it.
 func (o *owner) parts() int {
-	if !o.configured.Equal(o.owned) {
+	if o.leaving {
 		return reconcile.Whole
 	}
 	return sweep
@@ -149,7 +151,7 @@ func (o *owner) know(round reconcile.Round) {
 	for _, f := range round.Plan.Foreign {
 		o.state.Foreign = append(o.state.Foreign, f.String())
 	}
-	if !round.Plan.Empty() {
+	if !o.leaving || !round.Plan.Empty() {
 		return
 	}
 	// Nothing is left to do: drop from the record what the configuration no longer names, unless some of it is only kept.
@@ -160,10 +162,8 @@ func (o *owner) know(round reconcile.Round) {
 			}
 		}
 	}
-	if !o.configured.Equal(o.owned) {
-		o.own(o.configured)
-		o.stale = true
-	}
+	o.own(o.configured)
+	o.leaving, o.stale = false, true
 }
 
 // summary is the line that systemctl status shows.
@@ -180,7 +180,7 @@ func (o *owner) summary() string {
 			}
 		}
 	}
-	text := fmt.Sprintf("STATUS=%d services, %d of %d servers alive", len(o.cfg.VirtualServers), serving, all)
+	text := fmt.Sprintf("STATUS=services: %d, servers alive: %d of %d", len(o.cfg.VirtualServers), serving, all)
 	if o.config.Rejected != "" {
 		text += "; a newer configuration was rejected"
 	}
