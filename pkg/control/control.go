@@ -39,7 +39,7 @@ const (
 	planPath   = "/v1/plan"
 	reloadPath = "/v1/reload"
 	fileName   = "file" // query parameter
-	maxFile    = 256 << 20
+	maxFile    = 64 << 20
 )
 
 // SocketFromEnv returns the path in the environment's IPVSD_SOCKET, or else Socket: the default of the --socket flags.
