@@ -71,7 +71,7 @@ type owner struct {
 	configured desired.Owned // what of owned the configuration names
 	leaving    bool          // owned has more than that
 	recorded   time.Time     // when owned was last written, or could not be
-	want       desired.State // computed from the three above
+	want       desired.State // computed from cfg, verdicts and owned
 	stale      bool          // want has to be computed again
 	reconciler *reconcile.Reconciler
 	due        time.Time  // of the next round
