@@ -30,7 +30,7 @@ var at = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func (d *fake) Status(context.Context) (*status.Snapshot, error) {
 	return &status.Snapshot{
-		Version: "v1", PID: 7, Started: at, At: at, Config: status.Config{File: "/etc/ipvsd/ipvsd.toml", Loaded: at},
+		Version: "v1", RouterID: "lb1", PID: 7, Started: at, At: at, Config: status.Config{File: "/etc/ipvsd/ipvsd.toml", Loaded: at},
 		Services: []status.Service{{
 			Key: ipvs.AddressKey(ipvs.TCP, netip.MustParseAddrPort("192.0.2.1:80")), Options: []string{"rr"}, InTable: true,
 			Servers: []status.Server{{
@@ -99,7 +99,7 @@ func TestVerbs(t *testing.T) {
 		stdout, stderr string // a part of it
 	}{
 		{"list", &fake{}, []string{"list"}, 0, "  198.51.100.1:80  NAT           1", ""},
-		{"status", &fake{}, []string{"status"}, 0, "ipvsd     v1, pid 7", ""},
+		{"status", &fake{}, []string{"status"}, 0, "ipvsd     v1 on lb1, pid 7", ""},
 		{"color", &fake{}, []string{"list", "--color", "always"}, 0, "\x1b[32mup\x1b[0m", ""},
 		{"plan of nothing", &fake{}, []string{"plan"}, 0, "", ""},
 		{"plan of changes", &fake{plan: status.Answer{Changes: []string{"add server x"}}}, []string{"plan"}, 2, "add server x\n", ""},

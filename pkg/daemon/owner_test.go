@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -347,4 +348,21 @@ func TestPlanOfAFile(t *testing.T) {
 		}
 		h.stop()
 	})
+}
+
+// The status has the director's name: router_id, or else the host's.
+func TestRouterID(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, text := range map[string]string{"lb1": "[global_defs]\nrouter_id = \"lb1\"\n" + web, host: web} {
+		synctest.Test(t, func(t *testing.T) {
+			h := start(t, new(ipvstest.Kernel), t.TempDir(), text)
+			if got := h.status().RouterID; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			h.stop()
+		})
+	}
 }

@@ -12,7 +12,7 @@ import (
 // snapshot puts together all there is to know.
 func (o *owner) snapshot(now time.Time) *status.Snapshot {
 	s := &status.Snapshot{
-		Version: o.options.Version, PID: os.Getpid(), Started: o.started, At: now,
+		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
 		Config: o.config, Table: o.state,
 		Services: make([]status.Service, len(o.cfg.VirtualServers)),
 	}
@@ -56,4 +56,16 @@ func checkStatus(c health.Check, k health.Checker) status.Check {
 		Type: c.Type, Target: c.Target, State: k.State, Since: k.Since, LastRun: k.LastRun,
 		Took: k.LastResult.Took, Error: k.LastResult.Err, Failures: k.Failures, Probes: k.Probes, Failed: k.Failed,
 	}
+}
+
+// routerID returns the director's name: the configuration's, or else the host's.
+func routerID(cfg *config.Config) string {
+	if cfg.GlobalDefs.RouterID != "" {
+		return cfg.GlobalDefs.RouterID
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "?"
+	}
+	return name
 }

@@ -15,6 +15,7 @@ import (
 // Snapshot is everything that ipvsd knows at one moment.
 type Snapshot struct {
 	Version  string    `json:"version"`
+	RouterID string    `json:"router_id"` // the director's name
 	PID      int       `json:"pid"`
 	Started  time.Time `json:"started"`
 	At       time.Time `json:"at"`

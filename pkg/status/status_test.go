@@ -53,7 +53,7 @@ func trouble() *status.Snapshot {
 		Servers: []status.Server{{Addr: netip.MustParseAddrPort("[2001:db8::1]:0"), Forward: "DR", Weight: 1, Health: health.Up}},
 	}
 	return &status.Snapshot{
-		Version: "v0.1.0", PID: 4711, Started: ago(4*time.Hour + 10*time.Minute), At: now,
+		Version: "v0.1.0", RouterID: "lb1", PID: 4711, Started: ago(4*time.Hour + 10*time.Minute), At: now,
 		Config: status.Config{
 			File: "/etc/ipvsd/ipvsd.toml", Loaded: ago(time.Hour), Warnings: 2,
 			Rejected:   "/etc/ipvsd/ipvsd.toml:4:12: protocol must be \"TCP\", \"UDP\" or \"SCTP\", not \"TPC\"\n  4 | protocol = \"TPC\"\n    |            ^^^^^\n",
@@ -71,7 +71,7 @@ func trouble() *status.Snapshot {
 
 func TestText(t *testing.T) {
 	unreadable := &status.Snapshot{
-		Version: "v0.1.0", PID: 1, Started: now, At: now,
+		Version: "v0.1.0", RouterID: "lb1", PID: 1, Started: now, At: now,
 		Config: status.Config{File: "/etc/ipvsd/ipvsd.toml", Loaded: now},
 		Table:  status.Table{Error: ipvs.ErrUnavailable.Error()},
 	}

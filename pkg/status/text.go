@@ -16,7 +16,7 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 		text := strings.ReplaceAll(strings.TrimRight(fmt.Sprintf(format, args...), "\n"), "\n", "\n          ")
 		fmt.Fprintf(&b, "%s %s\n", style.paint(sgr, fmt.Sprintf("%-9s", label)), text)
 	}
-	line(bold, "ipvsd", "%s, pid %d, up %s", s.Version, s.PID, since(s.At, s.Started))
+	line(bold, "ipvsd", "%s on %s, pid %d, up %s", s.Version, s.RouterID, s.PID, since(s.At, s.Started))
 	line("", "config", "%s, loaded %s ago, warnings: %d", s.Config.File, since(s.At, s.Config.Loaded), s.Config.Warnings)
 	if s.Config.Rejected != "" {
 		line(red, "rejected", "a newer configuration, %s ago; the one above is still in force\n%s",
