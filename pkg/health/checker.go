@@ -102,7 +102,7 @@ func (c Checker) Under(p Policy, now time.Time) Checker {
 	}
 	due := c.next
 	c.policy, c.running = p, time.Time{}
-	c, _ = c.become(c.State, now)
+	c = c.become(c.State, now)
 	if due.Before(c.next) {
 		c.next = due
 	}
@@ -132,11 +132,10 @@ func (c Checker) Start(now time.Time) (Checker, bool) {
 	return c, true
 }
 
-// Step takes the result of the running probe, which ended now, and says whether State changed. Without a running probe
-// it does nothing.
-func (c Checker) Step(now time.Time, r Result) (_ Checker, changed bool) {
+// Step takes the result of the running probe, which ended now. Without a running probe it does nothing.
+func (c Checker) Step(now time.Time, r Result) Checker {
 	if !c.Running() {
-		return c, false
+		return c
 	}
 	c.LastRun, c.LastResult, c.running = c.running, r, time.Time{}
 	c.Probes++
@@ -149,23 +148,22 @@ func (c Checker) Step(now time.Time, r Result) (_ Checker, changed bool) {
 	if c.State == Up && c.Failures <= c.policy.Retry {
 		// Counted from the end of the failed one, as keepalived does: a probe that timed out is not repeated at once.
 		c.next = now.Add(c.policy.DelayBeforeRetry)
-		return c, false
+		return c
 	}
 	return c.become(Down, now)
 }
 
 // become enters or stays in a state, and has the next probe an interval after the start of the last one. It is due at once
 // if that one took longer.
-func (c Checker) become(s State, now time.Time) (_ Checker, changed bool) {
-	changed = c.State != s
-	if changed {
+func (c Checker) become(s State, now time.Time) Checker {
+	if c.State != s {
 		c.State, c.Since = s, now
 	}
 	c.next = c.LastRun.Add(c.policy.DelayLoop + fraction(c.policy.DelayLoop, spread*c.jitter))
 	if c.next.Before(now) {
 		c.next = now
 	}
-	return c, changed
+	return c
 }
 
 func fraction(d time.Duration, f float64) time.Duration { return time.Duration(float64(d) * f) }

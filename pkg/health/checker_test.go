@@ -28,7 +28,7 @@ func probe(t *testing.T, c health.Checker, r health.Result) health.Checker {
 	if !ok {
 		t.Fatalf("no probe starts at the deadline, %s", began)
 	}
-	c, _ = c.Step(began.Add(r.Took), r)
+	c = c.Step(began.Add(r.Took), r)
 	return c
 }
 
@@ -145,12 +145,12 @@ func TestNeverTwoProbesAtOnce(t *testing.T) {
 
 func TestResultWithoutAProbeDoesNothing(t *testing.T) {
 	c := after(t, policy, pass)
-	if d, changed := c.Step(start.Add(time.Hour), fail); changed || d != c {
+	if d := c.Step(start.Add(time.Hour), fail); d != c {
 		t.Error("a result was taken although no probe ran")
 	}
 }
 
-func TestSinceAndChangedFollowTheState(t *testing.T) {
+func TestSinceFollowsTheState(t *testing.T) {
 	c := health.New(policy, start, 0)
 	since := start
 	for i, step := range []struct {
@@ -160,12 +160,12 @@ func TestSinceAndChangedFollowTheState(t *testing.T) {
 		began := c.Deadline()
 		c, _ = c.Start(began)
 		ended := began.Add(step.result.Took)
-		var changed bool
-		c, changed = c.Step(ended, step.result)
+		before := c.State
+		c = c.Step(ended, step.result)
 		if step.changed {
 			since = ended
 		}
-		if changed != step.changed || !c.Since.Equal(since) {
+		if changed := c.State != before; changed != step.changed || !c.Since.Equal(since) {
 			t.Errorf("result %d: changed %v, since %s; want %v, %s", i, changed, c.Since, step.changed, since)
 		}
 		if !c.LastRun.Equal(began) || c.LastResult != step.result {

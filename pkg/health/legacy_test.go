@@ -14,7 +14,7 @@ func TestLegacy(t *testing.T) {
 	older.Timeout = 2 * time.Second
 	judged := func(at time.Time, r Result) Checker {
 		k, _ := New(old.Policy, at, 0).Start(at)
-		k, _ = k.Step(at, r)
+		k = k.Step(at, r)
 		return k
 	}
 	l := make(Legacy)

@@ -82,7 +82,7 @@ func trace(t *testing.T, settings, results []byte) string {
 		began := c.Deadline().Add(late)
 		c, _ = c.Start(began)
 		now := began.Add(r.Took)
-		c, _ = c.Step(now, r)
+		c = c.Step(now, r)
 		line(now, strings.Join(word, " "))
 	}
 	return b.String()

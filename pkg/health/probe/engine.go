@@ -200,7 +200,7 @@ func (r *runner) finish(end ending) {
 		return
 	}
 	j := end.job
-	j.checker, _ = j.checker.Step(end.at, end.result)
+	j.checker = j.checker.Step(end.at, end.result)
 	heap.Push(&r.timers, j)
 	r.report(Report{Check: j.check, Checker: j.checker})
 }
