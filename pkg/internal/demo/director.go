@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ type director struct {
 	bin   string
 	file  string // the running configuration
 	text  string // as it was at the start
-	last  string // what the last command printed
+	last  string // what the last command printed, without its colours
 }
 
 func newDirector(s *stage, c *lab.NATCluster, bin, file string) *director {
@@ -52,6 +53,9 @@ func (d *director) start() {
 	p.WaitLog(patience, "started")
 }
 
+// colors are what a terminal takes for colours.
+var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // ctl shows an ipvsctl command and its output; it must succeed.
 func (d *director) ctl(verb string) { d.expect(0, verb) }
 
@@ -64,8 +68,8 @@ func (d *director) expect(code int, verb string) {
 	d.stage.command("ipvsctl", verb)
 	cmd := exec.Command("ip", append([]string{"netns", "exec", d.Namespace, filepath.Join(d.bin, "ipvsctl")}, args...)...)
 	out, err := cmd.CombinedOutput()
-	d.last = string(out)
-	d.stage.quote(d.last)
+	d.stage.quote(string(out))
+	d.last = colors.ReplaceAllString(string(out), "")
 	got := 0
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		got, err = exit.ExitCode(), nil
