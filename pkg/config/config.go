@@ -1,6 +1,8 @@
 package config
 
 import (
+	"time"
+
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
@@ -8,7 +10,7 @@ import (
 // Config is a whole configuration: checked, defaults filled in, inheritance resolved. Nobody after Load validates again.
 type Config struct {
 	GlobalDefs     GlobalDefs
-	VirtualServers []VirtualServer // in the order of the file
+	VirtualServers []*VirtualServer // in the order of the file; never changed after Load
 }
 
 // GlobalDefs are the settings of global_defs that have an effect. The others are checked and reported as warnings.
@@ -16,21 +18,56 @@ type GlobalDefs struct {
 	RouterID       string
 	LVSFlushOnStop bool          // remove our services when the daemon stops
 	LVSTimeouts    ipvs.Timeouts // of connection entries; zero fields keep the kernel's
+	LVSSyncDaemon  SyncDaemons
+	LVSSysctl      Sysctls
 }
 
-// VirtualServer is one service and the servers it may send clients to.
+// SyncDaemons are the sync daemons that are to run. A daemon whose interface is empty is nobody's business: one that
+// runs goes on.
+type SyncDaemons struct {
+	Master, Backup ipvs.SyncDaemon
+}
+
+// Sysctls is how the IPVS sysctls are to be.
+type Sysctls struct {
+	Values   ipvs.Sysctls // as written, whatever the defaults are
+	Defaults bool         // set what ipvs.SysctlDefaults says for the running kernel, too
+	Restore  bool         // put back at stop what was there before the daemon came
+}
+
+// VirtualServer is one service, or one for each entry of a group, and the servers that they may send clients to.
 type VirtualServer struct {
-	Service     ipvs.Service
-	RealServers []RealServer
-	Position    Position // of its table's header
+	Name         string         // no other has it: "tcp 192.0.2.1:80", or "group WEB tcp"
+	Group        string         // name of its virtual_server_group; empty: none
+	Services     []ipvs.Service // sorted by key, alike but for key and granularity; more than one only with a group
+	RealServers  []RealServer
+	SorryServers []RealServer // serve while the quorum is lost and one of them is alive
+	SorryInhibit bool         // they stay in the table with weight 0 otherwise
+	Quorum       health.Quorum
+	MinimumUp    health.Share  // with fewer servers up the checks are not believed, and all serve; zero: never
+	DrainTimeout time.Duration // how long a server that left the configuration may finish its connections; 0: not at all
+	HASuspend    bool          // no checks while none of the addresses is on this host
+	Omega        bool          // the stop of the daemon is told to NotifyDown and QuorumDown
+	QuorumUp     Script
+	QuorumDown   Script
+	Position     Position // of its table's header
 }
 
 // RealServer is one server of a virtual server.
 type RealServer struct {
-	Destination      ipvs.Destination // with the weight it has when healthy
-	InhibitOnFailure bool             // weight 0 while down, instead of removal
-	Checks           []health.Check   // up while all of them are; without any it is always up
+	// Destination has the weight that the server has when healthy. Port 0 stands for the port of each service.
+	Destination      ipvs.Destination
+	InhibitOnFailure bool           // weight 0 while down, instead of removal
+	Checks           []health.Check // up while all of them are; without any it is always up
+	NotifyUp         Script
+	NotifyDown       Script
 	Position         Position
+}
+
+// Script is a command that is run without a shell; the zero value is none.
+type Script struct {
+	Argv        []string // program, which is an absolute path, and arguments
+	User, Group string   // names or numbers; empty: the daemon's
 }
 
 // Position is a place in a configuration file. Line and Column count from 1; Column counts characters.

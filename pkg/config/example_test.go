@@ -31,7 +31,7 @@ func TestWebAndDNS(t *testing.T) {
 	c, _ := Load(file, read(t, file))
 	var got strings.Builder
 	for _, vs := range c.VirtualServers {
-		fmt.Fprintln(&got, vs.Service)
+		fmt.Fprintln(&got, vs.Services[0])
 		for _, rs := range vs.RealServers {
 			k := rs.Checks[0]
 			fmt.Fprintf(&got, "  %s; %s %s every %v, at most %v\n", rs.Destination, k.Type, k.Target, k.DelayLoop, k.Timeout)

@@ -81,14 +81,16 @@ warmup = 0.25
 			RouterID: "director1", LVSFlushOnStop: true,
 			LVSTimeouts: ipvs.Timeouts{TCP: 15 * time.Minute, UDP: 5 * time.Minute},
 		},
-		VirtualServers: []VirtualServer{{
-			Service: ipvs.Service{
+		VirtualServers: []*VirtualServer{{
+			Name:   "tcp 192.168.1.202:80",
+			Quorum: health.Quorum{Needed: 1},
+			Services: []ipvs.Service{{
 				ServiceKey:  ipvs.AddressKey(ipvs.TCP, netip.MustParseAddrPort("192.168.1.202:80")),
 				Scheduler:   "mh",
 				Flags:       ipvs.MHPort | ipvs.MHFallback | ipvs.Scheduler3,
 				Persistence: 10 * time.Minute,
 				Granularity: 24,
-			},
+			}},
 			Position: Position{"t.toml", 7, 1},
 			RealServers: []RealServer{{
 				Destination: ipvs.Destination{
@@ -126,7 +128,7 @@ warmup = 0.25
 			}},
 		}},
 	}
-	comparable := cmpopts.EquateComparable(netip.AddrPort{})
+	comparable := cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{})
 	if diff := cmp.Diff(want, c, comparable); diff != "" {
 		t.Errorf("Config (-want +got):\n%s", diff)
 	}
@@ -230,7 +232,7 @@ func TestOneService(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := accept(t, "[[virtual_server]]\n"+test.text, test.warnings...)
 			vs := c.VirtualServers[0]
-			got := []string{vs.Service.String()}
+			got := []string{vs.Services[0].String()}
 			for _, rs := range vs.RealServers {
 				got = append(got, rs.Destination.String())
 			}
@@ -354,7 +356,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		_ = found.Format(text)
 		again, same := Load("f", text)
-		if diff := cmp.Diff(c, again, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
+		if diff := cmp.Diff(c, again, cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{})); diff != "" {
 			t.Fatalf("loaded twice:\n%s", diff)
 		}
 		if diff := cmp.Diff(found, same); diff != "" {
@@ -364,7 +366,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		for _, vs := range c.VirtualServers {
-			s := vs.Service
+			s := vs.Services[0]
 			if s.ServiceKey == (ipvs.ServiceKey{}) || !ipvs.KnownScheduler(s.Scheduler) || s.Granularity == 0 {
 				t.Fatalf("accepted %+v", s)
 			}

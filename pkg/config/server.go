@@ -20,7 +20,7 @@ func (r *resolver) servers(b *block, vs *VirtualServer, known bool) {
 	unchecked := 0
 	vs.RealServers = make([]RealServer, 0, len(b.reals))
 	for _, real := range b.reals {
-		rs, ok := r.realServer(b, real, vs.Service, known)
+		rs, ok := r.realServer(b, real, vs.Services[0], known)
 		if ok && known {
 			if first := seen[rs.Destination.Addr]; first != nil {
 				r.fail(r.keyed(real), r.firstAt(first), "the server %s is there twice", rs.Destination.Addr)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
@@ -54,20 +55,22 @@ func lookup[T any](name string, from ...*block) (T, *value) {
 	return data, nil
 }
 
-func (r *resolver) virtualServer(b *block) VirtualServer {
-	vs := VirtualServer{Position: r.lines.position(b.header.from)}
-	known := r.key(b, &vs.Service)
-	vs.Service.Scheduler, _ = lookup[string]("lb_algo", b)
-	vs.Service.Flags = r.flags(b, vs.Service, known)
-	r.persistence(b, &vs.Service, known)
+func (r *resolver) virtualServer(b *block) *VirtualServer {
+	vs := &VirtualServer{Position: r.lines.position(b.header.from), Quorum: health.Quorum{Needed: 1}}
+	var s ipvs.Service
+	known := r.key(b, &s)
+	s.Scheduler, _ = lookup[string]("lb_algo", b)
+	s.Flags = r.flags(b, s, known)
+	r.persistence(b, &s, known)
 	if known {
-		if first := r.services[vs.Service.ServiceKey]; first != nil {
-			r.fail(r.keyed(b), r.firstAt(first), "the service %s is there twice", vs.Service.ServiceKey)
+		if first := r.services[s.ServiceKey]; first != nil {
+			r.fail(r.keyed(b), r.firstAt(first), "the service %s is there twice", s.ServiceKey)
 		} else {
-			r.services[vs.Service.ServiceKey] = b
+			r.services[s.ServiceKey] = b
 		}
 	}
-	r.servers(b, &vs, known)
+	vs.Name, vs.Services = s.ServiceKey.String(), []ipvs.Service{s}
+	r.servers(b, vs, known)
 	return vs
 }
 

@@ -68,10 +68,12 @@ type owner struct {
 	servers    map[health.Check][]server // that have the check
 	verdicts   desired.Verdicts
 	owned      desired.Owned
-	configured desired.Owned // what of owned the configuration names
-	leaving    bool          // owned has more than that
-	recorded   time.Time     // when owned was last written, or could not be
-	want       desired.State // computed from cfg, verdicts and owned
+	configured desired.Owned     // what of owned the configuration names
+	leaving    bool              // owned has more than that
+	recorded   time.Time         // when owned was last written, or could not be
+	outcomes   []desired.Outcome // of the virtual servers of cfg, in their order
+	quorums    map[string]health.State
+	want       desired.State // what the outcomes come to
 	stale      bool          // want has to be computed again
 	reconciler *reconcile.Reconciler
 	due        time.Time  // of the next round
@@ -185,7 +187,7 @@ func (o *owner) take(r probe.Report) {
 	}
 	for i, s := range servers {
 		if now := o.judge(s.RealServer); now.State != before[i].State {
-			o.log.Info("server changed", "service", s.service.Service.ServiceKey.String(),
+			o.log.Info("server changed", "service", s.service.Name,
 				"server", s.Destination.Addr.String(), "from", before[i].State.String(), "to", now.State.String(), "reason", now.Err)
 		}
 	}
@@ -216,10 +218,8 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	o.leaving = !o.owned.Equal(o.configured)
 
 	servers := make(map[health.Check][]server)
-	for i := range cfg.VirtualServers {
-		vs := &cfg.VirtualServers[i]
-		for j := range vs.RealServers {
-			rs := &vs.RealServers[j]
+	for _, vs := range cfg.VirtualServers {
+		for rs := range vs.Servers() {
 			for _, c := range rs.Checks {
 				servers[c] = append(servers[c], server{vs, rs})
 			}
@@ -277,7 +277,7 @@ func (o *owner) stop() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	none := desired.Compute(&config.Config{}, nil, o.owned)
+	none := desired.Compute(&config.Config{}, desired.Facts{Owned: o.owned})
 	o.reconciler.Retry() // there is no later
 	round, err := o.reconciler.Round(ctx, time.Now(), none, reconcile.Whole)
 	for _, f := range round.Refused {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
@@ -29,7 +30,7 @@ func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answ
 	if err != nil {
 		return nil, err
 	}
-	return answer.Answer, errors.Join(answer.plan(ctx, k, cfg, nil, owned), k.Close())
+	return answer.Answer, errors.Join(answer.plan(ctx, k, cfg, desired.Facts{Owned: owned, Now: time.Now()}), k.Close())
 }
 
 // answer is an Answer in the making.
@@ -61,12 +62,12 @@ func load(file control.File) (*config.Config, answer) {
 }
 
 // plan fills in what would have to change.
-func (a answer) plan(ctx context.Context, k reconcile.Kernel, cfg *config.Config, v desired.Verdicts, owned desired.Owned) error {
+func (a answer) plan(ctx context.Context, k reconcile.Kernel, cfg *config.Config, facts desired.Facts) error {
 	table, err := k.Read(ctx, nil)
 	if err != nil {
 		return err
 	}
-	want := desired.Compute(cfg, v, owned)
+	want := desired.Compute(cfg, facts)
 	a.of(reconcile.Diff(table, want), want, table)
 	return nil
 }

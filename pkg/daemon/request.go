@@ -74,7 +74,7 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		return answer.Answer, nil
 	}
 	p, err := ask(ctx, o, func(ctx context.Context) planned {
-		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, o.verdicts.For(cfg, time.Now()), o.owned)}
+		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, o.facts(o.verdicts.For(cfg, time.Now())))}
 	})
 	return p.Answer, errors.Join(err, p.err)
 }

@@ -20,7 +20,7 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	defer cancel()
 	news := o.stale
 	if o.stale {
-		o.want, o.stale = desired.Compute(o.cfg, o.verdicts, o.owned), false
+		o.decide()
 	}
 	start := time.Now()
 	round, err := o.reconciler.Round(ctx, start, o.want, parts)
@@ -172,10 +172,10 @@ func (o *owner) summary() string {
 		return "STATUS=" + o.state.Error
 	}
 	serving, all := 0, 0
-	for i := range o.cfg.VirtualServers {
-		for j := range o.cfg.VirtualServers[i].RealServers {
+	for _, vs := range o.cfg.VirtualServers {
+		for i := range vs.RealServers {
 			all++
-			if o.judge(&o.cfg.VirtualServers[i].RealServers[j]).Alive {
+			if o.judge(&vs.RealServers[i]).Alive {
 				serving++
 			}
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -14,35 +15,43 @@ func (o *owner) snapshot(now time.Time) *status.Snapshot {
 	s := &status.Snapshot{
 		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
 		Config: o.config, Table: o.state,
-		Services: make([]status.Service, len(o.cfg.VirtualServers)),
+		Services: make([]status.Service, 0, len(o.cfg.VirtualServers)),
 	}
-	for i := range o.cfg.VirtualServers {
-		vs := &o.cfg.VirtualServers[i]
-		v := &s.Services[i]
-		*v = status.Service{Key: vs.Service.ServiceKey, Options: vs.Service.Options(), Servers: make([]status.Server, len(vs.RealServers))}
-		found := o.table.Find(v.Key)
-		if found != nil {
-			v.InTable, v.Stats = true, found.Stats
-		}
-		for j := range vs.RealServers {
-			v.Servers[j] = o.server(&vs.RealServers[j])
-			if found == nil {
-				continue
-			}
-			if d := found.Destination(v.Servers[j].Addr); d != nil {
-				r := &v.Servers[j]
-				r.InTable, r.TableWeight, r.Stats = true, d.Weight, d.Stats
-				r.ActiveConns, r.InactiveConns = d.ActiveConns, d.InactiveConns
-			}
+	for _, vs := range o.cfg.VirtualServers {
+		for i := range vs.Services {
+			s.Services = append(s.Services, o.service(vs, &vs.Services[i]))
 		}
 	}
 	return s
 }
 
-func (o *owner) server(rs *config.RealServer) status.Server {
+func (o *owner) service(vs *config.VirtualServer, s *ipvs.Service) status.Service {
+	v := status.Service{Key: s.ServiceKey, Options: s.Options(), Servers: make([]status.Server, 0, len(vs.RealServers))}
+	found := o.table.Find(v.Key)
+	if found != nil {
+		v.InTable, v.Stats = true, found.Stats
+	}
+	for i := range vs.RealServers {
+		d, reaches := vs.RealServers[i].For(s)
+		if !reaches {
+			continue
+		}
+		r := o.server(&vs.RealServers[i], d)
+		if found != nil {
+			if d := found.Destination(r.Addr); d != nil {
+				r.InTable, r.TableWeight, r.Stats = true, d.Weight, d.Stats
+				r.ActiveConns, r.InactiveConns = d.ActiveConns, d.InactiveConns
+			}
+		}
+		v.Servers = append(v.Servers, r)
+	}
+	return v
+}
+
+func (o *owner) server(rs *config.RealServer, d ipvs.Destination) status.Server {
 	verdict := o.judge(rs)
 	r := status.Server{
-		Addr: rs.Destination.Addr, Forward: rs.Destination.Forward.String(), Weight: rs.Destination.Weight,
+		Addr: d.Addr, Forward: d.Forward.String(), Weight: d.Weight,
 		Health: verdict.State, Since: verdict.Since, Error: verdict.Err,
 	}
 	for _, c := range rs.Checks {

@@ -46,8 +46,8 @@ func TestServer(t *testing.T) {
 				rs.Checks = append(rs.Checks, c)
 				verdicts[c] = health.Checker{State: state}
 			}
-			cfg := &config.Config{VirtualServers: []config.VirtualServer{{Service: web, RealServers: []config.RealServer{rs}}}}
-			got := desired.Compute(cfg, verdicts, nil)[0].Destinations[0]
+			cfg := &config.Config{VirtualServers: []*config.VirtualServer{{Services: []ipvs.Service{web}, RealServers: []config.RealServer{rs}}}}
+			got := desired.Compute(cfg, desired.Facts{Verdicts: verdicts})[0].Destinations[0]
 			if got.Want != tt.want || got.Weight != tt.weight {
 				t.Errorf("got want %d weight %d, want %d weight %d", got.Want, got.Weight, tt.want, tt.weight)
 			}
@@ -58,7 +58,7 @@ func TestServer(t *testing.T) {
 // A check of which nothing was heard yet is unchecked, even before its engine reports it.
 func TestNoVerdictIsUnchecked(t *testing.T) {
 	cfg := configOf(server("198.51.100.1:80", check(1)))
-	if got := desired.Compute(cfg, nil, nil)[0].Destinations[0].Want; got != desired.AsFound {
+	if got := desired.Compute(cfg, desired.Facts{})[0].Destinations[0].Want; got != desired.AsFound {
 		t.Errorf("got %d", got)
 	}
 }
@@ -70,7 +70,7 @@ func TestOwnedGoes(t *testing.T) {
 		gone:           {addr("198.51.100.1:53")},
 		web.ServiceKey: {addr("198.51.100.1:80"), addr("198.51.100.7:80")},
 	}
-	got := desired.Compute(configOf(server("198.51.100.1:80")), nil, owned)
+	got := desired.Compute(configOf(server("198.51.100.1:80")), desired.Facts{Owned: owned})
 	want := desired.State{
 		{Service: web, Destinations: []desired.Destination{
 			{Destination: ipvs.Destination{Addr: addr("198.51.100.1:80"), Weight: 1}},
@@ -98,7 +98,7 @@ func TestLeaversWait(t *testing.T) {
 		{health.Down, health.Down, desired.Absent},
 	} {
 		v := desired.Verdicts{check(1): {State: tt.first}, check(2): {State: tt.second}}
-		got := desired.Compute(cfg, v, owned)[0].Destinations[2]
+		got := desired.Compute(cfg, desired.Facts{Verdicts: v, Owned: owned})[0].Destinations[2]
 		if got.Addr != owned[web.ServiceKey][0] || got.Want != tt.want {
 			t.Errorf("%v, %v: got %+v, want %d", tt.first, tt.second, got, tt.want)
 		}
@@ -148,5 +148,5 @@ func server(a string, checks ...health.Check) config.RealServer {
 }
 
 func configOf(servers ...config.RealServer) *config.Config {
-	return &config.Config{VirtualServers: []config.VirtualServer{{Service: web, RealServers: servers}}}
+	return &config.Config{VirtualServers: []*config.VirtualServer{{Services: []ipvs.Service{web}, RealServers: servers}}}
 }

@@ -17,16 +17,24 @@ type Owned map[ipvs.ServiceKey][]netip.AddrPort
 // Of returns what a configuration puts, or may put, into the kernel.
 func Of(cfg *config.Config) Owned {
 	o := make(Owned, len(cfg.VirtualServers))
-	for i := range cfg.VirtualServers {
-		vs := &cfg.VirtualServers[i]
-		servers := make([]netip.AddrPort, len(vs.RealServers))
-		for j := range vs.RealServers {
-			servers[j] = vs.RealServers[j].Destination.Addr
+	for _, vs := range cfg.VirtualServers {
+		for i := range vs.Services {
+			o[vs.Services[i].ServiceKey] = servers(vs, &vs.Services[i])
 		}
-		slices.SortFunc(servers, netip.AddrPort.Compare)
-		o[vs.Service.ServiceKey] = servers
 	}
 	return o
+}
+
+// servers returns the addresses of all servers that a service may have, sorted.
+func servers(vs *config.VirtualServer, s *ipvs.Service) []netip.AddrPort {
+	addrs := make([]netip.AddrPort, 0, len(vs.RealServers)+len(vs.SorryServers))
+	for rs := range vs.Servers() {
+		if d, reaches := rs.For(s); reaches {
+			addrs = append(addrs, d.Addr)
+		}
+	}
+	slices.SortFunc(addrs, netip.AddrPort.Compare)
+	return slices.Compact(addrs)
 }
 
 // Union returns all that is in o or in p. Neither is changed, but the result may share lists with them.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 )
 
 // Table is the content of a kernel's IPVS table at one moment, sorted by Sort.
@@ -22,6 +21,9 @@ type ServiceStatus struct {
 // DestinationStatus is a destination as the kernel reports it.
 type DestinationStatus struct {
 	Destination
+	// Rank is the destination's place, from 0 on, in the order in which the kernel walks over the service's destinations:
+	// the last added one is the first. The tables of mh, sh and dh depend on it.
+	Rank            int
 	ActiveConns     uint32
 	InactiveConns   uint32
 	PersistentConns uint32
@@ -90,11 +92,3 @@ func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", uint8(v>>16), 
 
 // Compare orders versions.
 func (v Version) Compare(o Version) int { return cmp.Compare(v, o) }
-
-// Timeouts are how long an idle connection is remembered, in whole seconds, for all services of a network namespace.
-// Zero in a change keeps what there is.
-type Timeouts struct {
-	TCP    time.Duration // established
-	TCPFin time.Duration // after a FIN
-	UDP    time.Duration
-}

@@ -1,0 +1,240 @@
+package desired
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+)
+
+// Facts are what decisions rest on besides the configuration.
+type Facts struct {
+	Verdicts Verdicts
+	Owned    Owned                   // what earlier configurations put into the kernel
+	Left     Left                    // since when servers are no longer in the configuration
+	Quorums  map[string]health.State // as decided last, by name of the virtual server
+	Now      time.Time
+}
+
+// Left is since when servers of services are no longer in the configuration. One that is missing left just now.
+type Left map[ipvs.ServiceKey]map[netip.AddrPort]time.Time
+
+// Outcome is what was decided of a virtual server.
+type Outcome struct {
+	Services []Service
+	Quorum   health.State // Unchecked while verdicts are missing that it depends on
+	Live     int64        // weight of the servers that are alive
+	Sorry    bool         // the sorry servers have the clients
+	FailOpen bool         // so few servers are up that the checks are not believed: all have clients
+	Until    time.Time    // when time alone will change the outcome; zero: never
+}
+
+// Compute returns the desired state of a whole configuration.
+func Compute(cfg *config.Config, f Facts) State {
+	outcomes := make([]Outcome, len(cfg.VirtualServers))
+	for i, vs := range cfg.VirtualServers {
+		outcomes[i] = Decide(vs, f)
+	}
+	return Assemble(outcomes, f.Owned)
+}
+
+// Assemble puts outcomes together to a state. What is owned and not in any of them is to go.
+func Assemble(outcomes []Outcome, owned Owned) State {
+	state := make(State, 0, len(outcomes)+len(owned))
+	for i := range outcomes {
+		state = append(state, outcomes[i].Services...)
+	}
+	named := make(map[ipvs.ServiceKey]bool, len(state))
+	for i := range state {
+		named[state[i].ServiceKey] = true
+	}
+	for key := range owned {
+		if !named[key] {
+			state = append(state, Service{Service: ipvs.Service{ServiceKey: key}, Want: Absent})
+		}
+	}
+	slices.SortFunc(state, func(a, b Service) int { return a.ServiceKey.Compare(b.ServiceKey) })
+	return state
+}
+
+// Decide returns what a virtual server and its servers should be in the kernel.
+func Decide(vs *config.VirtualServer, f Facts) Outcome {
+	reals, sorries := judge(vs.RealServers, f.Verdicts), judge(vs.SorryServers, f.Verdicts)
+	var o Outcome
+	o.FailOpen = failOpen(vs, reals)
+	var unchecked int64
+	for i := range reals {
+		if o.FailOpen && reals[i].state == health.Down {
+			reals[i] = verdict{state: health.Up, alive: true}
+		}
+		switch weight := int64(vs.RealServers[i].Destination.Weight); {
+		case reals[i].alive:
+			o.Live += weight
+		case reals[i].state == health.Unchecked:
+			unchecked += weight
+		}
+	}
+	o.Quorum = vs.Quorum.Step(f.Quorums[vs.Name], o.Live, unchecked)
+	o.Sorry = o.Quorum == health.Down && slices.ContainsFunc(sorries, func(v verdict) bool { return v.alive })
+
+	o.Services = make([]Service, len(vs.Services))
+	for i := range vs.Services {
+		s := &vs.Services[i]
+		servers := make([]Destination, 0, max(len(reals)+len(sorries), len(f.Owned[s.ServiceKey])))
+		for j := range reals {
+			if d, reaches := vs.RealServers[j].For(s); reaches {
+				servers = append(servers, place(d, reals[j], o.Sorry, vs.RealServers[j].InhibitOnFailure))
+			}
+		}
+		for j := range sorries {
+			if d, reaches := vs.SorryServers[j].For(s); reaches {
+				servers = append(servers, placeSorry(d, sorries[j], o, vs.SorryInhibit))
+			}
+		}
+		if drops(s) {
+			for j := range servers {
+				if d := &servers[j]; d.Weight == 0 {
+					d.Want = Absent
+				}
+			}
+		}
+		slices.SortFunc(servers, compare)
+		o.Services[i] = Service{Service: *s, Destinations: o.leave(servers, vs, s, f)}
+	}
+	return o
+}
+
+// verdict is what the checks of a server come to.
+type verdict struct {
+	state health.State
+	alive bool // may have clients as far as its checks go
+}
+
+func judge(servers []config.RealServer, verdicts Verdicts) []verdict {
+	list := make([]verdict, len(servers))
+	for i := range servers {
+		v := verdict{health.Up, true}
+		for _, check := range servers[i].Checks {
+			switch verdicts[check].State {
+			case health.Up:
+			case health.Down: // one failing check is enough, whatever the others say
+				v = verdict{health.Down, false}
+			case health.Unchecked:
+				if v.state == health.Up {
+					v.state = health.Unchecked
+				}
+				v.alive = v.alive && !check.Alpha
+			}
+		}
+		list[i] = v
+	}
+	return list
+}
+
+// failOpen says whether so few servers are up that it is more likely that the checks are wrong than that all those servers
+// are. Those without a verdict count as up: they may well be.
+func failOpen(vs *config.VirtualServer, reals []verdict) bool {
+	if vs.MinimumUp == (health.Share{}) {
+		return false
+	}
+	up, all := 0, 0
+	for i := range reals {
+		if vs.RealServers[i].Destination.Weight == 0 {
+			continue // out on purpose
+		}
+		all++
+		if reals[i].state != health.Down {
+			up++
+		}
+	}
+	return up < vs.MinimumUp.Of(all)
+}
+
+// place says how a real server should be found. While the sorry servers have the clients it has none.
+func place(d ipvs.Destination, v verdict, sorry, inhibit bool) Destination {
+	switch {
+	case v.alive && !sorry:
+		return Destination{Destination: d}
+	case v.state == health.Unchecked && !v.alive:
+		return Destination{Destination: d, Want: AsFound}
+	case inhibit:
+		d.Weight = 0
+		return Destination{Destination: d}
+	}
+	return Destination{Destination: d, Want: Absent}
+}
+
+// placeSorry says how a sorry server should be found. As long as it isn't known whether the quorum is lost it stays as it is.
+func placeSorry(d ipvs.Destination, v verdict, o Outcome, inhibit bool) Destination {
+	switch {
+	case o.Sorry && v.alive:
+		return Destination{Destination: d}
+	case o.Quorum == health.Unchecked, o.Quorum == health.Down && v.state == health.Unchecked:
+		return Destination{Destination: d, Want: AsFound}
+	case inhibit:
+		d.Weight = 0
+		return Destination{Destination: d}
+	}
+	return Destination{Destination: d, Want: Absent}
+}
+
+// drops says whether the service drops the clients that hash to a server with weight 0 instead of sending them elsewhere.
+// Such a server is better removed.
+func drops(s *ipvs.Service) bool {
+	switch s.Scheduler {
+	case "sh", "mh":
+		return s.Flags&ipvs.SHFallback == 0 // mh's is the same bit
+	case "dh":
+		return true
+	}
+	return false
+}
+
+// leave adds to the servers of a service those that were in its configuration once, and says how they go.
+func (o *Outcome) leave(servers []Destination, vs *config.VirtualServer, s *ipvs.Service, f Facts) []Destination {
+	configured := len(servers)
+	for _, addr := range f.Owned[s.ServiceKey] {
+		if _, found := slices.BinarySearchFunc(servers[:configured], addr, compareAddr); !found {
+			servers = append(servers, Destination{Destination: ipvs.Destination{Addr: addr}})
+		}
+	}
+	if len(servers) == configured {
+		return servers
+	}
+	// They stay until one of the new ones is known to work, or all are known not to, so that replacing all servers of a
+	// service does not leave its clients with none for the length of a check.
+	serving, pending := false, false
+	for i := range servers[:configured] {
+		serving = serving || servers[i].Want == Present && servers[i].Weight > 0
+		pending = pending || servers[i].Want == AsFound
+	}
+	for i := configured; i < len(servers); i++ {
+		servers[i].Want = Absent
+		if pending && !serving {
+			servers[i].Want = Kept
+		} else if until := f.drainedBy(vs, s.ServiceKey, servers[i].Addr); !drops(s) && f.Now.Before(until) {
+			servers[i].Want = Draining
+			if o.Until.IsZero() || until.Before(o.Until) {
+				o.Until = until
+			}
+		}
+	}
+	slices.SortFunc(servers, compare)
+	return servers
+}
+
+// drainedBy returns until when a server that left the configuration may have connections.
+func (f Facts) drainedBy(vs *config.VirtualServer, key ipvs.ServiceKey, addr netip.AddrPort) time.Time {
+	left, known := f.Left[key][addr]
+	if !known {
+		left = f.Now
+	}
+	return left.Add(vs.DrainTimeout)
+}
+
+func compare(a, b Destination) int { return a.Addr.Compare(b.Addr) }
+
+func compareAddr(d Destination, a netip.AddrPort) int { return d.Addr.Compare(a) }
