@@ -69,11 +69,23 @@ const queryLimit = 2 * time.Second
 // IPVS a port that was used a moment ago is an old client's, who stays with the server that he had.
 var queries atomic.Uint32
 
+// Resolver is a client's socket to a name server: all queries come from one port.
+type Resolver struct{ net.Conn }
+
+// NewResolver connects to a name server from a new port. Close it when done.
+func (h *Host) NewResolver(server netip.AddrPort) (*Resolver, error) {
+	conn, err := h.newPort(server)
+	if err != nil {
+		return nil, err
+	}
+	return &Resolver{conn}, nil
+}
+
 // newPort connects to a server over UDP, from a port that no query has used before.
 func (h *Host) newPort(server netip.AddrPort) (conn net.Conn, err error) {
 	const first, last = 10000, 60000
 	for {
-		from := &net.UDPAddr{Port: first + int(queries.Add(1))%(last-first)}
+		from := &net.UDPAddr{IP: h.source.AsSlice(), Port: first + int(queries.Add(1))%(last-first)}
 		err = h.Do(func() (err error) {
 			conn, err = net.DialUDP("udp", from, net.UDPAddrFromAddrPort(server))
 			return err
@@ -84,14 +96,18 @@ func (h *Host) newPort(server netip.AddrPort) (conn net.Conn, err error) {
 	}
 }
 
-// Query asks a bind9 of the lab for its host's name, with one datagram from a new port. Unlike a resolver it does not ask
-// again: what gets lost is an error.
+// Query asks a bind9 of the lab for its host's name, with one datagram from a new port.
 func (h *Host) Query(server netip.AddrPort) (name string, err error) {
-	conn, err := h.newPort(server)
+	r, err := h.NewResolver(server)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = conn.Close() }()
+	defer func() { _ = r.Close() }()
+	return r.Query()
+}
+
+// Query asks a bind9 of the lab for its host's name, with one datagram. It does not ask again: what gets lost is an error.
+func (r *Resolver) Query() (name string, err error) {
 	id := uint16(rand.Uint32())
 	question := dnsmessage.Message{
 		Header:    dnsmessage.Header{ID: id},
@@ -101,27 +117,27 @@ func (h *Host) Query(server netip.AddrPort) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := conn.SetDeadline(time.Now().Add(queryLimit)); err != nil {
+	if err := r.SetDeadline(time.Now().Add(queryLimit)); err != nil {
 		return "", err
 	}
-	if _, err := conn.Write(packet); err != nil {
+	if _, err := r.Write(packet); err != nil {
 		return "", err
 	}
 	reply := make([]byte, 1500)
-	n, err := conn.Read(reply)
+	n, err := r.Read(reply)
 	if err != nil {
 		return "", err
 	}
 	var answer dnsmessage.Message
 	if err := answer.Unpack(reply[:n]); err != nil {
-		return "", fmt.Errorf("dns %s: %w", server, err)
+		return "", fmt.Errorf("dns %s: %w", r.RemoteAddr(), err)
 	}
 	if answer.ID != id || len(answer.Answers) != 1 {
-		return "", fmt.Errorf("dns %s: an answer with %s and %d records", server, answer.RCode, len(answer.Answers))
+		return "", fmt.Errorf("dns %s: an answer with %s and %d records", r.RemoteAddr(), answer.RCode, len(answer.Answers))
 	}
 	txt, ok := answer.Answers[0].Body.(*dnsmessage.TXTResource)
 	if !ok || len(txt.TXT) != 1 {
-		return "", fmt.Errorf("dns %s: %v is not the name of a host", server, answer.Answers[0].Body)
+		return "", fmt.Errorf("dns %s: %v is not the name of a host", r.RemoteAddr(), answer.Answers[0].Body)
 	}
 	return txt.TXT[0], nil
 }

@@ -5,13 +5,59 @@ import (
 	"net/netip"
 )
 
-// The addresses of the NAT cluster that clients and servers use.
+// The addresses that the clients of the clusters use, and theirs.
 var (
 	WebVIP     = netip.MustParseAddrPort("192.168.1.202:80")
 	DNSVIP     = netip.MustParseAddrPort("192.168.1.200:53")
 	ClientAddr = netip.MustParseAddr("192.168.1.10")
-	GatewayVIP = netip.MustParseAddr("10.0.100.200") // the real servers' router
+
+	WebVIP6     = netip.MustParseAddrPort("[2001:db8:1::202]:80")
+	DNSVIP6     = netip.MustParseAddrPort("[2001:db8:1::200]:53")
+	ClientAddr6 = netip.MustParseAddr("2001:db8:1::10")
 )
+
+// The real servers' routers in the NAT cluster.
+var (
+	GatewayVIP  = netip.MustParseAddr("10.0.100.200")
+	GatewayVIP6 = netip.MustParseAddr("2001:db8:100::200")
+)
+
+// Cluster is what all clusters have: a client, a director whose IPVS table is empty, web and name servers.
+type Cluster struct {
+	Client, Director *Host
+	Web, DNS         []*Server
+}
+
+// Get requests the web service's page as the client.
+func (c *Cluster) Get() (Answer, error) { return c.Client.Get(WebVIP) }
+
+// Query asks the name service as the client, and returns the name of the server that answered.
+func (c *Cluster) Query() (string, error) { return c.Client.Query(DNSVIP) }
+
+// start starts all servers; when it returns, they serve.
+func (c *Cluster) start() {
+	servers := append(append([]*Server(nil), c.Web...), c.DNS...)
+	for _, s := range servers {
+		s.launch()
+	}
+	for _, s := range servers {
+		s.wait()
+	}
+}
+
+// vips are the addresses of the services, as prefixes.
+func vips() (prefixes []string) {
+	for _, a := range []netip.AddrPort{WebVIP, DNSVIP, WebVIP6, DNSVIP6} {
+		prefixes = append(prefixes, netip.PrefixFrom(a.Addr(), a.Addr().BitLen()).String())
+	}
+	return prefixes
+}
+
+// both gives a server its IPv6 address, whose last number reads like that of the IPv4 one.
+func (s *Server) both(network string, last byte) *Server {
+	s.IPv6 = netip.AddrPortFrom(netip.MustParseAddr(fmt.Sprintf("%s%d", network, last)), s.Addr.Port())
+	return s
+}
 
 // NATCluster is a client, a director, three web and three name servers:
 //
@@ -19,11 +65,11 @@ var (
 //	                     director
 //	                        eth1 10.0.100.1, VIP .200 --- web1-3 10.0.100.2-4, dns1-3 10.0.100.5-7
 //
-// The internal network carries frames of 9000 bytes. The director's IPVS table is empty.
+// and the same in IPv6, with 2001:db8:1:: and 2001:db8:100:: for the networks. The internal network carries frames of
+// 9000 bytes.
 type NATCluster struct {
-	Client, Director   *Host
+	Cluster
 	External, Internal *Bridge
-	Web, DNS           []*Server
 }
 
 // NewNATCluster makes the cluster and starts all real servers; when it returns, they serve.
@@ -32,23 +78,17 @@ func NewNATCluster(tb TB) *NATCluster {
 	c := &NATCluster{
 		External: NewBridge(tb, "external", 1500),
 		Internal: NewBridge(tb, "internal", 9000),
-		Client:   NewHost(tb, "client"),
 	}
-	c.Client.Connect(c.External, "eth0", ClientAddr.String()+"/24")
+	c.Client = NewHost(tb, "client")
+	c.Client.Connect(c.External, "eth0", ClientAddr.String()+"/24", ClientAddr6.String()+"/64")
 	c.Director = c.newDirector(tb)
-	for i := range 3 {
-		h, at := c.newRealServer(tb, fmt.Sprintf("web%d", i+1), byte(2+i))
-		c.Web = append(c.Web, NewNginx(h, at))
-		h, at = c.newRealServer(tb, fmt.Sprintf("dns%d", i+1), byte(5+i))
-		c.DNS = append(c.DNS, NewBind(h, at))
+	for i := range byte(3) {
+		h, at := c.newRealServer(tb, fmt.Sprintf("web%d", i+1), 2+i)
+		c.Web = append(c.Web, NewNginx(h, at).both("2001:db8:100::", 2+i))
+		h, at = c.newRealServer(tb, fmt.Sprintf("dns%d", i+1), 5+i)
+		c.DNS = append(c.DNS, NewBind(h, at).both("2001:db8:100::", 5+i))
 	}
-	servers := append(append([]*Server(nil), c.Web...), c.DNS...)
-	for _, s := range servers {
-		s.launch()
-	}
-	for _, s := range servers {
-		s.wait()
-	}
+	c.start()
 	return c
 }
 
@@ -57,10 +97,11 @@ func (c *NATCluster) newDirector(tb TB) *Host {
 	h := NewHost(tb, "director")
 	// Before the interfaces exist, so that they inherit: with redirects the servers would learn to bypass the director.
 	h.Sysctl("net.ipv4.ip_forward", "1")
+	h.Sysctl("net.ipv6.conf.all.forwarding", "1")
 	h.Sysctl("net.ipv4.conf.all.send_redirects", "0")
 	h.Sysctl("net.ipv4.conf.default.send_redirects", "0")
-	h.Connect(c.External, "eth0", "192.168.1.101/24", WebVIP.Addr().String()+"/32", DNSVIP.Addr().String()+"/32")
-	h.Connect(c.Internal, "eth1", "10.0.100.1/24", GatewayVIP.String()+"/32")
+	h.Connect(c.External, "eth0", append(vips(), "192.168.1.101/24", "2001:db8:1::101/64")...)
+	h.Connect(c.Internal, "eth1", "10.0.100.1/24", GatewayVIP.String()+"/32", "2001:db8:100::1/64", GatewayVIP6.String()+"/128")
 	return h
 }
 
@@ -68,13 +109,57 @@ func (c *NATCluster) newRealServer(tb TB, name string, last byte) (*Host, netip.
 	tb.Helper()
 	h := NewHost(tb, name)
 	at := netip.AddrFrom4([4]byte{10, 0, 100, last})
-	h.Connect(c.Internal, "eth0", at.String()+"/24")
+	h.Connect(c.Internal, "eth0", at.String()+"/24", fmt.Sprintf("2001:db8:100::%d/64", last))
 	h.DefaultRoute(GatewayVIP)
+	h.DefaultRoute(GatewayVIP6)
 	return h, at
 }
 
-// Get requests the web service's page as the client.
-func (c *NATCluster) Get() (Answer, error) { return c.Client.Get(WebVIP) }
+// DirectCluster is a client, a director and two real servers, each with web and name service, on one network:
+//
+//	client 192.168.1.10 ---+--- director 192.168.1.101, VIPs .200 .202
+//	                       +--- real1-2 192.168.1.21-22, the same VIPs on lo
+//
+// and the same in IPv6, with 2001:db8:1:: for the network. The real servers take packets for the VIPs, but only the
+// director says that it has them; answers go straight to the client.
+type DirectCluster struct {
+	Cluster
+	Network *Bridge
+	Real    []*Host
+}
 
-// Query asks the name service as the client, and returns the name of the server that answered.
-func (c *NATCluster) Query() (string, error) { return c.Client.Query(DNSVIP) }
+// NewDirectCluster makes the cluster and starts all servers; when it returns, they serve.
+func NewDirectCluster(tb TB) *DirectCluster {
+	tb.Helper()
+	c := &DirectCluster{Network: NewBridge(tb, "network", 1500)}
+	c.Client = NewHost(tb, "client")
+	c.Client.Connect(c.Network, "eth0", ClientAddr.String()+"/24", ClientAddr6.String()+"/64")
+	c.Director = NewHost(tb, "director")
+	c.Director.Connect(c.Network, "eth0", append(vips(), "192.168.1.101/24", "2001:db8:1::101/64")...)
+	for i := range byte(2) {
+		h, at := c.newRealServer(tb, fmt.Sprintf("real%d", i+1), 21+i)
+		c.Real = append(c.Real, h)
+		c.Web = append(c.Web, NewNginx(h, at).both("2001:db8:1::", 21+i))
+		c.DNS = append(c.DNS, NewBind(h, at).both("2001:db8:1::", 21+i))
+	}
+	c.start()
+	return c
+}
+
+func (c *DirectCluster) newRealServer(tb TB, name string, last byte) (*Host, netip.Addr) {
+	tb.Helper()
+	h := NewHost(tb, name)
+	// Who asks on the network for an address of lo gets no answer, and the servers themselves ask in their own name.
+	// In IPv6 that is so anyway.
+	h.Sysctl("net.ipv4.conf.all.arp_ignore", "1")
+	h.Sysctl("net.ipv4.conf.all.arp_announce", "2")
+	// What comes out of a tunnel has come in by another interface than answers will leave by.
+	h.Sysctl("net.ipv4.conf.all.rp_filter", "0")
+	h.Sysctl("net.ipv4.conf.default.rp_filter", "0")
+	for _, vip := range vips() {
+		h.AddAddress("lo", vip)
+	}
+	at := netip.AddrFrom4([4]byte{192, 168, 1, last})
+	h.Connect(c.Network, "eth0", at.String()+"/24", fmt.Sprintf("2001:db8:1::%d/64", last))
+	return h, at
+}

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -69,7 +70,8 @@ func (h *Host) Connect(b *Bridge, ifname string, prefixes ...string) {
 	}
 }
 
-// AddAddress adds an address such as "10.0.100.2/24". IPv6 ones can be used at once, without duplicate detection.
+// AddAddress adds an address such as "10.0.100.2/24". IPv6 ones can be used at once, without duplicate detection. Those
+// with all 128 bits, which are VIPs, are nobody's source: the kernel would take them for the nearest to their neighbours.
 func (h *Host) AddAddress(ifname, prefix string) {
 	h.tb.Helper()
 	h.changeAddress(ifname, prefix, netlink.AddrAdd)
@@ -90,6 +92,9 @@ func (h *Host) changeAddress(ifname, prefix string, change func(netlink.Link, *n
 		}
 		if addr.IP.To4() == nil {
 			addr.Flags = unix.IFA_F_NODAD
+			if ones, bits := addr.Mask.Size(); ones == bits {
+				addr.ValidLft, addr.PreferedLft = math.MaxUint32, 0 // for ever, for ever deprecated
+			}
 		}
 		link, err := netlink.LinkByName(ifname)
 		if err != nil {
@@ -113,6 +118,22 @@ func (h *Host) DefaultRoute(gateway netip.Addr) {
 	if err != nil {
 		h.tb.Fatalf("default route of %s via %s: %v", h.Name, gateway, err)
 	}
+}
+
+// MAC returns the Ethernet address of an interface.
+func (h *Host) MAC(ifname string) (address string) {
+	h.tb.Helper()
+	err := h.Do(func() error {
+		link, err := netlink.LinkByName(ifname)
+		if err == nil {
+			address = link.Attrs().HardwareAddr.String()
+		}
+		return err
+	})
+	if err != nil {
+		h.tb.Fatalf("link %s of %s: %v", ifname, h.Name, err)
+	}
+	return address
 }
 
 // LinkUp brings an interface up.

@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,6 +25,7 @@ type Host struct {
 
 	tb     TB
 	handle netns.NsHandle
+	source netip.Addr // of connections; the kernel's choice if there is none
 }
 
 var hosts atomic.Uint32 // so many were made by this process

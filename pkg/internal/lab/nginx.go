@@ -1,15 +1,17 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 )
 
-// nginxConf serves one page at every path. Nothing goes to disk.
+// nginxConf serves one page at every path but one, where there is a file of zeros. Nothing that clients send goes to disk.
 const nginxConf = `
 daemon off;
 user root;
@@ -24,20 +26,35 @@ http {
 	fastcgi_temp_path DIR/fastcgi;
 	uwsgi_temp_path DIR/uwsgi;
 	scgi_temp_path DIR/scgi;
+	map $remote_addr $client { ~: [$remote_addr]; default $remote_addr; }
 	server {
 		listen 80;
 		listen [::]:80;
+		listen 443;
+		listen [::]:443;
 		default_type text/plain;
-		location / { return 200 "HOST $remote_addr:$remote_port\n"; }
+		location = /download { root DIR; }
+		location / { return 200 "HOST $client:$remote_port\n"; }
 	}
 }
 `
 
-// NewNginx prepares a web server on port 80 of a host, at the host's address. Its page says the host's name and the
-// address that the request came from.
+// DownloadSize is the size in bytes of the lab's file /download. It is more than the buffers of two sockets hold: a client
+// that does not read keeps the server from coming to an end.
+const DownloadSize = 64 << 20
+
+// NewNginx prepares a web server on ports 80 and 443, both without TLS, of a host, at the host's address. Its page says
+// the host's name and the address that the request came from.
 func NewNginx(h *Host, at netip.Addr) *Server {
 	h.tb.Helper()
 	dir := h.files("", map[string]string{"nginx.conf": strings.ReplaceAll(nginxConf, "HOST", h.Name)})
+	err := os.WriteFile(dir+"/download", nil, 0o644)
+	if err == nil {
+		err = os.Truncate(dir+"/download", DownloadSize) // takes no room
+	}
+	if err != nil {
+		h.tb.Fatalf("the file of %s: %v", h.Name, err)
+	}
 	return &Server{
 		Host: h,
 		Addr: netip.AddrPortFrom(at, 80),
@@ -50,9 +67,18 @@ func NewNginx(h *Host, at netip.Addr) *Server {
 }
 
 // Get requests the page of an nginx of the lab over a new connection.
-func (h *Host) Get(server netip.AddrPort) (answer Answer, err error) {
+func (h *Host) Get(server netip.AddrPort) (Answer, error) {
+	return h.request(http.MethodGet, server, http.NoBody)
+}
+
+// Post is Get with some data in the request.
+func (h *Host) Post(server netip.AddrPort, data []byte) (Answer, error) {
+	return h.request(http.MethodPost, server, bytes.NewReader(data))
+}
+
+func (h *Host) request(method string, server netip.AddrPort, body io.Reader) (answer Answer, err error) {
 	err = short(func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+server.String()+"/", http.NoBody)
+		request, err := http.NewRequestWithContext(ctx, method, "http://"+server.String()+"/", body)
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ const startLimit = time.Minute
 type Server struct {
 	Host *Host
 	Addr netip.AddrPort // where it serves
+	IPv6 netip.AddrPort // where it serves in IPv6; not every server of the lab does
 
 	args    []string
 	ready   func() error

@@ -4,16 +4,28 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
 // requestLimit is for one request of HTTP's client.
 const requestLimit = 10 * time.Second
 
+// From is the host with another address of its own as the source of all connections and queries.
+func (h *Host) From(source netip.Addr) *Host {
+	other := *h
+	other.source = source
+	return &other
+}
+
 // DialContext connects from the host. The address is an IP address and a port: names are not looked up there.
 func (h *Host) DialContext(ctx context.Context, network, address string) (conn net.Conn, err error) {
 	err = h.Do(func() (err error) {
-		conn, err = new(net.Dialer).DialContext(ctx, network, address)
+		var from net.Dialer
+		if h.source.IsValid() {
+			from.LocalAddr = &net.TCPAddr{IP: h.source.AsSlice()}
+		}
+		conn, err = from.DialContext(ctx, network, address)
 		return err
 	})
 	return conn, err
