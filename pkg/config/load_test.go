@@ -32,7 +32,7 @@ func generated(services, servers int, long bool) []byte {
 }
 
 func BenchmarkLoad(b *testing.B) {
-	for _, size := range []struct{ services, servers int }{{500, 20}, {2300, 16}} {
+	for _, size := range []struct{ services, servers int }{{500, 20}, {2300, 16}, {1000, 100}} {
 		for _, form := range []string{"short", "long"} {
 			text := generated(size.services, size.servers, form == "long")
 			b.Run(fmt.Sprintf("%dx%d/%s", size.services, size.servers, form), func(b *testing.B) {

@@ -4,22 +4,31 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
-	"github.com/ipvsd/ipvsd/pkg/health"
 )
 
-// decide computes the desired state anew.
+// decide brings the desired state up to date. Virtual servers of which nothing has changed are not decided again.
 func (o *owner) decide() {
 	facts := o.facts(o.verdicts)
-	outcomes := make([]desired.Outcome, len(o.cfg.VirtualServers))
-	quorums := make(map[string]health.State, len(outcomes))
+	all := make([]desired.Outcome, len(o.cfg.VirtualServers))
+	o.until, o.alive, o.servers = time.Time{}, 0, 0
 	for i, vs := range o.cfg.VirtualServers {
-		outcomes[i] = desired.Decide(vs, facts)
-		quorums[vs.Name] = outcomes[i].Quorum
+		outcome, known := o.outcomes[vs]
+		if !known || !outcome.Until.IsZero() && !facts.Now.Before(outcome.Until) {
+			outcome = desired.Decide(vs, facts)
+			o.outcomes[vs] = outcome
+			o.quorums[vs.Name] = outcome.Quorum
+		}
+		if u := outcome.Until; !u.IsZero() && (o.until.IsZero() || u.Before(o.until)) {
+			o.until = u
+		}
+		all[i] = outcome
+		o.alive += outcome.Alive
+		o.servers += len(vs.RealServers)
 	}
-	o.want, o.outcomes, o.quorums, o.stale = desired.Assemble(outcomes, o.owned), outcomes, quorums, false
+	o.want, o.stale = desired.Assemble(all, o.ledger.Owned), false
 }
 
 // facts are what decisions rest on now, with the given verdicts.
 func (o *owner) facts(v desired.Verdicts) desired.Facts {
-	return desired.Facts{Verdicts: v, Owned: o.owned, Quorums: o.quorums, Now: time.Now()}
+	return desired.Facts{Verdicts: v, Owned: o.ledger.Owned, Left: o.ledger.Left, Quorums: o.quorums, Now: time.Now()}
 }

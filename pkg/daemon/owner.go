@@ -48,7 +48,9 @@ type kernel interface {
 }
 
 // checks is the engine that runs the checks.
-type checks interface{ Set(checks []health.Check) }
+type checks interface {
+	Change(removed, added []health.Check)
+}
 
 // owner holds all state of the daemon that changes. Only its own goroutine, in run, touches the fields below the channels,
 // except in newOwner and adopt before run starts.
@@ -65,28 +67,23 @@ type owner struct {
 	reloads  sync.Mutex                 // held from reading the file until it is in force
 
 	cfg        *config.Config
-	servers    map[health.Check][]server // that have the check
+	roster     roster
 	verdicts   desired.Verdicts
-	owned      desired.Owned
-	configured desired.Owned     // what of owned the configuration names
-	leaving    bool              // owned has more than that
-	recorded   time.Time         // when owned was last written, or could not be
-	outcomes   []desired.Outcome // of the virtual servers of cfg, in their order
+	ledger     desired.Ledger
+	recorded   time.Time                                 // when the ledger was last written, or could not be
+	outcomes   map[*config.VirtualServer]desired.Outcome // of those of cfg of which nothing has changed since
 	quorums    map[string]health.State
 	want       desired.State // what the outcomes come to
-	stale      bool          // want has to be computed again
+	until      time.Time     // when time alone will change it; zero: never
+	alive      int           // real servers, of so many
+	servers    int
+	stale      bool // outcomes are missing, or the ledger changed
 	reconciler *reconcile.Reconciler
 	due        time.Time  // of the next round
 	table      ipvs.Table // as the last round that read all of it found it
 	state      status.Table
 	config     status.Config
 	started    time.Time
-}
-
-// server is a real server of the configuration, and the service that it belongs to.
-type server struct {
-	service *config.VirtualServer
-	*config.RealServer
 }
 
 func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
@@ -98,8 +95,12 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		reports:    make(chan probe.Report, 4096), // so that the engine can go on while a large batch is programmed
 		requests:   make(chan func(context.Context)),
 		gone:       make(chan struct{}),
+		cfg:        &config.Config{},
+		roster:     newRoster(),
 		verdicts:   desired.Verdicts{},
-		owned:      owned,
+		ledger:     desired.NewLedger(owned),
+		outcomes:   make(map[*config.VirtualServer]desired.Outcome),
+		quorums:    make(map[string]health.State),
 		reconciler: reconcile.New(k),
 		started:    time.Now(),
 	}
@@ -167,7 +168,7 @@ func (o *owner) soon() {
 
 // take keeps the news of a check, and tells of the servers whose verdict it changes.
 func (o *owner) take(r probe.Report) {
-	servers, ours := o.servers[r.Check]
+	servers, ours := o.roster.servers[r.Check]
 	if !ours {
 		return // the late news of a check that a reload removed
 	}
@@ -186,6 +187,7 @@ func (o *owner) take(r probe.Report) {
 		return
 	}
 	for i, s := range servers {
+		delete(o.outcomes, s.service)
 		if now := o.judge(s.RealServer); now.State != before[i].State {
 			o.log.Info("server changed", "service", s.service.Name,
 				"server", s.Destination.Addr.String(), "from", before[i].State.String(), "to", now.State.String(), "reason", now.Err)
@@ -204,35 +206,53 @@ func (o *owner) judge(rs *config.RealServer) health.Verdict {
 	return health.Judge(checkers...)
 }
 
-// adopt makes a valid configuration the one in force.
+// adopt makes a valid configuration the one in force. It costs what differs from the one before: what is the same is the same
+// object in both.
 func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.Time) {
+	removed, added := differing(o.cfg, cfg)
 	o.cfg = cfg
 	o.config = status.Config{File: o.files.config, Loaded: now, Warnings: problems.Count(config.Warning)}
 	o.tellProblems(problems)
-
-	// What is about to enter the kernel is on record before it does, so that no crash makes it nobody's.
-	o.configured = desired.Of(cfg)
-	if owned := o.owned.Union(o.configured); !owned.Equal(o.owned) {
-		o.own(owned)
+	if o.ledger.Follow(removed, added, now) {
+		o.record()
 	}
-	o.leaving = !o.owned.Equal(o.configured)
-
-	servers := make(map[health.Check][]server)
+	was := o.quorums
+	o.quorums = make(map[string]health.State, len(was))
 	for _, vs := range cfg.VirtualServers {
-		for rs := range vs.Servers() {
-			for _, c := range rs.Checks {
-				servers[c] = append(servers[c], server{vs, rs})
-			}
+		o.quorums[vs.Name] = was[vs.Name]
+	}
+	for _, vs := range removed {
+		o.roster.remove(vs)
+		delete(o.outcomes, vs)
+	}
+	for _, vs := range added {
+		o.roster.add(vs)
+	}
+	gone, fresh := o.roster.settle()
+	o.verdicts.Follow(gone, fresh, now)
+	o.checks.Change(gone, fresh)
+	o.stale = true
+}
+
+// differing returns the virtual servers that only one of two configurations has.
+func differing(was, is *config.Config) (removed, added []*config.VirtualServer) {
+	stays := make(map[*config.VirtualServer]bool, len(was.VirtualServers))
+	for _, vs := range was.VirtualServers {
+		stays[vs] = false
+	}
+	for _, vs := range is.VirtualServers {
+		if _, before := stays[vs]; before {
+			stays[vs] = true
+		} else {
+			added = append(added, vs)
 		}
 	}
-	o.servers = servers
-	list := make([]health.Check, 0, len(servers))
-	for c := range servers {
-		list = append(list, c)
+	for _, vs := range was.VirtualServers {
+		if !stays[vs] {
+			removed = append(removed, vs)
+		}
 	}
-	o.verdicts = o.verdicts.For(cfg, now)
-	o.checks.Set(list)
-	o.stale = true
+	return removed, added
 }
 
 // tellProblems logs what there is to say about a configuration, a line each.
@@ -246,17 +266,12 @@ func (o *owner) tellProblems(problems config.Diagnostics) {
 	}
 }
 
-// own changes the record of what is ours, in memory even where the disk refuses: the process still knows.
-func (o *owner) own(owned desired.Owned) {
-	o.owned = owned
-	o.record()
-}
-
-// record writes what is ours to the disk. Where that fails it is tried again, with a round some seconds later.
+// record writes what is ours to the disk. Where that fails it is tried again, with a round some seconds later; the process
+// still knows.
 func (o *owner) record() {
 	before := o.state.Record
 	o.state.Record, o.recorded = "", time.Now()
-	err := o.files.writeOwned(o.owned)
+	err := o.files.writeOwned(o.ledger.Owned)
 	switch {
 	case err != nil:
 		o.state.Record = err.Error()
@@ -277,7 +292,7 @@ func (o *owner) stop() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	none := desired.Compute(&config.Config{}, desired.Facts{Owned: o.owned})
+	none := desired.Compute(&config.Config{}, desired.Facts{Owned: o.ledger.Owned})
 	o.reconciler.Retry() // there is no later
 	round, err := o.reconciler.Round(ctx, time.Now(), none, reconcile.Whole)
 	for _, f := range round.Refused {

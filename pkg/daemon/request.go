@@ -3,11 +3,14 @@ package daemon
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -74,7 +77,28 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		return answer.Answer, nil
 	}
 	p, err := ask(ctx, o, func(ctx context.Context) planned {
-		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, o.facts(o.verdicts.For(cfg, time.Now())))}
+		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, o.facts(o.verdictsOn(cfg)))}
 	})
 	return p.Answer, errors.Join(err, p.err)
+}
+
+// verdictsOn returns the verdicts as they would be if a configuration were taken.
+func (o *owner) verdictsOn(cfg *config.Config) desired.Verdicts {
+	verdicts, now := maps.Clone(o.verdicts), time.Now()
+	added := make([]health.Check, 0, len(verdicts))
+	has := make(map[health.Check]bool, len(verdicts))
+	for c := range cfg.Checks() {
+		if _, known := verdicts[c]; !known && !has[c] {
+			added = append(added, c)
+		}
+		has[c] = true
+	}
+	var removed []health.Check
+	for c := range verdicts {
+		if !has[c] {
+			removed = append(removed, c)
+		}
+	}
+	verdicts.Follow(removed, added, now)
+	return verdicts
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -19,10 +18,10 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	news := o.stale
-	if o.stale {
+	start := time.Now()
+	if o.stale || !o.until.IsZero() && !start.Before(o.until) {
 		o.decide()
 	}
-	start := time.Now()
 	round, err := o.reconciler.Round(ctx, start, o.want, parts)
 	if err == nil {
 		err = o.keepTimeouts(ctx)
@@ -138,7 +137,7 @@ func (o *owner) tell(round reconcile.Round, took time.Duration) {
 // parts returns in how many parts the next round that nobody asked for reads the table. While something has to leave it
 // that the configuration does not name any more, it is worth to know all of it.
 func (o *owner) parts() int {
-	if o.leaving {
+	if o.ledger.Leaving() {
 		return reconcile.Whole
 	}
 	return sweep
@@ -151,19 +150,14 @@ func (o *owner) know(round reconcile.Round) {
 	for _, f := range round.Plan.Foreign {
 		o.state.Foreign = append(o.state.Foreign, f.String())
 	}
-	if !o.leaving || !round.Plan.Empty() {
-		return
+	changed, shrank := o.ledger.Forget(round.Table)
+	for _, vs := range changed {
+		delete(o.outcomes, vs)
 	}
-	// Nothing is left to do: drop from the record what the configuration no longer names, unless some of it is only kept.
-	for i := range o.want {
-		for j := range o.want[i].Destinations {
-			if o.want[i].Destinations[j].Want == desired.Kept {
-				return
-			}
-		}
+	if shrank {
+		o.record()
+		o.stale = true
 	}
-	o.own(o.configured)
-	o.leaving, o.stale = false, true
 }
 
 // summary is the line that systemctl status shows.
@@ -171,16 +165,7 @@ func (o *owner) summary() string {
 	if o.state.Error != "" {
 		return "STATUS=" + o.state.Error
 	}
-	serving, all := 0, 0
-	for _, vs := range o.cfg.VirtualServers {
-		for i := range vs.RealServers {
-			all++
-			if o.judge(&vs.RealServers[i]).Alive {
-				serving++
-			}
-		}
-	}
-	text := fmt.Sprintf("STATUS=services: %d, servers alive: %d of %d", len(o.cfg.VirtualServers), serving, all)
+	text := fmt.Sprintf("STATUS=services: %d, servers alive: %d of %d", len(o.cfg.VirtualServers), o.alive, o.servers)
 	if o.config.Rejected != "" {
 		text += "; a newer configuration was rejected"
 	}

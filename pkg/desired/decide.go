@@ -14,19 +14,17 @@ import (
 type Facts struct {
 	Verdicts Verdicts
 	Owned    Owned                   // what earlier configurations put into the kernel
-	Left     Left                    // since when servers are no longer in the configuration
+	Left     Left                    // one that is missing left just now
 	Quorums  map[string]health.State // as decided last, by name of the virtual server
 	Now      time.Time
 }
-
-// Left is since when servers of services are no longer in the configuration. One that is missing left just now.
-type Left map[ipvs.ServiceKey]map[netip.AddrPort]time.Time
 
 // Outcome is what was decided of a virtual server.
 type Outcome struct {
 	Services []Service
 	Quorum   health.State // Unchecked while verdicts are missing that it depends on
 	Live     int64        // weight of the servers that are alive
+	Alive    int          // real servers that may have clients as far as their checks go
 	Sorry    bool         // the sorry servers have the clients
 	FailOpen bool         // so few servers are up that the checks are not believed: all have clients
 	Until    time.Time    // when time alone will change the outcome; zero: never
@@ -72,6 +70,7 @@ func Decide(vs *config.VirtualServer, f Facts) Outcome {
 		}
 		switch weight := int64(vs.RealServers[i].Destination.Weight); {
 		case reals[i].alive:
+			o.Alive++
 			o.Live += weight
 		case reals[i].state == health.Unchecked:
 			unchecked += weight

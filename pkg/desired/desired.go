@@ -9,7 +9,6 @@ package desired
 import (
 	"time"
 
-	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
@@ -52,28 +51,19 @@ const (
 // Verdicts are the states of all checks. A check without an entry is unchecked.
 type Verdicts map[health.Check]health.Checker
 
-// For returns the verdicts on the checks of a configuration that follows another. As in the probe engine, which learns of it
-// later, a new check takes over what a removed one with the same Subject knew.
-func (v Verdicts) For(cfg *config.Config, now time.Time) Verdicts {
-	next := make(Verdicts, len(v))
-	var added []health.Check
-	for c := range cfg.Checks() {
-		if k, ok := v[c]; ok {
-			next[c] = k
-		} else {
-			added = append(added, c)
-		}
-	}
-	removed := make(health.Legacy)
-	for c, k := range v {
-		if _, stays := next[c]; !stays {
-			removed.Add(c, k)
+// Follow changes the verdicts to those on other checks. As in the probe engine, which learns of it later, an added check
+// takes over what a removed one with the same Subject knew.
+func (v Verdicts) Follow(removed, added []health.Check, now time.Time) {
+	legacy := make(health.Legacy, len(removed))
+	for _, c := range removed {
+		if k, known := v[c]; known {
+			legacy.Add(c, k)
+			delete(v, c)
 		}
 	}
 	for _, c := range added {
-		if k, known := removed.Heir(c, now); known {
-			next[c] = k
+		if k, known := legacy.Heir(c, now); known {
+			v[c] = k
 		}
 	}
-	return next
 }

@@ -1,7 +1,6 @@
 package desired_test
 
 import (
-	"encoding/json"
 	"net/netip"
 	"testing"
 	"time"
@@ -102,31 +101,6 @@ func TestLeaversWait(t *testing.T) {
 		if got.Addr != owned[web.ServiceKey][0] || got.Want != tt.want {
 			t.Errorf("%v, %v: got %+v, want %d", tt.first, tt.second, got, tt.want)
 		}
-	}
-}
-
-func TestOwnedRoundTrip(t *testing.T) {
-	owned := desired.Of(configOf(server("198.51.100.2:80"), server("198.51.100.1:80")))
-	owned[ipvs.FWMarkKey(7, ipvs.IPv6)] = []netip.AddrPort{addr("[2001:db8::1]:0")}
-	text, err := json.Marshal(owned)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var back desired.Owned
-	if err := json.Unmarshal(text, &back); err != nil || !back.Equal(owned) {
-		t.Errorf("%v: got %v from %s", err, back, text)
-	}
-}
-
-func TestOwnedUnion(t *testing.T) {
-	a := desired.Owned{web.ServiceKey: {addr("198.51.100.1:80")}}
-	b := desired.Of(configOf(server("198.51.100.2:80"), server("198.51.100.1:80")))
-	u := a.Union(b)
-	if !u.Equal(b) || a.Equal(b) || !a.Union(nil).Equal(a) {
-		t.Errorf("got %v", u)
-	}
-	if len(a[web.ServiceKey]) != 1 {
-		t.Error("Union changed its receiver")
 	}
 }
 

@@ -49,6 +49,10 @@ func changed(was, is desired.State, of map[ipvs.ServiceKey]bool) {
 	}
 }
 
+// equal says whether two wishes for a service are the same. Mostly one was taken over from the other, servers and all.
 func equal(a, b *desired.Service) bool {
-	return a.Service == b.Service && a.Want == b.Want && slices.Equal(a.Destinations, b.Destinations)
+	if a.Service != b.Service || a.Want != b.Want || len(a.Destinations) != len(b.Destinations) {
+		return false
+	}
+	return len(a.Destinations) == 0 || &a.Destinations[0] == &b.Destinations[0] || slices.Equal(a.Destinations, b.Destinations)
 }

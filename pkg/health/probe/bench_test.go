@@ -69,7 +69,7 @@ func BenchmarkEngine(b *testing.B) {
 			Policy:  health.Policy{DelayLoop: time.Nanosecond}, // always due: the engine is never idle
 		}
 	}
-	e.Set(set)
+	e.Change(nil, set)
 	b.ReportAllocs()
 	before := cpu(b)
 	b.ResetTimer()

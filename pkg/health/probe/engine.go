@@ -27,8 +27,9 @@ type Engine struct {
 	places int
 	random func() float64
 
-	wanted atomic.Pointer[[]health.Check] // what the last Set asked for
-	dirty  chan struct{}                  // wanted has changed
+	mu      sync.Mutex
+	changes []change      // that the goroutine of Run has not made yet; guarded by mu
+	dirty   chan struct{} // there are some
 
 	checks, running, waiting atomic.Int64
 	waited                   atomic.Uint64
@@ -74,13 +75,17 @@ func New(run Func, report func(Report), opts ...Option) *Engine {
 	return e
 }
 
-// Set says which checks to run from now on, and never blocks; of several calls the last counts. Equal checks are one.
-// A check that was there before keeps its state and its schedule. One that is no longer wanted is forgotten: its probe is
-// cancelled and no more is heard of it. A new one is reported and starts as unchecked, but takes over the state of one that
-// it replaces, with the same Subject.
-func (e *Engine) Set(checks []health.Check) {
-	checks = slices.Clone(checks)
-	e.wanted.Store(&checks)
+// change is what one call of Change asks for.
+type change struct{ removed, added []health.Check }
+
+// Change takes checks away and adds others, and never blocks. A check that is in neither list keeps its state and its
+// schedule. A removed one is forgotten: its probe is cancelled and no more is heard of it. An added one is reported and
+// starts as unchecked, but takes over the state of a removed one with the same Subject. To add what is there, or to remove
+// what isn't, changes nothing. The lists are the engine's from then on.
+func (e *Engine) Change(removed, added []health.Check) {
+	e.mu.Lock()
+	e.changes = append(e.changes, change{removed, added})
+	e.mu.Unlock()
 	select {
 	case e.dirty <- struct{}{}:
 	default:
@@ -111,7 +116,13 @@ func (e *Engine) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-e.dirty:
-			r.adopt(*e.wanted.Load())
+			e.mu.Lock()
+			changes := e.changes
+			e.changes = nil
+			e.mu.Unlock()
+			for _, c := range changes {
+				r.change(c)
+			}
 		case end := <-r.ended:
 			r.finish(end)
 		case <-r.timer.C:
@@ -150,40 +161,36 @@ type ending struct {
 	at     time.Time
 }
 
-// adopt makes the jobs those of the wanted checks.
-func (r *runner) adopt(wanted []health.Check) {
-	now, before := time.Now(), r.jobs
-	r.jobs = make(map[health.Check]*job, len(wanted))
-	for _, c := range wanted {
-		if j := before[c]; j != nil {
-			r.jobs[c] = j
-			delete(before, c)
+// change takes jobs away and adds others.
+func (r *runner) change(c change) {
+	now := time.Now()
+	legacy := make(health.Legacy, len(c.removed))
+	for _, check := range c.removed {
+		if j := r.jobs[check]; j != nil {
+			r.remove(j)
+			legacy.Add(check, j.checker)
 		}
-	}
-	legacy := make(health.Legacy, len(before))
-	for c, j := range before {
-		r.remove(j)
-		legacy.Add(c, j.checker)
 	}
 	r.queue = slices.DeleteFunc(r.queue, func(j *job) bool { return j.removed })
-	for _, c := range wanted {
-		if r.jobs[c] != nil {
+	for _, check := range c.added {
+		if r.jobs[check] != nil {
 			continue
 		}
-		checker, known := legacy.Heir(c, now)
+		checker, known := legacy.Heir(check, now)
 		if !known {
-			checker = health.New(c.Policy, now, r.random())
+			checker = health.New(check.Policy, now, r.random())
 		}
-		j := &job{check: c, checker: checker}
-		r.jobs[c] = j
+		j := &job{check: check, checker: checker}
+		r.jobs[check] = j
 		heap.Push(&r.timers, j)
-		r.report(Report{Check: c, Checker: checker})
+		r.report(Report{Check: check, Checker: checker})
 	}
 	r.checks.Store(int64(len(r.jobs)))
 }
 
 // remove forgets a job, but leaves it in the queue.
 func (r *runner) remove(j *job) {
+	delete(r.jobs, j.check)
 	j.removed = true
 	if j.cancel != nil {
 		j.cancel()

@@ -22,6 +22,7 @@ import (
 type engine struct {
 	*probe.Engine
 	start   time.Time
+	checks  []health.Check // that the last Set asked for
 	reports []probe.Report // read it after settle only
 	stop    func() error   // ends Run and returns what it returned
 }
@@ -39,6 +40,15 @@ func run(t *testing.T, f probe.Func, opts ...probe.Option) *engine {
 		return <-returned
 	}
 	return e
+}
+
+// Set changes the checks to these.
+func (e *engine) Set(checks []health.Check) {
+	without := func(from, which []health.Check) []health.Check {
+		return slices.DeleteFunc(slices.Clone(from), func(c health.Check) bool { return slices.Contains(which, c) })
+	}
+	e.Change(without(e.checks, checks), without(checks, e.checks))
+	e.checks = slices.Clone(checks)
 }
 
 // now returns the bubble's time since the engine was started.

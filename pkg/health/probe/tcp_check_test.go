@@ -233,7 +233,7 @@ func TestEngineFollowsARealServer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
-	e.Set([]health.Check{{
+	e.Change(nil, []health.Check{{
 		Type:    "TCP_CHECK",
 		Target:  addrOf(l),
 		Timeout: time.Minute,
