@@ -20,6 +20,7 @@ const (
 	ESRCH        Errno = 3 // no such service
 	ENOMEM       Errno = 12
 	EEXIST       Errno = 17
+	ENODEV       Errno = 19 // no such interface
 	EINVAL       Errno = 22
 	ERANGE       Errno = 34 // weight below 0, or lower threshold above the upper one
 	EOPNOTSUPP   Errno = 95 // no such command: an old kernel

@@ -15,13 +15,15 @@ type fault struct {
 	lost, done bool
 }
 
-// SetLoaded says whether the kernel has the module ip_vs. Taking it away empties the table.
+// SetLoaded says whether the kernel has the module ip_vs. Taking it away empties the table and
+// makes all settings what they were at boot.
 func (k *Kernel) SetLoaded(loaded bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.missing = !loaded
 	if !loaded {
 		k.services, k.timeouts = nil, ipvs.Timeouts{}
+		k.settings.master, k.settings.backup, k.settings.sysctls = ipvs.SyncDaemon{}, ipvs.SyncDaemon{}, nil
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -18,9 +17,10 @@ import (
 // Kernel is an IPVS table in memory. The zero value is an empty table of a kernel that has the module. It is safe for
 // concurrent use.
 type Kernel struct {
-	mu       sync.Mutex // guards everything below; held while the functions given to OnChange and Refuse run
+	mu       sync.Mutex // guards everything below; held while functions given by tests run
 	services map[ipvs.ServiceKey]*service
 	timeouts ipvs.Timeouts
+	settings settings
 	missing  bool // the module
 	commands []ipvs.Command
 	onChange func(ipvs.Table)
@@ -31,6 +31,7 @@ type Kernel struct {
 type service struct {
 	ipvs.Service
 	stats        ipvs.Stats
+	order        []netip.AddrPort // of the servers, the last added one last
 	destinations map[netip.AddrPort]ipvs.DestinationStatus
 	trash        map[netip.AddrPort]ipvs.DestinationStatus // deleted, with the counters to come back with
 }
@@ -101,7 +102,7 @@ func lostReply(i int) error {
 func (k *Kernel) Timeouts(ctx context.Context) (ipvs.Timeouts, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err := k.ready(ctx); err != nil {
+	if err := k.readSetting(ctx, "read timeouts"); err != nil {
 		return ipvs.Timeouts{}, err
 	}
 	return k.currentTimeouts(), nil
@@ -111,7 +112,7 @@ func (k *Kernel) Timeouts(ctx context.Context) (ipvs.Timeouts, error) {
 func (k *Kernel) SetTimeouts(ctx context.Context, t ipvs.Timeouts) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err := k.ready(ctx); err != nil {
+	if err := k.changeSetting(ctx, fmt.Sprintf("set timeouts tcp %v tcpfin %v udp %v", t.TCP, t.TCPFin, t.UDP)); err != nil {
 		return err
 	}
 	for _, d := range []time.Duration{t.TCP, t.TCPFin, t.UDP} {
@@ -157,9 +158,13 @@ func (k *Kernel) ready(ctx context.Context) error {
 func (k *Kernel) table() ipvs.Table {
 	t := make(ipvs.Table, 0, len(k.services))
 	for _, s := range k.services {
-		t = append(t, ipvs.ServiceStatus{
-			Service: s.Service, Stats: s.stats, Destinations: slices.Collect(maps.Values(s.destinations)),
-		})
+		status := ipvs.ServiceStatus{Service: s.Service, Stats: s.stats}
+		for i, a := range slices.Backward(s.order) {
+			d := s.destinations[a]
+			d.Rank = len(s.order) - 1 - i
+			status.Destinations = append(status.Destinations, d)
+		}
+		t = append(t, status)
 	}
 	t.Sort()
 	return t

@@ -33,8 +33,8 @@ func (k *Kernel) run(c ipvs.Command) ipvs.Errno {
 	if s == nil && c.Op != ipvs.NewService {
 		return ipvs.ESRCH
 	}
-	if c.Op != ipvs.DelDestination && c.Op.OnDestination() &&
-		ipvs.FamilyOf(c.Destination.Addr.Addr()) != key.Family && c.Destination.Forward != ipvs.Tun {
+	if c.Op != ipvs.DelDestination && c.Op.OnDestination() && ipvs.FamilyOf(c.Destination.Addr.Addr()) != key.Family &&
+		(c.Destination.Forward != ipvs.Tun || k.settings.syncs()) {
 		return ipvs.EINVAL
 	}
 	switch c.Op {
@@ -108,6 +108,7 @@ func (s *service) newDestination(d ipvs.Destination) ipvs.Errno {
 	delete(s.trash, d.Addr)
 	status.Destination = storedDestination(d)
 	s.destinations[d.Addr] = status
+	s.order = append(s.order, d.Addr)
 	return 0
 }
 
@@ -130,6 +131,7 @@ func (s *service) delDestination(a netip.AddrPort) ipvs.Errno {
 		return ipvs.ENOENT
 	}
 	delete(s.destinations, a)
+	s.order = slices.DeleteFunc(s.order, func(o netip.AddrPort) bool { return o == a })
 	s.trash[a] = status
 	return 0
 }
