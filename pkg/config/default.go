@@ -31,6 +31,11 @@ var defaults = []unset{
 	{"retry", int64(1), "", "one lost packet is not a dead server"},
 	{"delay_before_retry", time.Second, "", "twice in a second is enough to be sure"},
 	{"warmup", time.Duration(0), "delay_loop + 1 s", "servers are down until checked (alpha), so check them at once"},
+	{"quorum", int64(1), "", "one live server is enough"},
+	{"hysteresis", int64(0), "", "the quorum is lost as soon as it isn't met"},
+	{"drain_timeout", time.Duration(0), "", "a server that leaves the file goes at once, as with keepalived"},
+	{"lvs_sysctl_defaults", true, "false", "the kernel's own defaults drop or misdirect connections; see contrib/decisions"},
+	{"lvs_sysctl_restore", false, "", "they serve the connections that outlive the daemon, too"},
 	{"log_all_failures", false, "", "one line for each change of state"},
 }
 

@@ -1,0 +1,48 @@
+package config
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// reloads holds that a Config survives being printed and loaded, and that printing it again changes nothing.
+func reloads(t *testing.T, c *Config) {
+	t.Helper()
+	text := Format(c)
+	again, found := Load("formatted.toml", text)
+	if again == nil {
+		t.Fatalf("Format wrote what is no configuration:\n%s\n%s", found.Format(text), text)
+	}
+	opts := []cmp.Option{
+		cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}), cmpopts.EquateEmpty(), cmpopts.IgnoreTypes(Position{}),
+	}
+	if diff := cmp.Diff(c, again, opts...); diff != "" {
+		t.Fatalf("(-before +after):\n%s\n%s", diff, text)
+	}
+	if second := Format(again); string(second) != string(text) {
+		t.Fatalf("printed again:\n%s", cmp.Diff(string(text), string(second)))
+	}
+}
+
+func TestFormatExamples(t *testing.T) {
+	files, err := filepath.Glob("../../examples/*.toml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, _ := Load(file, text)
+			reloads(t, c)
+			t.Logf("%s", Format(c))
+		})
+	}
+}
