@@ -50,7 +50,6 @@ type VirtualServer struct {
 	Omega        bool          // the stop of the daemon is told to NotifyDown and QuorumDown
 	QuorumUp     Script
 	QuorumDown   Script
-	Position     Position // of its table's header
 }
 
 // RealServer is one server of a virtual server.
@@ -61,7 +60,6 @@ type RealServer struct {
 	Checks           []health.Check // up while all of them are; without any it is always up
 	NotifyUp         Script
 	NotifyDown       Script
-	Position         Position
 }
 
 // Script is a command that is run without a shell; the zero value is none.

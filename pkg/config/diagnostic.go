@@ -88,6 +88,9 @@ func (e *InvalidError) Error() string {
 
 // Print writes each diagnostic with the line of the source that it is about, the place underlined, and the hint.
 func (ds Diagnostics) Print(w io.Writer, source []byte) error {
+	if len(ds) == 0 {
+		return nil
+	}
 	lines := strings.Split(withoutMark(source), "\n")
 	for _, d := range ds {
 		if _, err := io.WriteString(w, d.format(lines)); err != nil {

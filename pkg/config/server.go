@@ -44,7 +44,6 @@ func unwatched(b *block) bool { return len(b.checks) == 0 && !b.off && b.lacks("
 
 // realServer resolves one server and says whether its address is known.
 func (r *resolver) realServer(vs, b *block, service ipvs.Service, known bool) (rs RealServer, ok bool) {
-	rs.Position = r.lines.position(b.header.from)
 	inhibit, inhibited := lookup[bool]("inhibit_on_failure", b, vs)
 	rs.InhibitOnFailure = inhibit
 	d := &rs.Destination

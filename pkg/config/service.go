@@ -10,30 +10,47 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
-// resolver turns blocks into the Config and reports what breaks a rule between keywords. A rule is silent when a keyword
-// it needs could not be read: that has been reported.
-type resolver struct {
-	*report
-	global   *block
-	services map[ipvs.ServiceKey]*block
+// frame is what all virtual servers of a file have in common.
+type frame struct {
+	global *block
+	defs   GlobalDefs
+
+	// Of a frame that was read by itself:
+	text  string
+	tree  map[string]any
+	found Diagnostics
 }
 
-func resolve(r *report, global *block, virtuals []*block) *Config {
-	res := resolver{report: r, global: global, services: make(map[ipvs.ServiceKey]*block, len(virtuals))}
-	c := &Config{}
-	c.GlobalDefs.RouterID, _ = lookup[string]("router_id", global)
-	c.GlobalDefs.LVSTimeouts, _ = lookup[ipvs.Timeouts]("lvs_timeouts", global)
+func newFrame(r *report, global *block) *frame {
+	f := &frame{global: global}
+	f.defs.RouterID, _ = lookup[string]("router_id", global)
+	f.defs.LVSTimeouts, _ = lookup[ipvs.Timeouts]("lvs_timeouts", global)
 	if v := global.value("lvs_flush_on_stop"); v != nil {
-		c.GlobalDefs.LVSFlushOnStop = v.data == true || v.data == "VS"
+		f.defs.LVSFlushOnStop = v.data == true || v.data == "VS"
 	}
-	if len(virtuals) == 0 && global.parent.lacks("virtual_server") {
+	return f
+}
+
+// resolve turns the blocks of virtual servers into what they mean. That no service is there twice is only seen of these.
+func (f *frame) resolve(r *report, virtuals []*block) []*VirtualServer {
+	if len(virtuals) == 0 && f.global.parent.lacks("virtual_server") {
 		r.warn(spot{}, `write [[virtual_server]] with an address, a protocol and real_servers`,
 			"there is no virtual_server: nothing is balanced")
 	}
+	res := resolver{report: r, frame: f, services: make(map[ipvs.ServiceKey]*block, len(virtuals))}
+	list := make([]*VirtualServer, 0, len(virtuals))
 	for _, b := range virtuals {
-		c.VirtualServers = append(c.VirtualServers, res.virtualServer(b))
+		list = append(list, res.virtualServer(b))
 	}
-	return c
+	return list
+}
+
+// resolver turns blocks into virtual servers and reports what breaks a rule between keywords. A rule is silent when a keyword
+// it needs could not be read: that has been reported.
+type resolver struct {
+	*report
+	*frame
+	services map[ipvs.ServiceKey]*block
 }
 
 // lookup returns what a keyword is set to in the first block that has it, or its default. The value is nil for the
@@ -56,7 +73,7 @@ func lookup[T any](name string, from ...*block) (T, *value) {
 }
 
 func (r *resolver) virtualServer(b *block) *VirtualServer {
-	vs := &VirtualServer{Position: r.lines.position(b.header.from), Quorum: health.Quorum{Needed: 1}}
+	vs := &VirtualServer{Quorum: health.Quorum{Needed: 1}}
 	var s ipvs.Service
 	known := r.key(b, &s)
 	s.Scheduler, _ = lookup[string]("lb_algo", b)

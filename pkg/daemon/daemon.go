@@ -61,7 +61,8 @@ func New(o Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	cfg, problems := config.Load(o.ConfigFile, text)
+	var loader config.Loader
+	cfg, problems := loader.Load(o.ConfigFile, text)
 	if problems.Err() != nil {
 		return nil, fmt.Errorf("%w\n%s", ErrConfig, problems.Format(text))
 	}
@@ -85,6 +86,7 @@ func New(o Options) (_ *Daemon, err error) {
 			"file", files.record, "err", err)
 	}
 	d.owner = newOwner(o, files, d.kernel, owned)
+	d.owner.loader = loader
 	d.engine = probe.New(probe.Probe, d.owner.report, probe.Places(places()))
 	d.owner.checks = d.engine
 	d.owner.adopt(cfg, problems, time.Now())

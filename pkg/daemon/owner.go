@@ -65,6 +65,7 @@ type owner struct {
 	requests chan func(context.Context) // see ask
 	gone     chan struct{}              // closed when run has returned
 	reloads  sync.Mutex                 // held from reading the file until it is in force
+	loader   config.Loader              // guarded by reloads
 
 	cfg        *config.Config
 	roster     roster

@@ -18,7 +18,7 @@ import (
 // Plan returns what a daemon that was started now with this file would change. It knows no verdicts: servers that are in
 // the table stay, the others wait for their checks.
 func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answer, error) {
-	cfg, answer := load(file)
+	cfg, answer := load(new(config.Loader), file)
 	if cfg == nil {
 		return answer.Answer, nil
 	}
@@ -40,20 +40,21 @@ type answer struct {
 }
 
 // load returns the configuration of a file that a client sent, or else of the daemon's own; nil if it is rejected. It may
-// take seconds and touches nothing of the owner's state: it runs in the goroutine of whoever asks.
+// take seconds and touches nothing of the owner's state but the loader, which belongs to who holds reloads: it runs in the
+// goroutine of whoever asks.
 func (o *owner) load(file *control.File) (*config.Config, answer) {
 	if file != nil {
-		return load(*file)
+		return load(new(config.Loader), *file)
 	}
 	text, err := o.files.readConfig()
 	if err != nil {
 		return nil, answer{Answer: &status.Answer{Rejected: fmt.Sprintln(err)}}
 	}
-	return load(control.File{Name: o.files.config, Text: text})
+	return load(&o.loader, control.File{Name: o.files.config, Text: text})
 }
 
-func load(file control.File) (*config.Config, answer) {
-	cfg, problems := config.Load(file.Name, file.Text)
+func load(loader *config.Loader, file control.File) (*config.Config, answer) {
+	cfg, problems := loader.Load(file.Name, file.Text)
 	text := problems.Format(file.Text)
 	if problems.Err() != nil {
 		return nil, answer{&status.Answer{Rejected: text}, problems}

@@ -72,7 +72,9 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		*status.Answer
 		err error
 	}
+	o.reloads.Lock()
 	cfg, answer := o.load(file)
+	o.reloads.Unlock()
 	if cfg == nil {
 		return answer.Answer, nil
 	}

@@ -1,0 +1,126 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What is the same in two versions of a file is the same object; what differs, also by a change of global_defs, is another.
+func TestLoaderKeepsWhatIsTheSame(t *testing.T) {
+	text := string(generated(4, 3, true))
+	var l Loader
+	before := load(t, &l, text)
+	for _, tt := range []struct {
+		name, text string
+		same       []int // for each virtual server, which of the first version it is; -1: a new one
+	}{
+		{"nothing", text, []int{0, 1, 2, 3}},
+		{"a weight", strings.Replace(text, "weight = 3", "weight = 4", 1), []int{-1, 1, 2, 3}},
+		{"lines before it", "# a comment\n\n" + text, []int{0, 1, 2, 3}},
+		{"one removed", text[strings.LastIndex(text[:len(text)/2], "[[virtual_server]]"):], []int{1, 2, 3}},
+		{"a global setting", text + "[global_defs]\nrouter_id = \"x\"\n", []int{-1, -1, -1, -1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := Loader{name: l.name, frame: l.frame, parts: l.parts}
+			after := load(t, &l, tt.text)
+			if len(after) != len(tt.same) {
+				t.Fatalf("%d virtual servers", len(after))
+			}
+			for i, of := range tt.same {
+				if (of < 0) != (indexOf(before, after[i]) < 0) || of >= 0 && after[i] != before[of] {
+					t.Errorf("virtual server %d is number %d of the first version, want %d", i, indexOf(before, after[i]), of)
+				}
+			}
+		})
+	}
+}
+
+// A version that is refused changes nothing of what is known of the one before.
+func TestLoaderAfterARefusal(t *testing.T) {
+	text := string(generated(2, 2, true))
+	var l Loader
+	before := load(t, &l, text)
+	if c, found := l.Load("t.toml", []byte(text+"weight = true\n")); c != nil || found.Err() == nil {
+		t.Fatal(found)
+	}
+	if after := load(t, &l, text); after[0] != before[0] || after[1] != before[1] {
+		t.Error("what had not changed was loaded anew")
+	}
+}
+
+// A loader says the same as Load, whatever it loaded before.
+func TestLoaderSaysTheSame(t *testing.T) {
+	files, err := filepath.Glob("testdata/*/*.toml")
+	if err != nil || len(files) < 50 {
+		t.Fatal(files, err)
+	}
+	var l Loader
+	for _, warned := range []string{"", "snmp_name = \"x\"\n"} {
+		for _, lead := range []string{"", "\n\n# moved\n", "[global_defs]\nrouter_id = \"x\"\n"} {
+			for n := range 3 {
+				sameAsWhole(t, &l, lead+strings.Repeat("[[virtual_server]]\naddress = \"192.0.2.1:80\"\nprotocol = \"TCP\"\n"+warned, n))
+				text := string(generated(n, 2, true))
+				sameAsWhole(t, &l, lead+text+warned)
+				sameAsWhole(t, &l, text+warned+lead)
+			}
+		}
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameAsWhole(t, &l, string(text))
+	}
+}
+
+func sameAsWhole(t *testing.T, l *Loader, text string) {
+	t.Helper()
+	want, problems := whole("t.toml", text)
+	got, found := l.Load("t.toml", []byte(text))
+	if diff := cmp.Diff(problems, found); diff != "" {
+		t.Errorf("%s\n(-whole +loader):\n%s", text, diff)
+	}
+	if (want == nil) != (got == nil) || want != nil && fmt.Sprint(len(want.VirtualServers), want.GlobalDefs) != fmt.Sprint(len(got.VirtualServers), got.GlobalDefs) {
+		t.Errorf("%s\nwhole: %v\nloader: %v", text, want, got)
+	}
+}
+
+func load(t *testing.T, l *Loader, text string) []*VirtualServer {
+	t.Helper()
+	c, found := l.Load("t.toml", []byte(text))
+	if c == nil {
+		t.Fatal(found)
+	}
+	return c.VirtualServers
+}
+
+func indexOf(list []*VirtualServer, vs *VirtualServer) int {
+	for i := range list {
+		if list[i] == vs {
+			return i
+		}
+	}
+	return -1
+}
+
+func BenchmarkReload(b *testing.B) {
+	for _, form := range []string{"short", "long"} {
+		text := generated(1000, 100, form == "long")
+		changed := []byte(strings.Replace(string(text), "wrr", "wlc", 1))
+		b.Run("1000x100/"+form, func(b *testing.B) {
+			var l Loader
+			l.Load("bench.toml", text)
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				l.Load("bench.toml", changed)
+				text, changed = changed, text
+			}
+		})
+	}
+}
