@@ -16,12 +16,26 @@ type Plan struct {
 // Step is one command, and what it replaces. It points into the state and the table that it was made from.
 type Step struct {
 	Op             ipvs.Op
+	Reason         Reason
 	Service        *ipvs.Service
 	Destination    *ipvs.Destination // nil in a step on a service
 	WasService     *ipvs.Service     // of a SetService
 	WasDestination *ipvs.Destination // of a SetDestination
 	Servers        int               // that a DelService takes along, strangers too
 }
+
+// Reason is why a step is to be taken.
+type Reason uint8
+
+const (
+	// Differs is that what is found is not what is desired.
+	Differs Reason = iota
+	// Order is that the server has to change its place in the order of its service: it is deleted and, by the next step,
+	// added again.
+	Order
+	// Drained is that a server that left the configuration has no connections any more.
+	Drained
+)
 
 // Foreign is a service, or a server within a service of ours, that somebody else put into the table.
 type Foreign struct {
@@ -40,7 +54,8 @@ func (f Foreign) String() string {
 // (counters, the hashed flag) don't count, and nothing is said of servers that were not read.
 //
 // The order of the steps is that in which no service that has servers before and after is ever without: what is added or
-// gains weight comes before what loses weight or goes, and what goes, goes last.
+// gains weight comes before what loses weight or goes, and what goes, goes last. What has to change its place (see reorder)
+// does so in between.
 func Diff(actual ipvs.Table, want desired.State) Plan {
 	var d differ
 	for len(actual) > 0 || len(want) > 0 {
@@ -57,7 +72,7 @@ func Diff(actual ipvs.Table, want desired.State) Plan {
 		}
 	}
 	steps := d.add // by far the longest of them, if any is long
-	for _, stage := range [][]Step{d.raise, d.lower, d.remove} {
+	for _, stage := range [][]Step{d.raise, d.order, d.lower, d.remove} {
 		steps = append(steps, stage...)
 	}
 	return Plan{Steps: steps, Foreign: d.foreign}
@@ -76,8 +91,8 @@ func order(actual ipvs.Table, want desired.State) int {
 
 // differ collects the steps by the stage in which they are to be taken.
 type differ struct {
-	add, raise, lower, remove []Step
-	foreign                   []Foreign
+	add, raise, order, lower, remove []Step
+	foreign                          []Foreign
 }
 
 func (d *differ) missing(want *desired.Service) {
@@ -103,6 +118,8 @@ func (d *differ) both(actual *ipvs.ServiceStatus, want *desired.Service) {
 	if actual.Unread {
 		return
 	}
+	moves := reorder(actual, want)
+	d.order = append(d.order, moves.steps...)
 	have, wish := actual.Destinations, want.Destinations
 	for len(have) > 0 || len(wish) > 0 {
 		switch {
@@ -110,12 +127,12 @@ func (d *differ) both(actual *ipvs.ServiceStatus, want *desired.Service) {
 			d.foreign = append(d.foreign, Foreign{Service: want.ServiceKey, Server: have[0].Addr})
 			have = have[1:]
 		case len(have) == 0 || have[0].Addr != wish[0].Addr:
-			if wish[0].Want == desired.Present {
+			if wish[0].Want == desired.Present && !moves.covers(wish[0].Addr) {
 				d.addServer(want, &wish[0])
 			}
 			wish = wish[1:]
 		default:
-			d.server(want, &have[0].Destination, &wish[0])
+			d.server(want, &have[0], &wish[0], moves)
 			have, wish = have[1:], wish[1:]
 		}
 	}
@@ -125,23 +142,19 @@ func (d *differ) addServer(service *desired.Service, want *desired.Destination) 
 	d.add = append(d.add, Step{Op: ipvs.NewDestination, Service: &service.Service, Destination: &want.Destination})
 }
 
-func (d *differ) server(service *desired.Service, have *ipvs.Destination, want *desired.Destination) {
-	wish := &want.Destination
-	switch want.Want {
-	case desired.Present:
-	case desired.Kept:
+// server compares a server that is found with how it should be.
+func (d *differ) server(service *desired.Service, found *ipvs.DestinationStatus, want *desired.Destination, moves moves) {
+	have := &found.Destination
+	wish, reason := target(&service.Service, found, want)
+	switch {
+	case wish == nil:
+		d.remove = append(d.remove,
+			Step{Op: ipvs.DelDestination, Reason: reason, Service: &service.Service, Destination: have})
 		return
-	case desired.Absent:
-		d.remove = append(d.remove, Step{Op: ipvs.DelDestination, Service: &service.Service, Destination: have})
-		return
-	case desired.AsFound:
-		if have.Weight == 0 && wish.Weight != 0 {
-			quiet := *wish
-			quiet.Weight = 0
-			wish = &quiet
-		}
+	case moves.covers(want.Addr):
+		have = carried(have, wish) // that is how it was added again
 	}
-	if *have == *wish {
+	if have == wish || *have == *wish {
 		return
 	}
 	step := Step{Op: ipvs.SetDestination, Service: &service.Service, Destination: wish, WasDestination: have}
@@ -150,4 +163,39 @@ func (d *differ) server(service *desired.Service, have *ipvs.Destination, want *
 	} else {
 		d.raise = append(d.raise, step)
 	}
+}
+
+// target returns how a server that is found should be, nil if it should not be there.
+func target(service *ipvs.Service, found *ipvs.DestinationStatus, want *desired.Destination) (*ipvs.Destination, Reason) {
+	quiet := func(d ipvs.Destination) *ipvs.Destination {
+		d.Weight = 0
+		return &d
+	}
+	have := &found.Destination
+	switch want.Want {
+	case desired.Present:
+	case desired.Absent:
+		return nil, Differs
+	case desired.Kept:
+		return have, Differs
+	case desired.AsFound:
+		if have.Weight == 0 && want.Weight != 0 {
+			return quiet(want.Destination), Differs
+		}
+	case desired.Draining:
+		if have.Weight != 0 {
+			return quiet(*have), Differs // and only what is read after that tells whether it is idle
+		}
+		if idle(service, found) {
+			return nil, Drained
+		}
+		return have, Differs
+	}
+	return &want.Destination, Differs
+}
+
+// idle says whether a server has no connections left. Those of TCP that are not active are closing, or were never opened; of
+// everything else the kernel calls all of them inactive.
+func idle(service *ipvs.Service, d *ipvs.DestinationStatus) bool {
+	return d.ActiveConns == 0 && (d.InactiveConns == 0 || service.Protocol == ipvs.TCP)
 }

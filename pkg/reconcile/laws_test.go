@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func laws(t *testing.T, pairs int, open func(testing.TB) reconcile.Kernel) {
 				k := open(t)
 				empty(t, k)
 				u := &universe{rand.New(rand.NewPCG(uint64(seed), 1))}
-				put(t, k, u.state(), seed)
+				put(t, k, u, seed)
 				law(t, k, u)
 				if t.Failed() {
 					t.Fatalf("with seed %d", seed)
@@ -49,9 +50,18 @@ func laws(t *testing.T, pairs int, open func(testing.TB) reconcile.Kernel) {
 
 func secondPlanIsEmpty(t testing.TB, k reconcile.Kernel, u *universe) {
 	want := u.state()
-	round(t, reconcile.New(k), want)
+	r := reconcile.New(k)
+	round(t, r, want)
+	for _, s := range reconcile.Diff(snapshot(t, k), want).Steps {
+		if s.Reason != reconcile.Drained { // which only a look after the weight went can tell
+			t.Errorf("the second plan has a step: %v", s)
+		}
+	}
+	if got := round(t, r, want); len(got.Drift) != 0 {
+		t.Errorf("our own doing counts as drift: %v", got.Drift)
+	}
 	if plan := reconcile.Diff(snapshot(t, k), want); !plan.Empty() {
-		t.Errorf("the second plan has steps: %v", plan.Steps)
+		t.Errorf("the third plan has steps: %v", plan.Steps)
 	}
 	holds(t, snapshot(t, k), want)
 }
@@ -77,6 +87,14 @@ func failAtEveryStep(t testing.TB, k reconcile.Kernel, u *universe) {
 		}
 		if len(r.Failures()) != 0 {
 			t.Errorf("step %d: failures stay on record: %v", step, r.Failures())
+		}
+		for range 2 { // what waited for the failure to end, such as to get into order; and what has drained since
+			if got := round(t, r, want); len(got.Drift) != 0 {
+				t.Errorf("step %d: our own doing counts as drift: %v", step, got.Drift)
+			}
+		}
+		if n := r.Totals().Drift; n != 0 {
+			t.Errorf("step %d: counted %d as drift", step, n)
 		}
 		holds(t, snapshot(t, k), want)
 	}
@@ -129,7 +147,11 @@ func foreignUntouched(t testing.TB, k reconcile.Kernel, u *universe) {
 			if mentioned[f] || found == nil { // a service of ours that goes takes all its servers along
 				continue
 			}
-			if got := found.Destination(d.Addr); !reported[f] || got == nil || *got != d {
+			got := found.Destination(d.Addr)
+			if got != nil {
+				got.Rank = d.Rank // changes whenever another one comes or goes
+			}
+			if !reported[f] || got == nil || *got != d {
 				t.Errorf("%v: reported %t, was %v, is %v", f, reported[f], d, got)
 			}
 		}
@@ -200,7 +222,7 @@ func (u *universe) state() desired.State {
 			continue
 		}
 		s := desired.Service{Service: ipvs.Service{
-			ServiceKey: key(n), Scheduler: pick(u, "rr", "wlc", "sh"), Granularity: 32,
+			ServiceKey: key(n), Scheduler: pick(u, "rr", "wlc", "sh", "mh", "dh"), Granularity: 32,
 			Persistence: pick[time.Duration](u, 0, 0, 50*time.Second), Flags: pick[ipvs.ServiceFlags](u, 0, ipvs.Scheduler1),
 		}}
 		if u.IntN(8) == 0 {
@@ -215,7 +237,8 @@ func (u *universe) state() desired.State {
 					Addr: server(m), Weight: pick[int32](u, 0, 1, 70000), Forward: pick(u, ipvs.NAT, ipvs.DR),
 					UpperThreshold: pick[uint32](u, 0, 100),
 				},
-				Want: pick(u, desired.Present, desired.Present, desired.Present, desired.Absent),
+				Want: pick(u, desired.Present, desired.Present, desired.Present, desired.Present, desired.Present, desired.Absent,
+					desired.AsFound, desired.Kept, desired.Draining),
 			})
 		}
 		state = append(state, s)
@@ -233,12 +256,22 @@ func server(n int) netip.AddrPort {
 	return netip.MustParseAddrPort(fmt.Sprintf("198.51.100.%d:80", n+1))
 }
 
-// put makes the kernel hold one state, or for a third of the seeds none.
-func put(t testing.TB, k reconcile.Kernel, state desired.State, seed int) {
+// put makes the kernel hold one state, or for a third of the seeds none; with its servers in any order.
+func put(t testing.TB, k reconcile.Kernel, u *universe, seed int) {
 	t.Helper()
-	if seed%3 != 0 {
-		round(t, reconcile.New(k), state)
+	state := u.state()
+	if seed%3 == 0 {
+		return
 	}
+	round(t, reconcile.New(k), state)
+	table := snapshot(t, k)
+	for i := range table {
+		u.Shuffle(len(table[i].Destinations), func(a, b int) {
+			d := table[i].Destinations
+			d[a].Rank, d[b].Rank = d[b].Rank, d[a].Rank
+		})
+	}
+	restore(t, k, table)
 }
 
 // empty clears the table.
@@ -258,11 +291,16 @@ func restore(t testing.TB, k reconcile.Kernel, table ipvs.Table) {
 	var cmds []ipvs.Command
 	for _, s := range table {
 		cmds = append(cmds, ipvs.Command{Op: ipvs.NewService, Service: s.Service})
-		for _, d := range s.Destinations {
+		for _, d := range byRank(s.Destinations) {
 			cmds = append(cmds, ipvs.Command{Op: ipvs.NewDestination, Service: s.Service, Destination: d.Destination})
 		}
 	}
 	apply(t, k, cmds...)
+}
+
+// byRank returns servers in the order in which they were added.
+func byRank(servers []ipvs.DestinationStatus) []ipvs.DestinationStatus {
+	return slices.SortedFunc(slices.Values(servers), func(a, b ipvs.DestinationStatus) int { return b.Rank - a.Rank })
 }
 
 func apply(t testing.TB, k reconcile.Kernel, cmds ...ipvs.Command) {
@@ -326,8 +364,32 @@ func holds(t testing.TB, table ipvs.Table, want desired.State) {
 				t.Errorf("%s of %s is still there", d.Addr, s.ServiceKey)
 			case d.Want == desired.Present && (got == nil || got.Destination != d.Destination):
 				t.Errorf("server of %s: want %v, got %v", s.ServiceKey, d.Destination, got)
+			case d.Want == desired.Draining && got != nil && got.Weight != 0:
+				t.Errorf("%s of %s has weight %d and is to drain", d.Addr, s.ServiceKey, got.Weight)
 			}
 		}
+		if slices.Contains([]string{"mh", "sh", "dh"}, s.Scheduler) {
+			ordered(t, found, s)
+		}
+	}
+}
+
+// ordered checks that our servers were added from the lowest to the highest address. Where all clients have one and the same
+// server anyway, that is not required.
+func ordered(t testing.TB, found *ipvs.ServiceStatus, want desired.Service) {
+	t.Helper()
+	serving := 0
+	var ours []netip.AddrPort
+	for _, d := range byRank(found.Destinations) {
+		if d.Weight > 0 {
+			serving++
+		}
+		if slices.ContainsFunc(want.Destinations, func(w desired.Destination) bool { return w.Addr == d.Addr }) {
+			ours = append(ours, d.Addr)
+		}
+	}
+	if serving != 1 && !slices.IsSortedFunc(ours, netip.AddrPort.Compare) {
+		t.Errorf("%s %s: added in the order %v", want.Scheduler, want.ServiceKey, ours)
 	}
 }
 

@@ -29,9 +29,19 @@ func (s Step) Command() ipvs.Command {
 	return c
 }
 
-// String describes the step, and of an edit what changes:
+// String describes the step, of an edit what changes, and why a server goes or comes that is to stay:
 // "edit server 192.0.2.10:80 of tcp 192.0.2.1:80: weight 1 -> weight 3".
 func (s Step) String() string {
+	switch s.Reason {
+	case Differs:
+	case Order:
+		if s.Op == ipvs.NewDestination {
+			return fmt.Sprintf("re-add server %s of %s: order of %s", s.Destination, s.Service.ServiceKey, s.Service.Scheduler)
+		}
+		return fmt.Sprintf("%s, to add it again: order of %s", s.Command(), s.Service.Scheduler)
+	case Drained:
+		return s.Command().String() + ": its connections have ended"
+	}
 	switch s.Op {
 	case ipvs.SetService:
 		return fmt.Sprintf("%s %s: %s", s.Op, s.Service.ServiceKey, changes(s.WasService.Options(), s.Service.Options()))

@@ -35,8 +35,10 @@ type Reconciler struct {
 	failed map[object]Failure
 	totals Totals
 
-	touched []ipvs.ServiceKey // changed by the last round
-	sweep   int               // the last service whose servers were read because it was its turn
+	touched  []ipvs.ServiceKey        // changed by the last round
+	draining []ipvs.ServiceKey        // as of last
+	unmoved  map[ipvs.ServiceKey]bool // the last round held back what brings their servers into order
+	sweep    int                      // the last service whose servers were read because it was its turn
 }
 
 // object is what a step acts on, and what a failure is remembered for.
@@ -108,6 +110,9 @@ func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.Stat
 			r.touched = append(r.touched, s.Service.ServiceKey)
 		}
 	}
+	if !same(r.last, want) {
+		r.draining = draining(want)
+	}
 	r.last, r.done = want, true
 	return round, nil
 }
@@ -154,12 +159,30 @@ func (r *Reconciler) drift(table ipvs.Table, plan Plan) []Step {
 		return nil
 	}
 	needed := make(map[ipvs.Command]bool)
+	broken := r.broken()
 	for _, s := range Diff(table, r.last).Steps {
-		if _, ours := r.failed[s.object()]; !ours && !r.orphan(s) {
+		_, ours := r.failed[s.object()]
+		ours = ours || r.orphan(s) || s.Reason == Drained ||
+			s.Reason == Order && (r.unmoved[s.Service.ServiceKey] || broken[s.Service.ServiceKey] > 0)
+		if !ours {
 			needed[s.Command()] = true
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(plan.Steps), func(s Step) bool { return !needed[s.Command()] })
+}
+
+// broken counts the servers of each service on which steps were refused.
+func (r *Reconciler) broken() map[ipvs.ServiceKey]int {
+	if len(r.failed) == 0 {
+		return nil
+	}
+	n := make(map[ipvs.ServiceKey]int)
+	for o := range r.failed {
+		if o.server.IsValid() {
+			n[o.service]++
+		}
+	}
+	return n
 }
 
 // orphan says whether the step is about a server whose service the kernel refused to make.
@@ -172,8 +195,11 @@ func (r *Reconciler) orphan(s Step) bool {
 }
 
 // due returns the plan without the steps that must wait, and forgets failures of which nothing is wanted any more. Only the
-// very command that was refused waits: another one for the same object is another question.
+// very command that was refused waits: another one for the same object is another question. But a server that is to change
+// its place waits with both steps, and while one of its service's is refused the others keep theirs: there is no order
+// without that one, and each attempt would have them move again.
 func (r *Reconciler) due(now time.Time, plan Plan) Plan {
+	r.unmoved = nil
 	if len(r.failed) == 0 {
 		return plan
 	}
@@ -187,9 +213,17 @@ func (r *Reconciler) due(now time.Time, plan Plan) Plan {
 		}
 	}
 	unmade := make(map[ipvs.ServiceKey]bool) // a plan makes a service before its servers
+	broken := r.broken()
 	waits := func(s Step) bool {
 		f, ok := r.failed[s.object()]
-		wait := ok && now.Before(f.Next) && f.Err.Command == s.Command()
+		wait := ok && now.Before(f.Next) && (s.Reason == Order || f.Err.Command == s.Command())
+		if s.Reason == Order && (wait || !ok && broken[s.Service.ServiceKey] > 0 || ok && broken[s.Service.ServiceKey] > 1) {
+			if r.unmoved == nil {
+				r.unmoved = make(map[ipvs.ServiceKey]bool)
+			}
+			r.unmoved[s.Service.ServiceKey] = true
+			return true
+		}
 		if wait && s.Op == ipvs.NewService {
 			unmade[s.Service.ServiceKey] = true
 		}
@@ -215,22 +249,26 @@ func (r *Reconciler) record(now time.Time, round *Round, sent []Step, refused []
 	}
 	// What was there all the time nobody took away: the read missed it, because others changed the table meanwhile.
 	round.Drift = slices.DeleteFunc(round.Drift, func(s Step) bool { return needless[s.Command()] })
+	fresh := make(map[object]bool) // refused in this batch, whatever came of later steps on the same object
 	for i, s := range sent {
 		o, e := s.object(), byIndex[i]
 		switch {
 		case e == nil, gone(e):
-			delete(r.failed, o)
+			if !fresh[o] {
+				delete(r.failed, o)
+			}
 			round.Taken = append(round.Taken, s)
 			r.totals.Steps++
-		case r.orphan(s):
-			// A consequence: its service was refused before it in the same batch, and the two are tried again together.
+		case r.orphan(s), s.Reason == Order && i > 0 && sent[i-1].object() == o && errors.Is(e, fs.ErrExist):
+			// A consequence of what was refused before it in the same batch: its service, or to delete it first. The two are
+			// tried again together.
 		default:
 			f, again := r.failed[o]
 			if !again || f.Err.Command != e.Command {
 				f = Failure{Since: now}
 			}
 			f.Err, f.Attempts, f.Next = e, f.Attempts+1, now.Add(pause(f.Attempts))
-			r.failed[o] = f
+			r.failed[o], fresh[o] = f, true
 			round.Refused = append(round.Refused, f)
 			r.totals.Refused++
 		}

@@ -26,6 +26,9 @@ func (r *Reconciler) part(want desired.State, parts int) map[ipvs.ServiceKey]boo
 	for _, k := range r.touched {
 		of[k] = true // to see that it is as it should be
 	}
+	for _, k := range r.draining {
+		of[k] = true // to see the last connection end
+	}
 	changed(r.last, want, of)
 	for range (len(want) + parts - 1) / parts {
 		r.sweep++
@@ -36,8 +39,8 @@ func (r *Reconciler) part(want desired.State, parts int) map[ipvs.ServiceKey]boo
 
 // changed adds to of the services of which is and was differ.
 func changed(was, is desired.State, of map[ipvs.ServiceKey]bool) {
-	if len(was) == len(is) && (len(is) == 0 || &was[0] == &is[0]) {
-		return // one and the same
+	if same(was, is) {
+		return
 	}
 	for _, s := range is {
 		for len(was) > 0 && was[0].ServiceKey.Compare(s.ServiceKey) < 0 {
@@ -47,6 +50,19 @@ func changed(was, is desired.State, of map[ipvs.ServiceKey]bool) {
 			of[s.ServiceKey] = true
 		}
 	}
+}
+
+// same says whether two states are one and the same.
+func same(a, b desired.State) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+
+// draining returns the services with servers that go once they are idle.
+func draining(state desired.State) (keys []ipvs.ServiceKey) {
+	for i := range state {
+		if slices.ContainsFunc(state[i].Destinations, func(d desired.Destination) bool { return d.Want == desired.Draining }) {
+			keys = append(keys, state[i].ServiceKey)
+		}
+	}
+	return keys
 }
 
 // equal says whether two wishes for a service are the same. Mostly one was taken over from the other, servers and all.
