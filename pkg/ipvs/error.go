@@ -25,6 +25,8 @@ const (
 	ERANGE       Errno = 34 // weight below 0, or lower threshold above the upper one
 	EOPNOTSUPP   Errno = 95 // no such command: an old kernel
 	EAFNOSUPPORT Errno = 97
+	EADDRINUSE   Errno = 98  // a sync daemon's port
+	ENETUNREACH  Errno = 101 // a sync daemon's interface is down
 )
 
 func (e Errno) Error() string {

@@ -47,13 +47,14 @@ func (r SyncRole) String() string {
 type SyncDaemon struct {
 	Interface string     // that the multicast packets use; empty: the daemon doesn't run
 	SyncID    uint8      // a backup takes only packets with its own; 0 takes all
-	MaxLen    uint16     // of a packet's payload in bytes; 0 in a wish: the kernel takes it from the interface's MTU
-	Group     netip.Addr // multicast group
-	Port      uint16     // UDP
+	MaxLen    uint16     // of a packet's payload in bytes
+	Group     netip.Addr // multicast group, without a zone
+	Port      uint16     // UDP, the first of sysctl sync_ports ones
 	TTL       uint8
 }
 
-// What the kernel takes where a sync daemon's settings leave it open.
+// What the kernel takes where the wish for a sync daemon leaves it open, that is zero. The length then is what fits into
+// 1500 bytes, for a backup into its interface's MTU if that is larger: what a sender may send it should be able to take.
 const (
 	SyncPort = 8848
 	SyncTTL  = 1
@@ -62,15 +63,23 @@ const (
 // SyncGroup is the group that the kernel takes by itself.
 var SyncGroup = netip.AddrFrom4([4]byte{224, 0, 0, 81})
 
-// String describes a running daemon: "eth1 id 1 group 224.0.0.81 port 8848 ttl 1 maxlen 1464".
+// String describes the daemon: "eth1 id 1 group 224.0.0.81 port 8848 ttl 1 maxlen 1472"; what is zero is left out.
 func (d SyncDaemon) String() string {
 	if d.Interface == "" {
 		return "none"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s id %d group %s port %d ttl %d", d.Interface, d.SyncID, d.Group, d.Port, d.TTL)
-	if d.MaxLen != 0 {
-		fmt.Fprintf(&b, " maxlen %d", d.MaxLen)
+	fmt.Fprintf(&b, "%s id %d", d.Interface, d.SyncID)
+	if d.Group.IsValid() {
+		fmt.Fprintf(&b, " group %s", d.Group)
+	}
+	for _, n := range []struct {
+		name  string
+		value uint16
+	}{{"port", d.Port}, {"ttl", uint16(d.TTL)}, {"maxlen", d.MaxLen}} {
+		if n.value != 0 {
+			fmt.Fprintf(&b, " %s %d", n.name, n.value)
+		}
 	}
 	return b.String()
 }

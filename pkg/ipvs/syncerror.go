@@ -1,6 +1,9 @@
 package ipvs
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // SyncError is the kernel's refusal to start or stop a sync daemon.
 type SyncError struct {
@@ -29,14 +32,33 @@ func (e *SyncError) reason() string {
 	case EEXIST:
 		return "one runs already: stop it first (EEXIST)"
 	case ENODEV:
-		return fmt.Sprintf("no interface %q in this network namespace that multicast can use (ENODEV)", e.Daemon.Interface)
+		return fmt.Sprintf("no interface %q in this network namespace (ENODEV)", e.Daemon.Interface)
+	case ENETUNREACH:
+		return fmt.Sprintf("interface %s is down, or it does not speak the group's IP version (ENETUNREACH)", e.Daemon.Interface)
+	case EADDRINUSE:
+		return fmt.Sprintf("UDP port %d is in use on this host (EADDRINUSE)", cmp.Or(e.Daemon.Port, SyncPort))
 	case EINVAL:
-		return "the kernel runs no sync daemon while a server is of another IP family than its service; " +
-			"or the multicast group is none (EINVAL)"
+		return e.invalid() + " (EINVAL)"
 	case ESRCH:
 		return "it does not run (ESRCH)"
 	}
 	return e.Errno.Error()
+}
+
+// invalid finds out what EINVAL is about.
+func (e *SyncError) invalid() string {
+	switch {
+	case e.Role != SyncMaster && e.Role != SyncBackup:
+		return "there is no such role"
+	case len(e.Daemon.Interface) > 15:
+		return fmt.Sprintf("no interface has a name as long as %q", e.Daemon.Interface)
+	case e.Daemon.Group.IsValid() && !e.Daemon.Group.IsMulticast():
+		return fmt.Sprintf("%s is no multicast group", e.Daemon.Group)
+	case e.Daemon.Group.Is6():
+		return fmt.Sprintf("interface %s does not speak IPv6, or a server is of another IP family than its service: "+
+			"the sync protocol can't tell backups of those", e.Daemon.Interface)
+	}
+	return "a server is of another IP family than its service: the sync protocol can't tell backups of those"
 }
 
 // Unwrap returns the error number.

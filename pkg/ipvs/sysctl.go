@@ -100,7 +100,7 @@ func (s Sysctl) Check(value string) error {
 	if s.valid(value) {
 		return nil
 	}
-	return fmt.Errorf("%s is %s, not %q", s.Name, s.wants(), value)
+	return fmt.Errorf("%s is %s, not %q", s.Name, s.Wants(), value)
 }
 
 func (s Sysctl) valid(value string) bool {
@@ -130,7 +130,8 @@ func (s Sysctl) valid(value string) bool {
 	return false
 }
 
-func (s Sysctl) wants() string {
+// Wants says what the value is to be: "0 or 1".
+func (s Sysctl) Wants() string {
 	switch s.Kind {
 	case SysctlSwitch:
 		return "0 or 1"

@@ -22,7 +22,8 @@ type ServiceStatus struct {
 type DestinationStatus struct {
 	Destination
 	// Rank is the destination's place, from 0 on, in the order in which the kernel walks over the service's destinations:
-	// the last added one is the first. The tables of mh, sh and dh depend on it.
+	// the last added one is the first, be it new or added again; an edit changes nothing. The tables of mh, sh and dh
+	// depend on it.
 	Rank            int
 	ActiveConns     uint32
 	InactiveConns   uint32

@@ -177,7 +177,7 @@ func (c *Client) newRequest() (seq uint32) {
 }
 
 // exchange sends the request in the buffer and reads the answer: a dump, a single message, or an acknowledgement. A
-// refusal is returned as an ipvs.Errno. An answer that was interrupted by a change is read to its end and then given up
+// refusal is returned as a *kernelError. An answer that was interrupted by a change is read to its end and then given up
 // with errInterrupted.
 func (c *Client) exchange(ctx context.Context, family uint16, each func(payload []byte) error) error {
 	if err := c.socket.send(c.buf.b); err != nil {
@@ -236,15 +236,28 @@ type answer struct {
 	detail      string
 }
 
+// kernelError is the kernel's refusal of a request.
+type kernelError struct {
+	errno  ipvs.Errno
+	detail string // the kernel's own words, where it has any
+}
+
+func (e *kernelError) Error() string {
+	if e.detail == "" {
+		return e.errno.Error()
+	}
+	return e.errno.Error() + ": " + e.detail
+}
+
+func (e *kernelError) Unwrap() error { return e.errno }
+
 // errInterrupted says that the table changed while it was read.
 var errInterrupted = errors.New("the table changed meanwhile")
 
 func (a *answer) result() error {
 	switch {
-	case a.errno != 0 && a.detail != "":
-		return fmt.Errorf("%w: %s", a.errno, a.detail)
 	case a.errno != 0:
-		return a.errno
+		return &kernelError{a.errno, a.detail}
 	case a.interrupted:
 		return errInterrupted
 	}

@@ -111,6 +111,7 @@ func (c *Client) readDestinations(
 	c.buf.dumpDestinations(family, c.newRequest(), k)
 	err := c.exchange(ctx, family, func(b []byte) error {
 		s, err := decodeDestination(b, k.Family)
+		s.Rank = len(d)
 		d = append(d, s)
 		return err
 	})

@@ -21,6 +21,9 @@ const (
 	cmdSetDest    = 6
 	cmdDelDest    = 7
 	cmdGetDest    = 8
+	cmdNewDaemon  = 9
+	cmdDelDaemon  = 10
+	cmdGetDaemon  = 11
 	cmdSetConfig  = 12
 	cmdGetConfig  = 13
 	cmdSetInfo    = 14
@@ -31,6 +34,7 @@ const (
 const (
 	attrService       = 1
 	attrDest          = 2
+	attrDaemon        = 3
 	attrTimeoutTCP    = 4
 	attrTimeoutTCPFin = 5
 	attrTimeoutUDP    = 6
@@ -69,6 +73,18 @@ const (
 	destTunType        = 13 // Linux 5.3
 	destTunPort        = 14 // network byte order
 	destTunFlags       = 15
+)
+
+// The attributes of a sync daemon (IPVS_DAEMON_ATTR_).
+const (
+	daemonState     = 1 // which of the two
+	daemonInterface = 2
+	daemonSyncID    = 3 // 32 bits for a number of 8
+	daemonMaxLen    = 4 // this and the rest: Linux 4.3
+	daemonGroup     = 5 // network byte order
+	daemonGroup6    = 6
+	daemonPort      = 7 // the machine's byte order
+	daemonTTL       = 8
 )
 
 // The attributes of statistics (IPVS_STATS_ATTR_): 32 or 64 bits, depending on what they are in.

@@ -13,6 +13,9 @@ import (
 // release is the Linux that Kernel is one of.
 var release = ipvs.Release{Major: 6, Minor: 1}
 
+// maxInterfaceLen is IFNAMSIZ without the NUL.
+const maxInterfaceLen = 15
+
 // settings are what a Kernel has besides its table and timeouts.
 type settings struct {
 	master, backup ipvs.SyncDaemon
@@ -72,12 +75,14 @@ func (k *Kernel) syncDaemon(role ipvs.SyncRole) *ipvs.SyncDaemon {
 }
 
 // syncs says whether a sync daemon runs.
-func (s *settings) syncs() bool { return s.master != (ipvs.SyncDaemon{}) || s.backup != (ipvs.SyncDaemon{}) }
+func (s *settings) syncs() bool {
+	return s.master != (ipvs.SyncDaemon{}) || s.backup != (ipvs.SyncDaemon{})
+}
 
 // startSyncDaemon does so by the kernel's rules, in the order in which it looks (ip_vs_genl_new_daemon in ip_vs_ctl.c,
 // start_sync_thread in ip_vs_sync.c).
 func (k *Kernel) startSyncDaemon(role ipvs.SyncRole, d ipvs.SyncDaemon) ipvs.Errno {
-	if d.Group.IsValid() && !d.Group.IsMulticast() || k.mixedFamilies() {
+	if len(d.Interface) > maxInterfaceLen || d.Group.IsValid() && !d.Group.IsMulticast() || k.mixedFamilies() {
 		return ipvs.EINVAL
 	}
 	if k.settings.interfaces != nil && !slices.Contains(k.settings.interfaces, d.Interface) || d.Interface == "" {
