@@ -15,6 +15,7 @@
 //	cmd/ipvsctl         | main | config control daemon status                   | one file a verb
 //	pkg/ipvs            | pure |                                                | services, servers, keys, flags, errors
 //	pkg/ipvs/ipvsnl     | io   | ipvs                                           | generic netlink: snapshots, batches
+//	pkg/ipvs/ipvsproc   | io   | ipvs                                           | sysctls, by way of /proc
 //	pkg/ipvs/ipvstest   | test | ipvs                                           | a fake kernel with errnos and faults
 //	pkg/vip/vipnl       | io   |                                                | watches the addresses of this host
 //	pkg/script          | io   |                                                | runs the user's commands, in order

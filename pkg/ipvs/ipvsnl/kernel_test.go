@@ -30,7 +30,7 @@ import (
 func TestKernelConformance(t *testing.T) {
 	ipvstest.Conformance(t, func(t *testing.T) ipvstest.Subject {
 		c := client(t)
-		return ipvstest.Subject{Client: c, Traffic: func(t *testing.T, service ipvs.ServiceKey, server netip.AddrPort) {
+		return ipvstest.Subject{Client: c, Interface: syncInterface(t), Traffic: func(t *testing.T, service ipvs.ServiceKey, server netip.AddrPort) {
 			traffic(t, c, service, server)
 		}}
 	})

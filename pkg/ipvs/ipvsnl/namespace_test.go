@@ -26,8 +26,8 @@ func namespace(tb testing.TB) {
 	}
 }
 
-// client returns a client in a namespace of its own, whose table is empty again after the test: the namespace may live
-// on with its thread, and services keep the module in use.
+// client returns a client in a namespace of its own, without services and sync daemons again after the test: the namespace
+// may live on with its thread, and they keep the module in use.
 func client(tb testing.TB) *Client {
 	tb.Helper()
 	namespace(tb)
@@ -45,6 +45,11 @@ func client(tb testing.TB) *Client {
 			del = append(del, ipvs.Command{Op: ipvs.DelService, Service: s.Service})
 		}
 		apply(tb, c, del)
+		for _, role := range []ipvs.SyncRole{ipvs.SyncMaster, ipvs.SyncBackup} {
+			if err := c.StopSyncDaemon(context.Background(), role); err != nil {
+				tb.Error(err)
+			}
+		}
 		if err := c.Close(); err != nil {
 			tb.Error(err)
 		}

@@ -3,8 +3,10 @@ package ipvsnl
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -33,7 +35,8 @@ func newWireClient() (*Client, *wireKernel) {
 func TestConformanceOnTheWire(t *testing.T) {
 	ipvstest.Conformance(t, func(t *testing.T) ipvstest.Subject {
 		c, k := newWireClient()
-		return ipvstest.Subject{Client: c, Traffic: func(t *testing.T, service ipvs.ServiceKey, server netip.AddrPort) {
+		k.kernel.SetInterfaces("eth1")
+		return ipvstest.Subject{Client: c, Interface: "eth1", Traffic: func(t *testing.T, service ipvs.ServiceKey, server netip.AddrPort) {
 			if err := k.kernel.Count(service, server, ipvs.Stats{InPackets: 1 << 40}, 1, 2); err != nil {
 				t.Fatal(err)
 			}
@@ -91,12 +94,26 @@ func (k *wireKernel) handle(m message, header []byte) {
 		t, _ := k.kernel.Snapshot(ctx)
 		var d dump
 		if s := t.Find(command.Service.ServiceKey); s != nil {
-			for _, status := range s.Destinations {
+			for _, status := range inRank(s.Destinations) {
 				d.add(k, m.seq, cmdNewDest, func(w *builder) { w.destinationStatus(status, k.old) })
 			}
 		}
 		d.end(k, m.seq)
 		return
+	case cmd == cmdGetDaemon && m.flags&netlink.Dump == netlink.Dump:
+		master, backup, _ := k.kernel.SyncDaemons(ctx)
+		var d dump
+		for role, s := range map[ipvs.SyncRole]ipvs.SyncDaemon{ipvs.SyncMaster: master, ipvs.SyncBackup: backup} {
+			if s.Interface != "" {
+				d.add(k, m.seq, cmdNewDaemon, func(w *builder) { w.daemonStatus(role, s, k.old) })
+			}
+		}
+		d.end(k, m.seq)
+		return
+	case cmd == cmdNewDaemon || cmd == cmdDelDaemon:
+		if errno = k.changeDaemon(cmd, m); errno == eintr {
+			return // without an answer
+		}
 	case cmd == cmdGetInfo:
 		i, _ := k.kernel.Info(ctx)
 		k.reply(m.seq, cmdSetInfo, func(w *builder) {
@@ -124,6 +141,11 @@ func (k *wireKernel) handle(m message, header []byte) {
 	if errno != 0 || m.flags&netlink.Acknowledge != 0 {
 		k.queue = append(k.queue, acknowledgement(header, errno))
 	}
+}
+
+// inRank returns destinations in the order in which the kernel dumps them.
+func inRank(d []ipvs.DestinationStatus) []ipvs.DestinationStatus {
+	return slices.SortedFunc(slices.Values(d), func(a, b ipvs.DestinationStatus) int { return a.Rank - b.Rank })
 }
 
 // acknowledgement is the kernel's answer to the message with a header, capped as the client asks it to be.
@@ -173,6 +195,80 @@ func doneMessage(seq uint32, errno ipvs.Errno) []byte {
 	b = native.AppendUint32(b, seq)
 	b = native.AppendUint32(b, 1234)
 	return native.AppendUint32(b, uint32(-int32(errno)))
+}
+
+// eintr is what the kernel returns from stopping threads that did not run yet, and what netlink answers nothing to.
+const eintr ipvs.Errno = 4
+
+// changeDaemon starts a sync daemon, or stops one whose threads did not run yet.
+func (k *wireKernel) changeDaemon(cmd uint8, m message) ipvs.Errno {
+	ctx := context.Background()
+	payload, _ := m.payload()
+	role, daemon := parseDaemon(payload)
+	if cmd == cmdNewDaemon {
+		if e, ok := errors.AsType[*ipvs.SyncError](k.kernel.StartSyncDaemon(ctx, role, daemon)); ok {
+			return e.Errno
+		}
+		return 0
+	}
+	master, backup, _ := k.kernel.SyncDaemons(ctx)
+	if e, ok := errors.AsType[*ipvs.SyncError](k.kernel.StopSyncDaemon(ctx, role)); ok {
+		return e.Errno
+	}
+	runs := map[ipvs.SyncRole]ipvs.SyncDaemon{ipvs.SyncMaster: master, ipvs.SyncBackup: backup}
+	if runs[role].Interface == "" {
+		return ipvs.ESRCH
+	}
+	return eintr
+}
+
+// daemonStatus appends a sync daemon in the kernel's order (ip_vs_genl_fill_daemon).
+func (w *builder) daemonStatus(role ipvs.SyncRole, d ipvs.SyncDaemon, old bool) {
+	nest := w.nest(attrDaemon)
+	w.u32(daemonState, uint32(role))
+	w.text(daemonInterface, d.Interface)
+	w.u32(daemonSyncID, uint32(d.SyncID))
+	if !old {
+		w.u16(daemonMaxLen, d.MaxLen)
+		w.u16(daemonPort, d.Port)
+		w.u8(daemonTTL, d.TTL)
+		if d.Group.Is6() {
+			w.bytes(daemonGroup6, d.Group.AsSlice())
+		} else {
+			w.bytes(daemonGroup, d.Group.AsSlice())
+		}
+	}
+	w.endNest(nest)
+}
+
+// parseDaemon reads a request about a sync daemon as the kernel does.
+func parseDaemon(payload []byte) (role ipvs.SyncRole, d ipvs.SyncDaemon) {
+	top := attributes{rest: payload}
+	for top.next() {
+		if top.typ != attrDaemon {
+			continue
+		}
+		a := attributes{rest: top.data}
+		for a.next() {
+			switch a.typ {
+			case daemonState:
+				role = ipvs.SyncRole(a.u32())
+			case daemonInterface:
+				d.Interface = string(a.text())
+			case daemonSyncID:
+				d.SyncID = uint8(a.u32())
+			case daemonMaxLen:
+				d.MaxLen = a.u16()
+			case daemonGroup, daemonGroup6:
+				d.Group, _ = netip.AddrFromSlice(a.data)
+			case daemonPort:
+				d.Port = a.u16()
+			case daemonTTL:
+				d.TTL = a.u8()
+			}
+		}
+	}
+	return role, d
 }
 
 // serviceStatus appends a service in the kernel's order (ip_vs_genl_fill_service).

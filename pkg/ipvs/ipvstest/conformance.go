@@ -19,11 +19,16 @@ type Client interface {
 	Timeouts(context.Context) (ipvs.Timeouts, error)
 	SetTimeouts(context.Context, ipvs.Timeouts) error
 	Info(context.Context) (ipvs.Info, error)
+	SyncDaemons(context.Context) (master, backup ipvs.SyncDaemon, err error)
+	StartSyncDaemon(context.Context, ipvs.SyncRole, ipvs.SyncDaemon) error
+	StopSyncDaemon(context.Context, ipvs.SyncRole) error
 }
 
 // Subject is what Conformance tests.
 type Subject struct {
-	Client // of an empty table
+	Client // of an empty table, without sync daemons
+	// Interface is up, with an MTU of 1500. There is none called "absent".
+	Interface string
 	// Traffic makes a UDP service hand datagrams to its only server and waits until both have counted some.
 	Traffic func(t *testing.T, service ipvs.ServiceKey, server netip.AddrPort)
 }
@@ -44,6 +49,10 @@ func Conformance(t *testing.T, open func(t *testing.T) Subject) {
 		{"a deleted service takes its servers with it", testDeleteService},
 		{"counters survive edits and nothing else", testCounters},
 		{"timeouts", testTimeouts},
+		{"the order of servers", testRank},
+		{"sync daemons", testSyncDaemons},
+		{"refused sync daemons", testSyncErrno},
+		{"sync daemons or mixed families", testSyncOrMixed},
 		{"info", testInfo},
 		{"a canceled context", testCanceled},
 	} {
@@ -63,8 +72,6 @@ func testRoundTrip(t *testing.T, s Subject) {
 	wantTable(t, s, want)
 }
 
-// testEdit moves the fields of EveryField around: each service gets the options of the next of its family, and each
-// server those of another of its service.
 func testRead(t *testing.T, s Subject) {
 	whole := EveryField()
 	wantRefused(t, s, Fill(whole))
@@ -86,6 +93,8 @@ func testRead(t *testing.T, s Subject) {
 	}
 }
 
+// testEdit moves the fields of EveryField around: each service gets the options of the next of its family, and each
+// server those of another of its service.
 func testEdit(t *testing.T, s Subject) {
 	table := EveryField()
 	wantRefused(t, s, Fill(table))
