@@ -19,6 +19,7 @@ type block struct {
 	values []value
 
 	reals  []*block // of a virtual server
+	sorry  []*block // of a virtual server: its sorry servers
 	checks []*block // of a virtual or real server
 	off    bool     // TCP_CHECK = false: on purpose no check
 	meant  []string // keywords that are there but couldn't be understood; rules should not call them missing
@@ -30,6 +31,7 @@ type value struct {
 	data    any // nil if it could not be read; that has been reported, and rules should be silent about it
 	key     spot
 	at      spot
+	items   []value // of a list; those that could not be read have no data
 }
 
 // path returns the way to the block: virtual_server[1].real_server[0].
@@ -77,24 +79,138 @@ func (b *block) lacks(names ...string) bool {
 // decoder turns tables into blocks and reports what is no keyword or no value for one.
 type decoder struct{ *report }
 
+// document is a file, decoded.
+type document struct {
+	global   *block
+	sync     []*block          // daemons of lvs_sync_daemon
+	sysctl   *block            // nil: none
+	groups   map[string]*block // virtual_server_group by name
+	virtuals []*block
+}
+
 // root decodes the whole file.
-func (d decoder) root(tree map[string]any, p *place) (global *block, virtuals []*block) {
+func (d decoder) root(tree map[string]any, p *place) *document {
 	root := &block{in: inRoot, index: -1}
-	global = &block{in: inGlobal, parent: root, name: "global_defs", index: -1}
+	doc := &document{groups: make(map[string]*block)}
+	doc.global = &block{in: inGlobal, parent: root, name: "global_defs", index: -1}
 	d.fields(root, tree, p, func(name string, v any, p *place) {
 		switch name {
 		case "global_defs":
-			if t, ok := v.(map[string]any); ok {
-				global.header = p.value
-				d.fields(global, t, p, nil)
-				return
+			if t, ok := d.table(root, name, "[global_defs]", v, p); ok {
+				doc.global.header = p.value
+				d.fields(doc.global, t, p, func(name string, v any, p *place) { d.global(doc, name, v, p) })
 			}
-			d.fail(spot{p.value, root, name}, "write [global_defs]", "global_defs is one table")
+		case "virtual_server_group":
+			const header = "[virtual_server_group.NAME]"
+			t, _ := d.table(root, name, header, v, p)
+			for _, called := range sortedKeys(t) {
+				at := p.field(called)
+				if t, ok := d.table(root, name, header, t[called], at); ok {
+					b := &block{in: inGroup, parent: root, name: name + "." + called, index: -1, header: at.value}
+					d.fields(b, t, at, nil)
+					doc.groups[called] = b
+				}
+			}
 		case "virtual_server":
-			virtuals = d.each(root, name, v, p, inVirtual)
+			doc.virtuals = d.each(root, name, v, p, inVirtual)
 		}
 	})
-	return global, virtuals
+	return doc
+}
+
+// table returns the table that a name must be, or reports that it is none.
+func (d decoder) table(parent *block, name, header string, v any, p *place) (map[string]any, bool) {
+	t, ok := v.(map[string]any)
+	if !ok {
+		d.fail(spot{p.value, parent, name}, "write "+header, "%s is one table", name)
+	}
+	return t, ok
+}
+
+// global decodes a table within global_defs.
+func (d decoder) global(doc *document, name string, v any, p *place) {
+	if name == "lvs_sysctl" {
+		if t, ok := d.table(doc.global, name, "[global_defs.lvs_sysctl]", v, p); ok {
+			doc.sysctl = &block{in: inSysctl, parent: doc.global, name: name, index: -1, header: p.value}
+			d.fields(doc.sysctl, t, p, nil)
+		}
+		return
+	}
+	for i, item := range items(v) {
+		b := &block{in: inSync, parent: doc.global, name: name, index: i, header: p.value}
+		at := p
+		if _, list := v.(map[string]any); list || !isList(v) {
+			b.index = -1
+		} else {
+			at = p.item(i)
+			b.header = at.value
+		}
+		switch item := item.(type) {
+		case string:
+			d.syncWords(b, strings.Fields(item), at)
+		case map[string]any:
+			d.fields(b, item, at, nil)
+		default:
+			d.fail(b.at(), `write lvs_sync_daemon = "eth1 id 1"`, "%s must be a text or a table, not %s", name, shown(item))
+		}
+		doc.sync = append(doc.sync, b)
+	}
+}
+
+// syncWords decodes keepalived's line: INTERFACE [INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS].
+func (d decoder) syncWords(b *block, word []string, p *place) {
+	const hint = `write "eth1 id 1 port 8848 ttl 1 group 224.0.0.81"; all but the interface may be left out`
+	if len(word) == 0 {
+		d.fail(b.at(), hint, "%s names no interface", b.name)
+		b.meant = append(b.meant, "interface")
+		return
+	}
+	d.value(b, keywordsIn[inSync]["interface"], word[0], p)
+	word = word[1:]
+	if len(word)%2 == 1 && keywordsIn[inSync][word[0]] == nil {
+		d.fail(b.at(), "leave it out: without it both daemons run, or choose one by its role in a table",
+			"the VRRP instance %q can't choose between master and backup: this version has no VRRP", word[0])
+		word = word[1:]
+	}
+	for ; len(word) >= 2; word = word[2:] {
+		k := keywordsIn[inSync][word[0]]
+		if k == nil || word[0] == "interface" || word[0] == "role" {
+			d.fail(b.at(), hint, "%s has no word %q", b.name, word[0])
+			continue
+		}
+		var v any = word[1]
+		if n, err := strconv.ParseInt(word[1], 10, 64); err == nil {
+			v = n
+		}
+		d.value(b, k, v, p)
+	}
+	if len(word) > 0 {
+		d.fail(b.at(), hint, "nothing follows the word %q", word[0])
+	}
+}
+
+// isList says whether a value is a list or repeated tables.
+func isList(v any) bool {
+	switch v.(type) {
+	case []any, []map[string]any:
+		return true
+	}
+	return false
+}
+
+// items returns what is in a list, or the value itself if it is none.
+func items(v any) []any {
+	switch v := v.(type) {
+	case []any:
+		return v
+	case []map[string]any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = v[i]
+		}
+		return list
+	}
+	return []any{v}
 }
 
 // each decodes an array of tables.
@@ -121,6 +237,23 @@ func (d decoder) nested(b *block, name string, v any, p *place) {
 		b.reals = append(b.reals, d.each(b, name, v, p, inReal)...)
 	case "real_servers":
 		b.reals = append(d.shortServers(b, v, p), b.reals...)
+	case "sorry_server":
+		for i, item := range items(v) {
+			sorry := &block{in: inSorry, parent: b, name: name, index: i, header: p.value}
+			at := p
+			if isList(v) {
+				at = p.item(i)
+				sorry.header = at.value
+			} else {
+				sorry.index = -1
+			}
+			if t, ok := item.(map[string]any); ok {
+				d.fields(sorry, t, at, func(name string, v any, p *place) { d.nested(sorry, name, v, p) })
+			} else {
+				d.value(sorry, keywordsIn[inSorry]["address"], item, at)
+			}
+			b.sorry = append(b.sorry, sorry)
+		}
 	case "TCP_CHECK":
 		d.check(b, name, v, p)
 	}
@@ -227,19 +360,41 @@ func (d decoder) value(b *block, k *keyword, v any, p *place) {
 	if other := b.value(name); other != nil {
 		d.fail(val.key, "write one of them", "%s and %s are two names of one keyword", k.name, other.keyword.name)
 	}
+	if k.list {
+		all := true
+		for i, item := range items(v) {
+			one := value{keyword: k, key: val.key, at: val.at}
+			if isList(v) {
+				one.at = spot{p.item(i).value, b, k.name}
+			}
+			one.data = d.read(b, k, item, one.at)
+			val.items = append(val.items, one)
+			all = all && one.data != nil
+		}
+		if all {
+			val.data = val.items
+		}
+	} else {
+		val.data = d.read(b, k, v, val.at)
+	}
+	b.values = append(b.values, val)
+	if k.idle != "" && val.data != nil {
+		d.warn(val.key, "", "%s has no effect: %s", k.name, k.idle)
+	}
+}
+
+// read reads a value, or reports what is wrong with it and returns nil.
+func (d decoder) read(b *block, k *keyword, v any, at spot) any {
 	data, w := k.kind.read(v)
 	switch {
 	case w == nil:
-		val.data = data
+		return data
 	case w.message != "":
-		d.fail(val.at, cmp.Or(w.hint, k.name+": "+k.doc), "%s: %s", k.name, w.message)
+		d.fail(at, cmp.Or(w.hint, k.name+": "+k.doc), "%s: %s", k.name, w.message)
 	default:
-		d.fail(val.at, cmp.Or(w.hint, k.name+": "+k.doc), "%s must be %s, not %s", k.name, k.kind.words, shown(v))
+		d.fail(at, cmp.Or(w.hint, k.name+": "+k.doc), "%s must be %s, not %s", k.name, k.kind.words, shown(v))
 	}
-	b.values = append(b.values, val)
-	if k.idle != "" && w == nil {
-		d.warn(val.key, "", "%s has no effect: %s", k.name, k.idle)
-	}
+	return nil
 }
 
 // unknown reports a name that is no keyword here, with a guess at what was meant.
@@ -253,9 +408,6 @@ func (d decoder) unknown(b *block, name string, p *place) {
 		b.meant = append(b.meant, meant)
 	case b.in == inRoot:
 		d.fail(at, "tables are [global_defs] and [[virtual_server]]", "%s: this version has no %s", name, what)
-	case name == "group":
-		d.fail(at, `write address = "192.0.2.1:80", or fwmark = 7`, "%s: this version has no %s", name, what)
-		b.meant = append(b.meant, "address")
 	default:
 		d.fail(at, "the check it has is TCP_CHECK", "this version has no %s", what)
 		b.meant = append(b.meant, "TCP_CHECK")
@@ -298,7 +450,7 @@ func belongs(in scope, name string) string {
 }
 
 // homes are the kinds of tables in the order in which a keyword's home is looked for.
-var homes = []scope{inGlobal, inVirtual, inReal, inCheck, inRoot}
+var homes = []scope{inGlobal, inVirtual, inReal, inSorry, inCheck, inGroup, inSysctl, inSync, inRoot}
 
 // home returns the table that a keyword belongs to, 0 if it is none.
 func home(name string) scope {

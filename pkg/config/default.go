@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
@@ -33,19 +34,45 @@ var defaults = []unset{
 	{"warmup", time.Duration(0), "delay_loop + 1 s", "servers are down until checked (alpha), so check them at once"},
 	{"quorum", int64(1), "", "one live server is enough"},
 	{"hysteresis", int64(0), "", "the quorum is lost as soon as it isn't met"},
+	{"minimum_healthy", health.Share{}, "", "checks are believed, as with keepalived"},
+	{"role", roleBoth, "", "without VRRP both daemons run"},
+	{"id", int64(0), "", "keepalived's without VRRP, and the kernel's"},
+	{"port", int64(ipvs.SyncPort), "", "the kernel's"},
+	{"ttl", int64(ipvs.SyncTTL), "", "the kernel's: connections are told on one network only"},
+	{"group", ipvs.SyncGroup, "", "the kernel's"},
 	{"drain_timeout", time.Duration(0), "", "a server that leaves the file goes at once, as with keepalived"},
 	{"lvs_sysctl_defaults", true, "false", "the kernel's own defaults drop or misdirect connections; see contrib/decisions"},
 	{"lvs_sysctl_restore", false, "", "they serve the connections that outlive the daemon, too"},
 	{"log_all_failures", false, "", "one line for each change of state"},
 }
 
+// defaultsUnder are those that hold with a scheduler instead.
+var defaultsUnder = map[string][]unset{
+	"mh": {
+		{"inhibit_on_failure", true, "false",
+			"a server that keeps its place with weight 0 leaves the table of the others' clients as it is; removal changes it"},
+		{"mh-fallback", true, "false",
+			"the clients of a server that takes none go to others, the same ones on every director; without it they get none"},
+	},
+}
+
 // bareTimeout is keepalived's persistence_timeout when it is given without a time.
 const bareTimeout = 360 * time.Second
 
-func defaultOf(keyword string) any {
-	for i := range defaults {
-		if defaults[i].keyword == keyword {
-			return defaults[i].value
+func defaultOf(keyword string) any { return find(defaults, keyword) }
+
+// defaultUnder is the default with a scheduler.
+func defaultUnder(scheduler, keyword string) any {
+	if v := find(defaultsUnder[scheduler], keyword); v != nil {
+		return v
+	}
+	return defaultOf(keyword)
+}
+
+func find(list []unset, keyword string) any {
+	for i := range list {
+		if list[i].keyword == keyword {
+			return list[i].value
 		}
 	}
 	return nil

@@ -204,25 +204,30 @@ type report struct {
 	found Diagnostics
 }
 
-func (r *report) add(s Severity, at spot, message, hint string) {
-	r.found = append(r.found, Diagnostic{
+func (r *report) diagnostic(s Severity, at spot, message, hint string) Diagnostic {
+	return Diagnostic{
 		Position: r.lines.position(at.from),
 		Width:    r.lines.width(at.span),
 		Severity: s,
 		Path:     at.path(),
 		Message:  message,
 		Hint:     hint,
-	})
+	}
 }
 
 // fail reports an error, with a hint what to write instead.
 func (r *report) fail(at spot, hint, format string, args ...any) {
-	r.add(Error, at, fmt.Sprintf(format, args...), hint)
+	r.found = append(r.found, r.diagnostic(Error, at, fmt.Sprintf(format, args...), hint))
+}
+
+// firstAt is the hint for what is there twice.
+func (r *report) firstAt(at spot) string {
+	return fmt.Sprintf("the first one is on line %d", r.lines.position(at.from).Line)
 }
 
 // warn reports what is allowed but probably not meant.
 func (r *report) warn(at spot, hint, format string, args ...any) {
-	r.add(Warning, at, fmt.Sprintf(format, args...), hint)
+	r.found = append(r.found, r.diagnostic(Warning, at, fmt.Sprintf(format, args...), hint))
 }
 
 // shown quotes a value of the file for a message, shortened when it is long.

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
 var globalKeywords = []keyword{
@@ -11,7 +13,30 @@ var globalKeywords = []keyword{
 	{in: inGlobal, name: "lvs_flush_on_stop", kind: either(boolean, oneOf("VS")), doc: "removes our services at stop"},
 	{in: inGlobal, name: "lvs_flush_onstop", aliasOf: "lvs_flush_on_stop", kind: either(boolean, oneOf("VS")), doc: "old"},
 	{in: inGlobal, name: "lvs_timeouts", kind: timeouts, doc: "how long the kernel keeps idle connections; 0: as it is"},
+	{in: inGlobal, name: "lvs_sysctl_defaults", kind: boolean, doc: "sets sysctls that are not written to what suits the kernel"},
+	{in: inGlobal, name: "lvs_sysctl_restore", kind: boolean, doc: "puts the sysctls back at stop"},
+	{in: inGlobal, name: "script_user", kind: account, doc: "user and group of scripts without their own"},
 	{in: inGlobal, name: "checker_log_all_failures", kind: boolean, doc: "default of log_all_failures"},
+}
+
+// syncKeywords stand in a table lvs_sync_daemon, or in keepalived's line: "eth1 id 1 port 8848".
+var syncKeywords = []keyword{
+	{in: inSync, name: "interface", kind: device, doc: "interface that the directors exchange connections on"},
+	{in: inSync, name: "role", kind: oneOf(roleMaster, roleBackup, roleBoth), doc: "master sends, backup receives"},
+	{in: inSync, name: "id", kind: integer(0, 255), doc: "a backup takes what has its id; 0 takes all"},
+	{in: inSync, name: "maxlen", kind: integer(1, 65507), doc: "longest packet, in bytes; default: what the interface carries"},
+	{in: inSync, name: "port", kind: integer(1, math.MaxUint16), doc: "UDP port"},
+	{in: inSync, name: "ttl", kind: integer(1, 255), doc: "how many routers the packets may pass"},
+	{in: inSync, name: "group", kind: multicast, doc: "multicast group"},
+}
+
+// sysctlKeywords are the sysctls that package ipvs knows.
+func sysctlKeywords() []keyword {
+	list := make([]keyword, len(ipvs.SysctlTable))
+	for i, s := range ipvs.SysctlTable {
+		list[i] = keyword{in: inSysctl, name: s.Name, kind: sysctl(s), doc: s.Doc}
+	}
+	return list
 }
 
 // Kinds and reasons of the long tail.
@@ -74,7 +99,6 @@ var idleGlobalKeywords = slices.Concat(
 		keyword{name: "startup_script_timeout", kind: limit, doc: "its time limit"},
 		keyword{name: "shutdown_script", kind: texts, doc: "command after the stop"},
 		keyword{name: "shutdown_script_timeout", kind: limit, doc: "its time limit"},
-		keyword{name: "script_user", kind: texts, doc: "user and group of scripts"},
 		keyword{name: "enable_script_security", kind: boolean, doc: "refuses scripts that others can change"},
 		keyword{name: "use_symlink_paths", kind: boolean, doc: "keeps symbolic links in paths"},
 		keyword{name: "set_supplementary_groups", kind: boolean, doc: "all groups of the script's user"},
@@ -110,9 +134,6 @@ var idleGlobalKeywords = slices.Concat(
 	),
 	idle(inGlobal, "ipvsd never empties a table at start",
 		keyword{name: "lvs_flush", kind: boolean, doc: "empties the table at start"},
-	),
-	idle(inGlobal, "this version runs no connection sync",
-		keyword{name: "lvs_sync_daemon", kind: texts, doc: "connection sync"},
 	),
 	idle(inGlobal, "moments of checks are not repeatable",
 		keyword{name: "random_seed", kind: count, doc: "repeatable warmup"},

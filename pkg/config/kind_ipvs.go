@@ -3,11 +3,13 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
@@ -205,4 +207,52 @@ var (
 		}
 		return nil, &wrong{}
 	}}
+
+	// multicast is the group of a sync daemon.
+	multicast = kind{words: `a multicast address such as "224.0.0.81"`, read: func(v any) (any, *wrong) {
+		s, _ := v.(string)
+		a, err := netip.ParseAddr(s)
+		if err != nil || !a.IsMulticast() || a.Zone() != "" {
+			return nil, &wrong{}
+		}
+		return a, nil
+	}}
+
+	// share is a number of servers, or a part of them.
+	share = kind{words: `a number of servers, or a part of them such as "50%"`, read: func(v any) (any, *wrong) {
+		if n, ok := v.(int64); ok && n >= 0 && n <= math.MaxInt32 {
+			return health.Share{Count: int(n)}, nil
+		}
+		s, _ := v.(string)
+		number, percent := strings.CutSuffix(s, "%")
+		n, err := strconv.Atoi(number)
+		switch {
+		case err == nil && !percent:
+			return nil, &wrong{hint: "a number of servers has no quotes, a part of them ends with %"}
+		case err != nil || n < 1 || n > 100:
+			return nil, &wrong{}
+		}
+		return health.Share{Percent: n}, nil
+	}}
 )
+
+// sysctl is the value of one of the kernel's settings: a number, or a text where it is more than that.
+func sysctl(s ipvs.Sysctl) kind {
+	return kind{words: s.Wants(), read: func(v any) (any, *wrong) {
+		var value string
+		switch v := v.(type) {
+		case int64:
+			value = strconv.FormatInt(v, 10)
+		case bool:
+			return nil, &wrong{hint: "the kernel's switches are numbers: write 1 or 0"}
+		case string:
+			value = strings.Join(strings.Fields(v), " ")
+		default:
+			return nil, &wrong{}
+		}
+		if s.Check(value) != nil {
+			return nil, &wrong{}
+		}
+		return value, nil
+	}}
+}

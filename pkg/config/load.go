@@ -40,10 +40,10 @@ func whole(name, text string) (*Config, Diagnostics) {
 	if tree == nil {
 		return nil, r.found
 	}
-	global, virtuals := decoder{r}.root(tree, locate(text))
-	f := newFrame(r, global)
-	c := &Config{GlobalDefs: f.defs, VirtualServers: f.resolve(r, virtuals)}
-	found := r.found.arrange()
+	doc := decoder{r}.root(tree, locate(text))
+	f := newFrame(r, doc)
+	c := &Config{GlobalDefs: f.defs, VirtualServers: f.resolve(r, doc.virtuals)}
+	found := append(r.found, f.idleGroups(c.VirtualServers)...).arrange()
 	if found.Count(Error) > 0 {
 		return nil, found
 	}
@@ -101,7 +101,7 @@ func (l *Loader) byParts(text string) (c *Config, found Diagnostics, ok bool) {
 		return nil, nil, false // there is something to say about that
 	}
 	l.frame, l.parts = f, parts
-	return c, found.arrange(), true
+	return c, append(found, f.idleGroups(c.VirtualServers)...).arrange(), true
 }
 
 // readFrame reads all of a file but its virtual servers, and says whether that can be done.
@@ -111,8 +111,7 @@ func readFrame(name, text string) (*frame, bool) {
 	if _, virtual := tree["virtual_server"]; tree == nil || virtual {
 		return nil, false
 	}
-	global, _ := decoder{r}.root(tree, locate(text))
-	f := newFrame(r, global)
+	f := newFrame(r, decoder{r}.root(tree, locate(text)))
 	f.text, f.tree, f.found = text, tree, r.found
 	return f, r.found.Count(Error) == 0
 }
@@ -124,8 +123,7 @@ func (f *frame) read(name, text string) (part, bool) {
 	if tree == nil {
 		return part{}, false
 	}
-	_, virtuals := decoder{r}.root(tree, locate(text))
-	p := part{virtuals: f.resolve(r, virtuals), found: r.found}
+	p := part{virtuals: f.resolve(r, decoder{r}.root(tree, locate(text)).virtuals), found: r.found}
 	return p, r.found.Count(Error) == 0
 }
 

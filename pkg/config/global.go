@@ -1,0 +1,106 @@
+package config
+
+import (
+	"net/netip"
+
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+)
+
+// frame is what all virtual servers of a file have in common.
+type frame struct {
+	global *block
+	defs   GlobalDefs
+	groups map[string]*group
+	user   Script // who scripts are run as that don't say
+
+	// Of a frame that was read by itself:
+	text  string
+	tree  map[string]any
+	found Diagnostics
+}
+
+func newFrame(r *report, doc *document) *frame {
+	f := &frame{global: doc.global, groups: make(map[string]*group, len(doc.groups))}
+	f.defs.RouterID, _ = lookup[string]("router_id", doc.global)
+	f.defs.LVSTimeouts, _ = lookup[ipvs.Timeouts]("lvs_timeouts", doc.global)
+	if v := doc.global.value("lvs_flush_on_stop"); v != nil {
+		f.defs.LVSFlushOnStop = v.data == true || v.data == "VS"
+	}
+	f.user, _ = lookup[Script]("script_user", doc.global)
+	f.defs.LVSSyncDaemon = r.syncDaemons(doc.sync)
+	f.defs.LVSSysctl = r.sysctls(doc, f.defs.LVSSyncDaemon)
+	for _, name := range sortedKeys(doc.groups) {
+		f.groups[name] = r.group(name, doc.groups[name])
+	}
+	return f
+}
+
+// syncs says whether a sync daemon is to run.
+func (f *frame) syncs() bool {
+	d := f.defs.LVSSyncDaemon
+	return d.Master.Interface != "" || d.Backup.Interface != ""
+}
+
+// syncDaemons resolves the tables of lvs_sync_daemon, one for each role or one for both.
+func (r *report) syncDaemons(tables []*block) (daemons SyncDaemons) {
+	var taken [2]*block
+	for _, b := range tables {
+		var d ipvs.SyncDaemon
+		d.Interface, _ = lookup[string]("interface", b)
+		id, _ := lookup[int64]("id", b)
+		maxLen, _ := lookup[int64]("maxlen", b)
+		port, _ := lookup[int64]("port", b)
+		ttl, _ := lookup[int64]("ttl", b)
+		d.Group, _ = lookup[netip.Addr]("group", b)
+		d.SyncID, d.MaxLen, d.Port, d.TTL = uint8(id), uint16(maxLen), uint16(port), uint8(ttl)
+		if b.lacks("interface") {
+			r.fail(b.at(), `write interface = "eth1"`, "the sync daemon has no interface")
+		}
+		role, _ := lookup[string]("role", b)
+		for i, of := range []struct {
+			role string
+			to   *ipvs.SyncDaemon
+		}{{roleMaster, &daemons.Master}, {roleBackup, &daemons.Backup}} {
+			switch {
+			case role != roleBoth && role != of.role:
+			case taken[i] != nil:
+				r.fail(b.at(), r.firstAt(taken[i].at()), "there are two sync daemons with the role %s", of.role)
+			default:
+				taken[i], *of.to = b, d
+			}
+		}
+	}
+	return daemons
+}
+
+// sysctls resolves lvs_sysctl and what belongs to it.
+func (r *report) sysctls(doc *document, daemons SyncDaemons) (s Sysctls) {
+	s.Defaults, _ = lookup[bool]("lvs_sysctl_defaults", doc.global)
+	s.Restore, _ = lookup[bool]("lvs_sysctl_restore", doc.global)
+	if doc.sysctl == nil {
+		return s
+	}
+	for _, v := range doc.sysctl.values {
+		if data, ok := v.data.(string); ok {
+			if s.Values == nil {
+				s.Values = make(ipvs.Sysctls)
+			}
+			s.Values[v.keyword.name] = data
+		}
+	}
+	if v := doc.sysctl.value("backup_only"); s.Values["backup_only"] == "1" &&
+		daemons.Master.Interface != "" && daemons.Backup.Interface != "" {
+		r.warn(v.at, `give lvs_sync_daemon a role, "master" or "backup", or leave backup_only out`,
+			"backup_only makes this director balance nothing: its backup daemon runs, as well as the master one")
+	}
+	return s
+}
+
+// command returns a script with the user that it is run as.
+func (f *frame) command(name string, b *block) Script {
+	s, _ := lookup[Script](name, b)
+	if s.Argv != nil && s.User == "" {
+		s.User, s.Group = f.user.User, f.user.Group
+	}
+	return s
+}
