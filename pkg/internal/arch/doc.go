@@ -19,6 +19,7 @@
 //	pkg/ipvs/ipvstest   | test | ipvs                                           | a fake kernel with errnos and faults
 //	pkg/vip/vipnl       | io   |                                                | watches the addresses of this host
 //	pkg/script          | io   |                                                | runs the user's commands, in order
+//	pkg/connection      | pure | ipvs                                           | reads, filters, counts connections
 //	pkg/health          | pure |                                                | from results of probes to up and down
 //	pkg/health/probe    | io   | health                                         | one file a check type; the scheduler
 //	pkg/config          | pure | health ipvs + github.com/BurntSushi/toml       | TOML to Config, or diagnostics
