@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,11 +44,13 @@ func (f files) readConfig() ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: not a regular file", f.config)
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
-	if err == nil && len(text) > maxConfig {
+	var text bytes.Buffer
+	text.Grow(int(min(info.Size(), maxConfig)) + bytes.MinRead)
+	_, err = text.ReadFrom(io.LimitReader(file, maxConfig+1))
+	if err == nil && text.Len() > maxConfig {
 		err = fmt.Errorf("%s: larger than %d MB", f.config, maxConfig>>20)
 	}
-	return text, err
+	return text.Bytes(), err
 }
 
 // readOwned returns the record; an absent one is empty.
