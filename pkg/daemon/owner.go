@@ -44,11 +44,14 @@ type kernel interface {
 	reconcile.Kernel
 	Timeouts(ctx context.Context) (ipvs.Timeouts, error)
 	SetTimeouts(ctx context.Context, t ipvs.Timeouts) error
+	SyncDaemons(ctx context.Context) (master, backup ipvs.SyncDaemon, err error)
 	Info(ctx context.Context) (ipvs.Info, error)
 }
 
 // checks is the engine that runs the checks.
 type checks interface {
+	Suspend(checks []health.Check)
+	Resume(checks []health.Check)
 	Change(removed, added []health.Check)
 }
 
@@ -81,6 +84,7 @@ type owner struct {
 	stale      bool // outcomes are missing, or the ledger changed
 	reconciler *reconcile.Reconciler
 	due        time.Time  // of the next round
+	swept      time.Time  // when the last round began that looked at more than the news
 	table      ipvs.Table // as the last round that read all of it found it
 	state      status.Table
 	config     status.Config
@@ -122,6 +126,7 @@ func (o *owner) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	watchdog := watchdogTicks()
+	o.watch(ctx)
 	o.round(ctx, reconcile.Whole)
 	notify(ready, o.summary())
 	for {
@@ -132,6 +137,9 @@ func (o *owner) run(ctx context.Context) error {
 			return o.stop()
 		case r := <-o.reports:
 			o.take(r)
+		case l := <-o.suspension.news:
+			o.locate(l)
+			o.engage(nil, nil)
 		case request := <-o.requests:
 			request(ctx)
 		case <-timer.C:
@@ -231,7 +239,9 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	}
 	gone, fresh := o.roster.settle()
 	o.verdicts.Follow(gone, fresh, now)
-	o.checks.Change(gone, fresh)
+	o.look()
+	o.engage(gone, fresh)
+	o.announceReload(removed, added)
 	o.stale = true
 }
 

@@ -134,12 +134,17 @@ func (o *owner) tell(round reconcile.Round, took time.Duration) {
 	}
 }
 
-// parts returns in how many parts the next round that nobody asked for reads the table. While something has to leave it
-// that the configuration does not name any more, it is worth to know all of it.
+// parts returns in how many parts the next round reads the table. With news nothing may be in its way; without, it is the turn
+// of some of what nobody has looked at for the longest time. While something has to leave the table that the configuration
+// does not name any more, it is worth to know all of it.
 func (o *owner) parts() int {
-	if o.ledger.Leaving() {
+	switch {
+	case o.ledger.Leaving():
 		return reconcile.Whole
+	case o.stale && time.Since(o.swept) < 2*resync:
+		return reconcile.Changes
 	}
+	o.swept = time.Now()
 	return sweep
 }
 

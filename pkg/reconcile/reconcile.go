@@ -79,8 +79,8 @@ func New(k Kernel) *Reconciler { return &Reconciler{kernel: k, failed: make(map[
 // are held back for a growing time (Deadline says until when); all others go on. On error the table is as unknown as
 // before; the Round holds what is known up to there.
 //
-// With more than Whole parts it reads the servers of some services only: of those that are to change, and of as many others
-// as it takes to have read all after that number of rounds. Where it isn't known what the last commands did it reads everything,
+// Unless parts is Whole it reads the servers of some services only: of those that are to change, and of as many others as it
+// takes to have read all after that number of rounds, or of no others with Changes. Where it isn't known what the last commands did it reads everything,
 // but not because a read failed: one of little is the more likely to succeed while others keep changing the table.
 func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.State, parts int) (Round, error) {
 	table, err := r.kernel.Read(ctx, r.part(want, parts))

@@ -11,12 +11,15 @@ import (
 // which are few, the servers of those services of which something is to change, and now and then each of the others, so that
 // what somebody else did to them is found. A sweep goes over all services in so many rounds.
 
-// Whole is the number of parts of a sweep that reads everything in one round.
-const Whole = 1
+// Special numbers of parts of a sweep.
+const (
+	Changes = 0 // the round reads what is to change, and nothing of the others: the fastest
+	Whole   = 1 // it reads everything
+)
 
 // part returns the services whose servers the next round reads; nil for all.
 func (r *Reconciler) part(want desired.State, parts int) map[ipvs.ServiceKey]bool {
-	if parts <= Whole || !r.done {
+	if parts == Whole || !r.done {
 		return nil
 	}
 	of := make(map[ipvs.ServiceKey]bool)
@@ -30,7 +33,11 @@ func (r *Reconciler) part(want desired.State, parts int) map[ipvs.ServiceKey]boo
 		of[k] = true // to see the last connection end
 	}
 	changed(r.last, want, of)
-	for range (len(want) + parts - 1) / parts {
+	turns := 0
+	if parts != Changes {
+		turns = (len(want) + parts - 1) / parts
+	}
+	for range turns {
 		r.sweep++
 		of[want[r.sweep%len(want)].ServiceKey] = true
 	}
