@@ -1,6 +1,7 @@
 // Package lab builds small networks of real programs on a real kernel, for kernel tests and the demo: hosts (network
 // namespaces, each with an IPVS table of its own), bridges between them, nginx, bind9, and the observers ipvsadm and
-// tcpdump. NewNATCluster puts together the cluster of two networks that this project exists for.
+// tcpdump. NewNATCluster puts together the cluster of two networks that this project exists for, NewDirectCluster one whose
+// servers answer past the director.
 //
 // It needs root on a kernel with IPVS: scripts/lab provides one. It does not know ipvsd, so that what it observes is
 // nobody's wishful thinking, and it decides nothing: what can't be set up ends the test through TB. All that it makes is

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -90,4 +91,20 @@ func (h *Host) SavedTable() []string {
 		lines = append(lines, strings.TrimSpace(line))
 	}
 	return lines
+}
+
+// ReadConnections returns what ipvsadm -Lnc lists of one service: "UDP 00:57 UDP 192.168.1.10:10001 192.168.1.200:53
+// 10.0.100.5:53", with single spaces. The template of a persistent client has port 0 there.
+func (h *Host) ReadConnections(service netip.AddrPort) ([]string, error) {
+	out, err := h.Output("ipvsadm", "-Lnc")
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for line := range strings.Lines(out) {
+		if word := strings.Fields(line); len(word) > 4 && word[4] == service.String() {
+			lines = append(lines, strings.Join(word, " "))
+		}
+	}
+	return lines, nil
 }
