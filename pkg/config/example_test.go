@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -79,10 +80,14 @@ func referenceLines(t *testing.T) (text []string, lines []line) {
 	text = strings.Split(string(read(t, reference)), "\n")
 	scopes := map[string]scope{
 		"global_defs": inGlobal, "virtual_server": inVirtual, "virtual_server.real_server": inReal,
+		"virtual_server.sorry_server": inSorry, "virtual_server_group.WEB": inGroup,
+		"global_defs.lvs_sync_daemon": inSync, "global_defs.lvs_sysctl": inSysctl,
 		"virtual_server.TCP_CHECK": inCheck, "virtual_server.real_server.TCP_CHECK": inCheck,
 	}
 	parents := map[string]scope{
 		"global_defs": inRoot, "virtual_server": inRoot, "virtual_server.real_server": inVirtual,
+		"virtual_server.sorry_server": inVirtual, "virtual_server_group": inRoot,
+		"global_defs.lvs_sync_daemon": inGlobal, "global_defs.lvs_sysctl": inGlobal,
 		"virtual_server.TCP_CHECK": inVirtual, "virtual_server.real_server.TCP_CHECK": inReal,
 	}
 	in := inRoot
@@ -92,7 +97,8 @@ func referenceLines(t *testing.T) (text []string, lines []line) {
 				t.Fatalf("line %d: what is %s?", i+1, m[1])
 			}
 			in = scopes[m[1]]
-			lines = append(lines, line{number: i, in: parents[m[1]], name: m[1][strings.LastIndexByte(m[1], '.')+1:]})
+			header := strings.TrimSuffix(m[1], ".WEB") // a name of the user's
+			lines = append(lines, line{number: i, in: parents[header], name: header[strings.LastIndexByte(header, '.')+1:]})
 		} else if m := keywordLine.FindStringSubmatch(l); m != nil {
 			lines = append(lines, line{i, in, m[2], m[1] != "", strings.HasSuffix(l, "example")})
 		}
@@ -147,7 +153,9 @@ func TestReferenceLineByLine(t *testing.T) {
 		} else if len(found) > 0 {
 			t.Errorf("line %d: %v", l.number+1, found)
 		}
-		fallback := defaultOf(l.name) != nil || defaultOf(k.aliasOf) != nil || l.name == "ip_family" // the servers say it
+		fallback := defaultOf(l.name) != nil || defaultOf(k.aliasOf) != nil ||
+			l.name == "mh-fallback" || // under mh, where it is shown
+			l.name == "ip_family" // the servers say it
 		unchanged := k.idle != "" || !l.example && fallback
 		if reflect.DeepEqual(base, c) != unchanged {
 			t.Errorf("line %d: %s: Config unchanged is %t, want %t", l.number+1, l.name, !unchanged, unchanged)
@@ -158,14 +166,14 @@ func TestReferenceLineByLine(t *testing.T) {
 // The defaults belong to keywords that have an effect, and say why they are what they are.
 func TestDefaults(t *testing.T) {
 	seen := make(map[string]bool)
-	for _, d := range defaults {
+	for _, d := range slices.Concat(defaults, defaultsUnder["mh"]) {
 		var in scope
 		for _, k := range keywords {
 			if k.name == d.keyword && k.idle == "" {
 				in |= k.in
 			}
 		}
-		if in == 0 || d.value == nil || d.why == "" || seen[d.keyword] {
+		if in == 0 || d.value == nil || d.why == "" || seen[d.keyword] && defaultUnder("mh", d.keyword) != d.value {
 			t.Errorf("%+v", d)
 		}
 		seen[d.keyword] = true
@@ -187,8 +195,13 @@ func TestKeywordsAreWhole(t *testing.T) {
 		}
 	}
 	for word, meant := range misspelt {
-		if home(word) != 0 || home(meant) == 0 {
+		if home(meant) == 0 {
 			t.Errorf("%q is taken for %q", word, meant)
+		}
+		for in, known := range keywordsIn {
+			if known[word] != nil && known[meant] != nil {
+				t.Errorf("%s: %q is taken for %q", in, word, meant)
+			}
 		}
 	}
 }

@@ -19,7 +19,7 @@ func reloads(t *testing.T, c *Config) {
 		t.Fatalf("Format wrote what is no configuration:\n%s\n%s", found.Format(text), text)
 	}
 	opts := []cmp.Option{
-		cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}), cmpopts.EquateEmpty(), cmpopts.IgnoreTypes(Position{}),
+		cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}), cmpopts.EquateEmpty(),
 	}
 	if diff := cmp.Diff(c, again, opts...); diff != "" {
 		t.Fatalf("(-before +after):\n%s\n%s", diff, text)
@@ -40,9 +40,9 @@ func TestFormatExamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, _ := Load(file, text)
-			reloads(t, c)
-			t.Logf("%s", Format(c))
+			if c, _ := Load(file, text); c != nil { // TestExamples tells why not
+				reloads(t, c)
+			}
 		})
 	}
 }

@@ -75,11 +75,13 @@ warmup = 0.25
   [[virtual_server.real_server]]
   address = "10.0.100.3"
   lvs_method = "DR"
+  inhibit_on_failure = false
 `)
 	want := &Config{
 		GlobalDefs: GlobalDefs{
 			RouterID: "director1", LVSFlushOnStop: true,
 			LVSTimeouts: ipvs.Timeouts{TCP: 15 * time.Minute, UDP: 5 * time.Minute},
+			LVSSysctl:   Sysctls{Defaults: true},
 		},
 		VirtualServers: []*VirtualServer{{
 			Name:   "tcp 192.168.1.202:80",
@@ -206,10 +208,9 @@ func TestOneService(t *testing.T) {
 			inhibit_on_failure = true
 			TCP_CHECK = true
 			real_servers = ["10.0.0.2", "10.0.0.3"]`,
-			want: "tcp 192.0.2.1:80 mh; 10.0.0.2:80 NAT weight 0; 10.0.0.3:80 NAT weight 0",
-			warnings: []string{
-				"5:13 warning: mh drops the clients that hash to a server with weight 0",
-				"6:4 warning: a failed server keeps its place with weight 0: mh drops the clients that hash to it"}},
+			want: "tcp 192.0.2.1:80 mh mh-fallback; 10.0.0.2:80 NAT weight 0; 10.0.0.3:80 NAT weight 0",
+			warnings: []string{"5:13 warning: mh-fallback is set: a server may have weight 0 (weight, inhibit_on_failure), " +
+				"and without it mh drops the clients that hash to it"}},
 		{name: "no check", text: `address = "192.0.2.1:80"
 			protocol = "TCP"
 			real_servers = ["10.0.0.2", "10.0.0.3"]

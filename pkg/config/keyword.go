@@ -107,7 +107,6 @@ const servers = inReal | inSorry
 var serverKeywords = []keyword{
 	{in: inVirtual | servers, name: "address", kind: hostPort, doc: "address and port of the service or server"},
 	{in: inVirtual, name: "group", kind: text, doc: "name of the virtual_server_group that it serves"},
-	{in: inVirtual, name: "virtual_server_group", kind: text, aliasOf: "group", doc: "another name of group"},
 	{in: inVirtual, name: "fwmark", kind: integer(1, math.MaxUint32), doc: "serves what the firewall marked so"},
 	{in: inVirtual, name: "ip_family", kind: oneOf("inet", "inet6"), doc: "family of a fwmark"},
 	{in: inVirtual, name: "protocol", kind: oneOf("TCP", "UDP", "SCTP"), doc: "protocol of the service"},

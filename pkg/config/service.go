@@ -223,7 +223,7 @@ func (r *resolver) markFamily(b *block, word string) ipvs.Family {
 		case i == 0:
 			family = f
 		case f != family:
-			r.fail(keyed(b), `write ip_family = "inet" or "inet6"`,
+			r.fail(keyed(b), `write ip_family = "inet" or "inet6"; in a group a fwmark may say it, too: "7 inet6"`,
 				"servers of both families don't say which the fwmark is for")
 			return family
 		}
@@ -245,10 +245,10 @@ func (r *resolver) flags(b *block, scheduler string, sv *served) (flags ipvs.Ser
 	for _, f := range ipvs.FlagNames {
 		on, v := lookup[bool](f.Name, b)
 		switch {
-		case v == nil && f.Scheduler == scheduler && on && b.value("flag-1") == nil: // the default
+		case v == nil && f.Scheduler == scheduler && b.value("flag-1") == nil && defaultUnder(scheduler, f.Name) == true:
 			flags |= f.Flag
 			continue
-		case v == nil || !on:
+		case !on:
 			continue
 		}
 		flags |= f.Flag

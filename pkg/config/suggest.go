@@ -69,6 +69,7 @@ var misspelt = map[string]string{
 	"failurecount":               "retry",
 	"quiescent":                  "inhibit_on_failure",
 	"fallback":                   "sorry_server",
+	"virtual_server_group":       "group",
 	"ip":                         "address",
 	"port":                       "address",
 	"vip":                        "address",
