@@ -31,7 +31,8 @@ const (
 )
 
 // SysctlTable are the sysctls of Linux 4.0 to 7.1, by name (Documentation/networking/ipvs-sysctl.rst and
-// net/netfilter/ipvs/ip_vs_ctl.c). A kernel need not have them all: some depend on how it was built.
+// net/netfilter/ipvs/ip_vs_ctl.c). A kernel need not have them all: some depend on how it was built. debug_level is missing:
+// it is the whole machine's.
 var SysctlTable = []Sysctl{
 	number("am_droprate", 0, maxInt, "10", "drop one packet in so many while drop_packet is 3"),
 	number("amemthresh", 0, maxInt, "1024", "pages of free memory below which automatic defences act"),
@@ -40,7 +41,6 @@ var SysctlTable = []Sysctl{
 	since(7, 1, number("conn_lfactor", -8, 8, "-4", "load of the connection table, a power of two: smaller is a larger table")),
 	since(4, 1, number("conn_reuse_mode", 0, 3, "1", "a client's reused port: 0 keeps its server, 1 reschedules after TIME_WAIT, 2 after FIN_WAIT too")),
 	toggle("conntrack", "0", "let netfilter track connections of IPVS, for stateful rules and SNAT"),
-	number("debug_level", 0, 12, "0", "messages of the kernel's log, if built with CONFIG_IP_VS_DEBUG; for the whole machine"),
 	defence("drop_entry", "forget random half-open connections"),
 	defence("drop_packet", "drop a part of the packets"),
 	since(6, 2, Sysctl{Name: "est_cpulist", Kind: SysctlCPUs, Doc: "CPUs that compute rates"}),
@@ -142,7 +142,7 @@ func (s Sysctl) Wants() string {
 	case SysctlThreshold:
 		return `two numbers such as "3 50", the first below the second unless that is 0`
 	case SysctlCPUs:
-		return `CPUs in ascending order, without gaps that aren't there, such as "0-3,5", or empty`
+		return `CPUs as the kernel lists them, such as "0-3,5", or empty`
 	}
 	return fmt.Sprintf("a number from %d to %d", s.Min, s.Max)
 }
