@@ -31,6 +31,8 @@ type result struct {
 	start  series // from the start of the program to the last server
 	fill   series // of that, from the first service in the table to the last server
 	reload series // from the signal to the new weight
+	stop   series // from the signal to an empty table
+	memory bytes  // that its processes use with the full table
 }
 
 func (c contender) measure(b *bench, z size, r *result) {
@@ -50,6 +52,13 @@ func (c contender) measure(b *bench, z size, r *result) {
 	p.Signal(syscall.SIGHUP)
 	_, last = c.watch(b, host, z, 7)
 	r.reload = append(r.reload, last.Sub(began))
+	r.memory = append(r.memory, memory(b, host))
+	began = time.Now()
+	b.Must(p.Stop())
+	r.stop = append(r.stop, time.Since(began))
+	if n := len(host.Table()); n > 0 {
+		b.Fatalf("%s left a table of %d lines", c.name, n)
+	}
 }
 
 // watch waits until the last server of the table, which every contender makes last, is there with its weight. It returns
@@ -107,7 +116,7 @@ func ipvsd(bin, dir string, z size) contender {
 			"--state-dir", dir, "--log-level", "error"},
 		write: func(b *bench, weight int) {
 			_ = os.Remove(filepath.Join(dir, "owned.json")) // each start is the first
-			var lines []string
+			lines := []string{"[global_defs]", "lvs_flush_on_stop = true"}
 			for n := range z.services {
 				var list []string
 				for m := range z.servers {

@@ -21,11 +21,14 @@ type inside struct {
 	program series // an empty table
 	quiet   series // a round when nothing changed
 	whole   series // such a round that reads everything
-	sent    int    // commands, in all of those
+
+	snapshot, ipvsadm series // of the same table
+	sent              int    // commands, in all of those
 }
 
 func (in *inside) measure(b *bench, z size) {
-	kernel := open(b, lab.NewHost(b, "director"))
+	host := lab.NewHost(b, "director")
+	kernel := open(b, host)
 	want := state(z)
 	r := reconcile.New(kernel)
 	round := func(parts int) (int, time.Duration) {
@@ -47,6 +50,17 @@ func (in *inside) measure(b *bench, z size) {
 	n, took = round(reconcile.Whole)
 	in.sent += n
 	in.whole = append(in.whole, took)
+
+	began := time.Now()
+	table, err := kernel.Snapshot(context.Background())
+	in.snapshot = append(in.snapshot, time.Since(began))
+	b.Must(err)
+	if _, n := table.Len(); n != z.destinations() {
+		b.Fatalf("a snapshot has %d servers", n)
+	}
+	began = time.Now()
+	host.Run("ipvsadm", "-Sn")
+	in.ipvsadm = append(in.ipvsadm, time.Since(began))
 }
 
 // open returns a client of the host's table.

@@ -54,6 +54,7 @@ func measure(b *bench, bin string, runs int, z size) {
 		{"from the start to a full table", func(r result) series { return r.start }},
 		{"of that, from the first service to the last server", func(r result) series { return r.fill }},
 		{"from SIGHUP to one changed weight", func(r result) series { return r.reload }},
+		{"from SIGTERM to an empty table", func(r result) series { return r.stop }},
 	} {
 		fmt.Println(row.what)
 		ours := row.times(results[0]).median()
@@ -63,6 +64,15 @@ func measure(b *bench, bin string, runs int, z size) {
 			}
 		}
 	}
+	fmt.Println("memory with the full table")
+	for i, c := range contenders {
+		if m := results[i].memory; len(m) > 0 {
+			fmt.Printf("  %-12s %-28v %5.1f x ipvsd's\n", c.name, m, float64(m.median())/float64(results[0].memory.median()))
+		}
+	}
+	fmt.Println("reading all of the table")
+	fmt.Printf("  %-12s %v\n  %-12s %-28v %5.1f x ipvsd's\n", "ipvsd", inside.snapshot, "ipvsadm -Sn", inside.ipvsadm,
+		float64(inside.ipvsadm.median())/float64(inside.snapshot.median()))
 	fmt.Println("rounds of ipvsd's reconciler, without the program around it")
 	for _, row := range []struct {
 		what  string

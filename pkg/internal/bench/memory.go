@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+)
+
+// bytes are measurements of memory.
+type bytes []int64
+
+func (s bytes) median() int64 {
+	if len(s) == 0 {
+		return 0
+	}
+	return slices.Sorted(slices.Values(s))[len(s)/2]
+}
+
+func (s bytes) String() string {
+	const mega = 1 << 20
+	return fmt.Sprintf("%.1f MB (%.1f to %.1f)", float64(s.median())/mega, float64(slices.Min(s))/mega, float64(slices.Max(s))/mega)
+}
+
+// memory returns what all processes on a host use, pages that several of them share counted once (Pss).
+func memory(b *bench, host *lab.Host) (sum int64) {
+	for pid := range strings.FieldsSeq(host.Run("ip", "netns", "pids", host.Namespace)) {
+		text, err := os.ReadFile("/proc/" + pid + "/smaps_rollup")
+		b.Must(err)
+		for line := range strings.Lines(string(text)) {
+			var kilobytes int64
+			if _, err := fmt.Sscanf(line, "Pss: %d kB", &kilobytes); err == nil {
+				sum += kilobytes << 10
+			}
+		}
+	}
+	return sum
+}
