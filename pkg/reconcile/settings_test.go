@@ -373,3 +373,26 @@ func TestSettingsPutBack(t *testing.T) {
 		t.Errorf("conntrack %s, am_droprate %s, on record %v", s["conntrack"], s["am_droprate"], changed)
 	}
 }
+
+// Settings that can't be read are one refusal, which ends with the first reading.
+func TestSettingsUnreadable(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	tuner := reconcile.NewTuner(k)
+	want := desired.Settings{{Name: "timeout udp", Value: "9s"}}
+	k.RefuseSettings(func(call string) error {
+		if call == "read sysctls" {
+			return errRefused
+		}
+		return nil
+	})
+	for attempt := range 3 {
+		got := tune(t, tuner, start, want, desired.Changed{})
+		if len(got.Refused) != 1 || got.Refused[0].Attempts != attempt+1 || len(tuner.Failures()) != 1 {
+			t.Errorf("attempt %d: %+v, on record %v", attempt, got, tuner.Failures())
+		}
+	}
+	k.RefuseSettings(nil)
+	if got := tune(t, tuner, start, want, desired.Changed{}); len(got.Taken) != 1 || got.Found.Timeouts.UDP != 9*time.Second || len(tuner.Failures()) != 0 {
+		t.Errorf("%+v, on record %v", got, tuner.Failures())
+	}
+}

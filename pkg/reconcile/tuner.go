@@ -32,7 +32,7 @@ type SettingFailure struct {
 
 // SettingsRound is what a round found and did.
 type SettingsRound struct {
-	Found   ipvs.Settings // before any step
+	Found   ipvs.Settings // as they are after all
 	Plan    []SettingStep // all that differed, including what is held back after a refusal
 	Taken   []SettingStep
 	Drift   []SettingStep // what differed because somebody else changed it
@@ -45,12 +45,16 @@ func NewTuner(k Settable) *Tuner { return &Tuner{kernel: k, failed: make(map[str
 
 // Round reads the settings and takes the steps that are due, after note has been told of the values among them that are about to
 // be changed: what is to be put back one day must be on record before. What is refused is held back for a growing time (Deadline says until when); all
-// else goes on. On error it isn't known how far the round came.
+// else goes on. It is an error only that there is no IPVS, or that the context is done: it isn't known then how far the round
+// came. That settings can't be read is a refusal.
 func (t *Tuner) Round(ctx context.Context, now time.Time, want desired.Settings, note func([]SettingStep)) (SettingsRound, error) {
 	found, err := ReadSettings(ctx, t.kernel)
-	if err != nil {
+	switch {
+	case err != nil && fatal(ctx, err):
 		t.done = t.done && !errors.Is(err, ipvs.ErrUnavailable) // they have gone with the module
 		return SettingsRound{}, err
+	case err != nil:
+		return SettingsRound{Refused: []SettingFailure{t.refuse(now, SettingStep{}, err)}}, nil
 	}
 	t.totals.Rounds++
 	round := SettingsRound{Found: found, Plan: DiffSettings(&found, want)}
@@ -74,7 +78,7 @@ func (t *Tuner) Round(ctx context.Context, now time.Time, want desired.Settings,
 			delete(t.failed, s.Name)
 			round.Taken = append(round.Taken, s)
 			t.totals.Steps++
-		case errors.Is(err, ipvs.ErrUnavailable) || ctx.Err() != nil:
+		case fatal(ctx, err):
 			t.done = false
 			return round, err
 		default:
@@ -84,6 +88,11 @@ func (t *Tuner) Round(ctx context.Context, now time.Time, want desired.Settings,
 	}
 	t.totals.Drift += uint64(len(round.Drift))
 	t.last, t.done = want, true
+	if len(round.Taken) > 0 {
+		if again, err := ReadSettings(ctx, t.kernel); err == nil { // otherwise the next round will tell
+			round.Found = again
+		}
+	}
 	for i := range want {
 		if want[i].Want == desired.Absent && !slices.ContainsFunc(round.Plan, func(s SettingStep) bool {
 			return s.Name == want[i].Name && !slices.Contains(round.Taken, s)
@@ -92,6 +101,11 @@ func (t *Tuner) Round(ctx context.Context, now time.Time, want desired.Settings,
 		}
 	}
 	return round, nil
+}
+
+// fatal says whether an error is about more than the settings.
+func fatal(ctx context.Context, err error) bool {
+	return errors.Is(err, ipvs.ErrUnavailable) || ctx.Err() != nil
 }
 
 // drift returns the steps of a plan that would be needed for the settings of the last round as well.
