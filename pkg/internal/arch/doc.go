@@ -12,7 +12,7 @@
 //
 //	package             | kind | may import                                     | one line
 //	cmd/ipvsd           | main | config control daemon                          | flags, signals, exit code
-//	cmd/ipvsctl         | main | config control daemon status                   | one file a verb
+//	cmd/ipvsctl         | main | config connection control daemon ipvs status   | one file a verb
 //	pkg/ipvs            | pure |                                                | services, servers, keys, flags, errors
 //	pkg/ipvs/ipvsnl     | io   | ipvs                                           | generic netlink: snapshots, batches
 //	pkg/ipvs/ipvsproc   | io   | ipvs                                           | sysctls, by way of /proc
@@ -23,10 +23,11 @@
 //	pkg/health          | pure |                                                | from results of probes to up and down
 //	pkg/health/probe    | io   | health                                         | one file a check type; the scheduler
 //	pkg/config          | pure | health ipvs + github.com/BurntSushi/toml       | TOML to Config, or diagnostics
+//	pkg/config/ipvsadm  | pure | config ipvs                                    | ipvsadm -S lines to Config, and out
 //	pkg/desired         | pure | config health ipvs                             | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
 //	pkg/status          | pure | health ipvs                                    | the snapshot, as JSON and as text
-//	pkg/control         | io   | status                                         | HTTP over a Unix socket
+//	pkg/control         | io   | connection ipvs status                         | HTTP over a Unix socket
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state
 //	pkg/internal/arch   | test |                                                | this table
 //	pkg/internal/golden | test |                                                | compares output with files in testdata
