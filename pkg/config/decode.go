@@ -152,6 +152,7 @@ func (d decoder) global(doc *document, name string, v any, p *place) {
 			d.fields(b, item, at, nil)
 		default:
 			d.fail(b.at(), `write lvs_sync_daemon = "eth1 id 1"`, "%s must be a text or a table, not %s", name, shown(item))
+			b.meant = append(b.meant, "interface")
 		}
 		doc.sync = append(doc.sync, b)
 	}

@@ -70,6 +70,19 @@ func (r *resolver) fallbackHint(name string) string {
 	return "dh has no fallback; sh and mh have one"
 }
 
+// mayTakeNone says whether a server may come to take no clients, for which takesNone returns the reasons.
+func mayTakeNone(vs *VirtualServer) bool {
+	if vs.DrainTimeout > 0 || vs.SorryInhibit && len(vs.SorryServers) > 0 {
+		return true
+	}
+	for rs := range vs.Servers() {
+		if rs.Destination.Weight == 0 || rs.Destination.UpperThreshold > 0 || rs.InhibitOnFailure && len(rs.Checks) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // takesNone returns what is written that makes servers have weight 0, and what makes them full.
 func (r *resolver) takesNone(b *block, vs *VirtualServer) (empty, full []*value) {
 	add := func(list *[]*value, v *value, holds bool) {

@@ -170,10 +170,13 @@ func (p *printer) virtualServer(vs *VirtualServer) {
 	p.key(vs)
 	differs(p, "lb_algo", s.Scheduler, defaultOf("lb_algo").(string))
 	names := s.Flags.Names(s.Scheduler)
+	fallback := s.Scheduler + "-fallback"
 	for _, name := range names {
-		p.set(name, true)
+		if name != fallback || defaultUnder(s.Scheduler, name) != true {
+			p.set(name, true)
+		}
 	}
-	if fallback := s.Scheduler + "-fallback"; isFallback(fallback) && !slices.Contains(names, fallback) {
+	if isFallback(fallback) && drops(s) && (defaultUnder(s.Scheduler, fallback) == true || mayTakeNone(vs)) {
 		p.set(fallback, false)
 	}
 	if s.Persistence > 0 {

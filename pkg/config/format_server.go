@@ -172,17 +172,22 @@ func inlineCheck(c *health.Check, rs *RealServer) inline {
 	return t
 }
 
-// sharedChecks returns the checks that all servers with checks have, and whether they are alike.
-func sharedChecks(vs *VirtualServer) (checks checkWord, alike bool) {
+// sharedChecks returns the checks that stand with the virtual server, and whether they may: all servers with checks have the
+// same, or some have one with the defaults, which says nothing for others to inherit.
+func sharedChecks(vs *VirtualServer) (checks checkWord, may bool) {
+	alike, plain := true, false
 	for rs := range vs.Servers() {
 		w := checksOf(rs)
-		switch {
-		case len(w) == 0:
-		case len(checks) == 0:
+		if len(w) == 0 {
+			continue
+		}
+		if checks == nil {
 			checks = w
-		case w.String() != checks.String():
-			return nil, false
+		}
+		alike = alike && w.String() == checks.String()
+		if w.String() == "true" && !plain {
+			plain, checks = true, w
 		}
 	}
-	return checks, true
+	return checks, alike || plain
 }

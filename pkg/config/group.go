@@ -49,6 +49,7 @@ func (r *report) group(name string, b *block) *group {
 	case len(g.entries) == 0 && !g.broken:
 		r.fail(b.at(), `write address = ["192.0.2.1:80", "192.0.2.3-10:80"], or fwmark = 7`,
 			"the group has neither an address nor a fwmark")
+		g.broken = true
 	case count > mostServices:
 		r.fail(b.at(), insteadOfMany, "the group has %d services, more than %d", count, mostServices)
 		g.broken = true

@@ -112,6 +112,9 @@ func readEntry(s string) (any, *wrong) {
 		host, port, ported = strings.Cut(s, ":")
 	}
 	e, w := readRange(host)
+	if w == nil && e.count() > mostServices {
+		w = &wrong{message: fmt.Sprintf("%q is more than %d addresses", s, mostServices), hint: insteadOfMany}
+	}
 	if w == nil {
 		w = unusable(e.from)
 	}
@@ -128,9 +131,6 @@ func readEntry(s string) (any, *wrong) {
 				hint: `write the port as in "192.0.2.1:80"`}
 		}
 		e.port = uint16(n)
-	}
-	if e.count() > mostServices {
-		return nil, &wrong{message: fmt.Sprintf("%q is more than %d addresses", s, mostServices), hint: insteadOfMany}
 	}
 	return e, nil
 }

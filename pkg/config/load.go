@@ -43,11 +43,10 @@ func whole(name, text string) (*Config, Diagnostics) {
 	doc := decoder{r}.root(tree, locate(text))
 	f := newFrame(r, doc)
 	c := &Config{GlobalDefs: f.defs, VirtualServers: f.resolve(r, doc.virtuals)}
-	found := append(r.found, f.idleGroups(c.VirtualServers)...).arrange()
-	if found.Count(Error) > 0 {
-		return nil, found
+	if r.found.Count(Error) > 0 {
+		return nil, r.found.arrange()
 	}
-	return c, found
+	return c, append(r.found, f.idleGroups(c.VirtualServers)...).arrange()
 }
 
 // part is what became of a part of a file that holds virtual servers only.
