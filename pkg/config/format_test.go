@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,14 +19,17 @@ func reloads(t *testing.T, c *Config) {
 	if again == nil {
 		t.Fatalf("Format wrote what is no configuration:\n%s\n%s", found.Format(text), text)
 	}
+	if second := Format(again); string(second) != string(text) {
+		t.Fatalf("printed again:\n%s", cmp.Diff(string(text), string(second)))
+	}
+	if reflect.DeepEqual(c, again) {
+		return // what follows takes seconds for large groups
+	}
 	opts := []cmp.Option{
 		cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}), cmpopts.EquateEmpty(),
 	}
 	if diff := cmp.Diff(c, again, opts...); diff != "" {
 		t.Fatalf("(-before +after):\n%s\n%s", diff, text)
-	}
-	if second := Format(again); string(second) != string(text) {
-		t.Fatalf("printed again:\n%s", cmp.Diff(string(text), string(second)))
 	}
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ func accept(t *testing.T, text string, warnings ...string) *Config {
 	if diff := cmp.Diff(warnings, got, cmpopts.EquateEmpty()); c == nil || diff != "" {
 		t.Fatalf("diagnostics (-want +got):\n%s", diff)
 	}
+	reloads(t, c)
 	return c
 }
 
@@ -369,12 +371,29 @@ func FuzzLoad(f *testing.F) {
 		if c == nil {
 			return
 		}
+		seen := make(map[ipvs.ServiceKey]bool)
+		names := make(map[string]bool)
 		for _, vs := range c.VirtualServers {
-			s := vs.Services[0]
-			if s.ServiceKey == (ipvs.ServiceKey{}) || !ipvs.KnownScheduler(s.Scheduler) || s.Granularity == 0 {
-				t.Fatalf("accepted %+v", s)
+			if vs.Name == "" || names[vs.Name] || len(vs.Services) == 0 {
+				t.Fatalf("accepted %+v", vs)
 			}
-			for _, rs := range vs.RealServers {
+			names[vs.Name] = true
+			for i, s := range vs.Services {
+				if s.ServiceKey == (ipvs.ServiceKey{}) || seen[s.ServiceKey] || !ipvs.KnownScheduler(s.Scheduler) || s.Granularity == 0 {
+					t.Fatalf("accepted %+v", s)
+				}
+				seen[s.ServiceKey] = true
+				if i > 0 && vs.Services[i-1].Compare(s.ServiceKey) >= 0 {
+					t.Fatalf("%s comes after %s", s.ServiceKey, vs.Services[i-1].ServiceKey)
+				}
+				if !slices.ContainsFunc(vs.RealServers, func(rs RealServer) bool { _, ok := rs.For(&s); return ok }) && len(vs.RealServers) > 0 {
+					t.Fatalf("%s has no server", s)
+				}
+			}
+			if q := vs.Quorum; q.Needed < 1 || q.Hysteresis < 0 || q.Hysteresis >= q.Needed {
+				t.Fatalf("accepted %+v", q)
+			}
+			for rs := range vs.Servers() {
 				for _, k := range rs.Checks {
 					if k.Target.Port() == 0 || !k.Target.IsValid() || k.Timeout <= 0 || k.DelayLoop <= 0 || k.Retry < 0 {
 						t.Fatalf("accepted %+v", k)
@@ -385,5 +404,6 @@ func FuzzLoad(f *testing.F) {
 				}
 			}
 		}
+		reloads(t, c)
 	})
 }
