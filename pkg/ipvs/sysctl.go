@@ -117,12 +117,9 @@ func (s Sysctl) valid(value string) bool {
 		_, ok := decimal(value, 0, 3)
 		return ok
 	case SysctlThreshold:
-		f := strings.Fields(value)
-		if len(f) != 2 {
-			return false
-		}
-		n, ok := decimal(f[0], 0, maxInt)
-		period, okPeriod := decimal(f[1], 0, maxInt)
+		first, second, _ := strings.Cut(value, " ")
+		n, ok := decimal(first, 0, maxInt)
+		period, okPeriod := decimal(second, 0, maxInt)
 		return ok && okPeriod && (n < period || period == 0)
 	case SysctlCPUs:
 		return validCPUs(value)

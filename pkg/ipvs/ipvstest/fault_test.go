@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
@@ -119,6 +120,89 @@ func TestSetLoaded(t *testing.T) {
 	k.SetLoaded(true)
 	if n := servers(t, k); n != 0 {
 		t.Errorf("%d servers survived the module", n)
+	}
+}
+
+// Without the module settings are what they were at boot.
+func TestSetLoadedForgetsSettings(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	if err := k.SetSysctl(t.Context(), "conntrack", "1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.StartSyncDaemon(t.Context(), ipvs.SyncBackup, ipvs.SyncDaemon{Interface: "eth1"}); err != nil {
+		t.Fatal(err)
+	}
+	k.SetLoaded(false)
+	for call, err := range settings(t, k) {
+		if !errors.Is(err, ipvs.ErrUnavailable) {
+			t.Errorf("%s without the module: %v", call, err)
+		}
+	}
+	k.SetLoaded(true)
+	if _, backup, err := k.SyncDaemons(t.Context()); err != nil || backup != (ipvs.SyncDaemon{}) {
+		t.Errorf("backup %v, %v; want none", backup, err)
+	}
+	if all, err := k.Sysctls(t.Context()); err != nil || all["conntrack"] != "0" {
+		t.Errorf("conntrack %s, %v; want 0", all["conntrack"], err)
+	}
+}
+
+// settings makes every call about settings and returns their errors, by what RefuseSettings and Changes call them.
+func settings(t *testing.T, k *ipvstest.Kernel) map[string]error {
+	t.Helper()
+	errs := map[string]error{
+		"set timeouts tcp 1h0m0s tcpfin 0s udp 0s": k.SetTimeouts(t.Context(), ipvs.Timeouts{TCP: time.Hour}),
+		"start sync daemon master eth1 id 3": k.StartSyncDaemon(t.Context(), ipvs.SyncMaster,
+			ipvs.SyncDaemon{Interface: "eth1", SyncID: 3}),
+		"stop sync daemon backup":    k.StopSyncDaemon(t.Context(), ipvs.SyncBackup),
+		"set sysctl conntrack 1":     k.SetSysctl(t.Context(), "conntrack", "1"),
+		"set sysctl sync_threshold ": k.SetSysctl(t.Context(), "sync_threshold", ""),
+	}
+	_, errs["read timeouts"] = k.Timeouts(t.Context())
+	_, _, errs["read sync daemons"] = k.SyncDaemons(t.Context())
+	_, errs["read sysctls"] = k.Sysctls(t.Context())
+	return errs
+}
+
+func TestRefuseSettings(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	refusals := map[string]error{}
+	k.RefuseSettings(func(call string) error {
+		refusals[call] = errors.New("refused " + call)
+		return refusals[call]
+	})
+	for call, err := range settings(t, k) {
+		if err == nil || err != refusals[call] {
+			t.Errorf("%s: %v, want %v", call, err, refusals[call])
+		}
+	}
+	if master, backup, err := k.SyncDaemons(t.Context()); err == nil {
+		t.Errorf("master %v, backup %v", master, backup)
+	}
+	got := k.Changes()
+	slices.Sort(got)
+	want := []string{
+		"set sysctl conntrack 1", "set sysctl sync_threshold ", "set timeouts tcp 1h0m0s tcpfin 0s udp 0s",
+		"start sync daemon master eth1 id 3", "stop sync daemon backup",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("changes %q, want %q", got, want)
+	}
+
+	k.RefuseSettings(nil)
+	for call, err := range settings(t, k) {
+		if (err != nil) != (call == "set sysctl sync_threshold ") {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+	if master, _, err := k.SyncDaemons(t.Context()); err != nil || master.SyncID != 3 {
+		t.Errorf("master %v, %v", master, err)
+	}
+	if got := k.Changes(); len(got) != len(want) {
+		t.Errorf("changes %q, want %q", got, want)
+	}
+	if got := k.Changes(); len(got) > 0 {
+		t.Errorf("changes %q after they were fetched", got)
 	}
 }
 

@@ -202,7 +202,7 @@ func (k *Kernel) changeSetting(ctx context.Context, call string) error {
 }
 
 // Changes returns the changes of settings that reached the kernel since the last call, refused ones too, and forgets
-// them: "set timeouts tcp 15m0s tcpfin 0s udp 0s", "start sync daemon master eth1 id 1 ...", "stop sync daemon backup",
+// them: "set timeouts tcp 15m0s tcpfin 0s udp 0s", "start sync daemon master eth1 id 1", "stop sync daemon backup",
 // "set sysctl conntrack 1".
 func (k *Kernel) Changes() []string {
 	k.mu.Lock()

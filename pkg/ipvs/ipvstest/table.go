@@ -118,7 +118,7 @@ func EveryField() ipvs.Table {
 	}
 }
 
-// Diff says how a table differs from the one that was wanted, in any field; it is empty if they are equal.
+// Diff says how a table differs from the one that was wanted, in any field but Rank; it is empty if they are equal.
 func Diff(got, want ipvs.Table) string {
 	g, w := lines(got), lines(want)
 	if slices.Equal(g, w) {
@@ -141,7 +141,7 @@ func Diff(got, want ipvs.Table) string {
 	return strings.Join(d, "\n")
 }
 
-// lines shows every field of a table.
+// lines shows what Diff compares.
 func lines(t ipvs.Table) []string {
 	var l []string
 	for _, s := range t {
