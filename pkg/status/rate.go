@@ -131,7 +131,7 @@ func (r *Rate) cells() []cell {
 	cells := make([]cell, 0, 5)
 	for _, f := range []float64{r.Connections, r.InPackets, r.OutPackets, r.InBytes, r.OutBytes} {
 		decimals := 0
-		if f < 10 && f != float64(int64(f)) {
+		if f < 9.95 && f != float64(int64(f)) {
 			decimals = 1
 		}
 		cells = append(cells, cell{text: strconv.FormatFloat(f, 'f', decimals, 64), right: true})
