@@ -228,6 +228,9 @@ func TestKernelTrafficOPS(t *testing.T) {
 		}
 		defer socket.Close() //nolint:errcheck // nothing was left unsaid
 		d.reload(fmt.Sprintf(oneByOne, true))
+		if got, want := fmt.Sprint(c.Director.Table()), fmt.Sprintf("UDP %s rr ops", vip); !strings.Contains(got, want) {
+			t.Errorf("ipvsadm shows %s, want %q", got, want)
+		}
 		ask := socket.Query
 		if got := asked(t, ask, ask, ask, ask); turns(got) != "abab" {
 			t.Errorf("%s with ops: one socket was answered by %s, want both in turn", vip, got)
@@ -239,5 +242,20 @@ func TestKernelTrafficOPS(t *testing.T) {
 		if got := asked(t, ask, ask, ask, ask); turns(got) != "aaaa" {
 			t.Errorf("%s without ops: one socket was answered by %s, want one server", vip, got)
 		}
+	}
+}
+
+// TestKernelTrafficOPSOverNAT: what the kernel can't do. It keeps no connection that says whose answer it is, so that the
+// answer comes in the server's own name, and clients drop it.
+func TestKernelTrafficOPSOverNAT(t *testing.T) {
+	c := lab.NewNATCluster(t)
+	startIPVSD(t, c.Director, strings.NewReplacer("%v", "true", `"DR"`, `"NAT"`, "192.168.1.21", "10.0.100.5", "192.168.1.22", "10.0.100.6").
+		Replace(oneByOne[:strings.LastIndex(oneByOne, "[[virtual_server]]")]))
+	seen := lab.NewCapture(c.Client, "eth0", "udp and src port 53")
+	if name, err := c.Query(); err == nil {
+		t.Errorf("%s answered: the kernel has learned it", name)
+	}
+	if answers := seen.Stop(); len(answers) != 1 || !strings.Contains(answers[0], "IP 10.0.100.") {
+		t.Errorf("the client got %q, want one answer of a server's own address", answers)
 	}
 }
