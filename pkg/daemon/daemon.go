@@ -22,6 +22,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsproc"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 )
 
@@ -85,7 +86,14 @@ func New(o Options) (_ *Daemon, err error) {
 		o.Log.Warn("the record of what is ours can't be read; services that left the configuration meanwhile will stay in the table",
 			"file", files.record, "err", err)
 	}
-	d.owner = newOwner(o, files, d.kernel, owned)
+	d.owner = newOwner(o, files, namespace{d.kernel, ipvsproc.Default}, owned)
+	if d.owner.settings.changed, err = files.readChanged(); err != nil {
+		o.Log.Warn("the record of what settings were before can't be read; what left the configuration meanwhile stays set",
+			"file", files.changed, "err", err)
+	}
+	if d.owner.settings.defaults, err = sysctlDefaults(); err != nil {
+		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
+	}
 	d.owner.loader = loader
 	d.engine = probe.New(probe.Probe, d.owner.report, probe.Places(places()))
 	d.owner.checks = d.engine

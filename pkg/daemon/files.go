@@ -16,12 +16,15 @@ import (
 
 // files is what the daemon reads and writes on disk.
 type files struct {
-	config string
-	record string // of desired.Owned
+	config  string
+	record  string // of desired.Owned
+	changed string // of desired.Changed
 }
 
 func filesIn(o Options) files {
-	return files{config: o.ConfigFile, record: filepath.Join(o.StateDir, "owned.json")}
+	return files{
+		config: o.ConfigFile, record: filepath.Join(o.StateDir, "owned.json"), changed: filepath.Join(o.StateDir, "settings.json"),
+	}
 }
 
 // maxConfig is the size of a configuration, in bytes, that is taken for one: about a million servers. To read one takes some
@@ -53,33 +56,56 @@ func (f files) readConfig() ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// readOwned returns the record; an absent one is empty.
-func (f files) readOwned() (desired.Owned, error) {
-	owned := desired.Owned{}
-	text, err := os.ReadFile(f.record)
-	if errors.Is(err, fs.ErrNotExist) {
-		return owned, nil
+// readOwned returns the record of what is ours; an absent one is empty.
+func (f files) readOwned() (desired.Owned, error) { return read[desired.Owned](f.record) }
+
+// writeOwned replaces the record of what is ours.
+func (f files) writeOwned(owned desired.Owned) error { return write(f.record, owned) }
+
+// readChanged returns the record of what settings were before; an absent one is empty.
+func (f files) readChanged() (desired.Changed, error) { return read[desired.Changed](f.changed) }
+
+// writeChanged replaces the record of what settings were before. There is none when there is nothing to put back.
+func (f files) writeChanged(changed desired.Changed) error {
+	if len(changed) > 0 {
+		return write(f.changed, changed)
 	}
-	if err != nil {
-		return owned, err
+	if err := os.Remove(f.changed); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	if err := json.Unmarshal(text, &owned); err != nil {
-		return desired.Owned{}, fmt.Errorf("%s: %w", f.record, err)
-	}
-	return owned, nil
+	return nil
 }
 
-// writeOwned replaces the record as a whole: after a crash it is either the old or the new one.
-func (f files) writeOwned(owned desired.Owned) error {
-	text, err := json.Marshal(owned)
+// read returns a record; an absent one is empty, and so is one that can't be read.
+func read[M ~map[K]V, K comparable, V any](name string) (M, error) {
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return M{}, nil
+	}
+	if err != nil {
+		return M{}, err
+	}
+	var record M
+	if err := json.Unmarshal(text, &record); err != nil {
+		return M{}, fmt.Errorf("%s: %w", name, err)
+	}
+	if record == nil { // "null"
+		record = M{}
+	}
+	return record, nil
+}
+
+// write replaces a record as a whole: after a crash it is either the old or the new one.
+func write(name string, record any) error {
+	text, err := json.Marshal(record)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(f.record), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}
 	// One name, not a new one each time: the directory is locked, and what a crash leaves behind is overwritten.
-	tmp, err := os.OpenFile(f.record+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	tmp, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
@@ -88,7 +114,7 @@ func (f files) writeOwned(owned desired.Owned) error {
 		err = tmp.Sync()
 	}
 	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), f.record)
+		err = os.Rename(tmp.Name(), name)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp.Name()))

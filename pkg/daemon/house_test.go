@@ -68,6 +68,12 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 		t.Fatal(err)
 	}
 	h.owner = newOwner(o, files, k, owned)
+	if h.settings.changed, err = files.readChanged(); err != nil {
+		t.Fatal(err)
+	}
+	if h.settings.defaults, err = ipvs.SysctlDefaults("6.1"); err != nil {
+		t.Fatal(err)
+	}
 	engine := probe.New(func(_ context.Context, c health.Check) error {
 		if _, down := h.down.Load(c.Target); down {
 			return errors.New("connection refused")
@@ -94,7 +100,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 			}
 		}
 	}
-	h.kill = h.stop // without lvs_flush_on_stop a stop leaves no more traces than a kill
+	h.kill = h.stop // without lvs_flush_on_stop, and with nothing to put back, a stop leaves no more traces than a kill
 	t.Cleanup(cancel)
 	synctest.Wait()
 	return h

@@ -42,8 +42,7 @@ const (
 // kernel is what the owner does with the table.
 type kernel interface {
 	reconcile.Kernel
-	Timeouts(ctx context.Context) (ipvs.Timeouts, error)
-	SetTimeouts(ctx context.Context, t ipvs.Timeouts) error
+	reconcile.Settable
 	SyncDaemons(ctx context.Context) (master, backup ipvs.SyncDaemon, err error)
 	Info(ctx context.Context) (ipvs.Info, error)
 }
@@ -83,6 +82,7 @@ type owner struct {
 	servers    int
 	stale      bool // outcomes are missing, or the ledger changed
 	reconciler *reconcile.Reconciler
+	settings   settings
 	due        time.Time  // of the next round
 	swept      time.Time  // when the last round began that looked at more than the news
 	table      ipvs.Table // as the last round that read all of it found it
@@ -107,6 +107,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		outcomes:   make(map[*config.VirtualServer]desired.Outcome),
 		quorums:    make(map[string]health.State),
 		reconciler: reconcile.New(k),
+		settings:   settings{tuner: reconcile.NewTuner(k), changed: desired.Changed{}},
 		started:    time.Now(),
 	}
 }
@@ -134,7 +135,7 @@ func (o *owner) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			notify(stopping)
-			return o.stop()
+			return errors.Join(o.stop(), o.stopSettings())
 		case r := <-o.reports:
 			o.take(r)
 		case l := <-o.suspension.news:
@@ -282,7 +283,7 @@ func (o *owner) tellProblems(problems config.Diagnostics) {
 func (o *owner) record() {
 	before := o.state.Record
 	o.state.Record, o.recorded = "", time.Now()
-	err := o.files.writeOwned(o.ledger.Owned)
+	err := errors.Join(o.files.writeOwned(o.ledger.Owned), o.files.writeChanged(o.settings.changed))
 	switch {
 	case err != nil:
 		o.state.Record = err.Error()

@@ -11,6 +11,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsproc"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -26,11 +27,19 @@ func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answ
 	if err != nil {
 		return nil, err
 	}
+	var s settings
+	if s.changed, err = filesIn(Options{StateDir: stateDir}).readChanged(); err != nil {
+		return nil, err
+	}
+	if s.defaults, err = sysctlDefaults(); err != nil {
+		return nil, err
+	}
 	k, err := ipvsnl.Open()
 	if err != nil {
 		return nil, err
 	}
-	return answer.Answer, errors.Join(answer.plan(ctx, k, cfg, desired.Facts{Owned: owned, Now: time.Now()}), k.Close())
+	facts := desired.Facts{Owned: owned, Now: time.Now()}
+	return answer.Answer, errors.Join(answer.plan(ctx, namespace{k, ipvsproc.Default}, cfg, facts, s), k.Close())
 }
 
 // answer is an Answer in the making.
@@ -63,19 +72,26 @@ func load(loader *config.Loader, file control.File) (*config.Config, answer) {
 }
 
 // plan fills in what would have to change.
-func (a answer) plan(ctx context.Context, k reconcile.Kernel, cfg *config.Config, facts desired.Facts) error {
+func (a answer) plan(ctx context.Context, k kernel, cfg *config.Config, facts desired.Facts, s settings) error {
 	table, err := k.Read(ctx, nil)
 	if err != nil {
 		return err
 	}
+	set, err := planSettings(ctx, k, cfg, s)
+	if err != nil {
+		return err
+	}
 	want := desired.Compute(cfg, facts)
-	a.of(reconcile.Diff(table, want), want, table)
+	a.of(set, reconcile.Diff(table, want), want, table)
 	return nil
 }
 
 // of fills in the steps of a plan, and the servers that will join later.
-func (a answer) of(plan reconcile.Plan, want desired.State, table ipvs.Table) {
+func (a answer) of(set []reconcile.SettingStep, plan reconcile.Plan, want desired.State, table ipvs.Table) {
 	a.Changes = []string{}
+	for _, s := range set {
+		a.Changes = append(a.Changes, s.String())
+	}
 	for _, s := range plan.Steps {
 		a.Changes = append(a.Changes, s.String())
 	}

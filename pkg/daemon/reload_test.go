@@ -182,7 +182,7 @@ func TestTimeoutsAreKept(t *testing.T) {
 		if err := h.kernel.SetTimeouts(t.Context(), ipvs.Timeouts{TCP: 5 * time.Second, UDP: 6 * time.Second}); err != nil {
 			t.Fatal(err)
 		}
-		h.pass(resync + time.Millisecond)
+		h.pass(sweep * resync)
 		if got, err := h.kernel.Timeouts(t.Context()); err != nil || got.TCP != 800*time.Second || got.UDP != 6*time.Second {
 			t.Errorf("%v: %+v", err, got)
 		}

@@ -55,7 +55,11 @@ func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 	o.adopt(cfg, answer.problems, time.Now())
 	o.log.Info("reloaded", "file", o.files.config)
 	o.reconciler.Retry() // somebody is waiting to see it
+	o.settings.tuner.Retry()
 	round := o.round(ctx, o.parts())
+	for _, f := range o.settings.round.Refused {
+		answer.Refused = append(answer.Refused, f.Err.Error())
+	}
 	for _, f := range round.Refused {
 		answer.Refused = append(answer.Refused, f.Err.Error())
 	}
@@ -63,7 +67,7 @@ func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 		answer.Refused = append(answer.Refused, o.state.Error)
 		return
 	}
-	answer.of(reconcile.Plan{Steps: round.Taken}, o.want, round.Table)
+	answer.of(o.settings.round.Taken, reconcile.Plan{Steps: round.Taken}, o.want, round.Table)
 }
 
 // Plan returns what a reload, or the given file, would change now.
@@ -79,7 +83,7 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		return answer.Answer, nil
 	}
 	p, err := ask(ctx, o, func(ctx context.Context) planned {
-		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, o.facts(o.verdictsOn(cfg)))}
+		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, o.facts(o.verdictsOn(cfg)), o.settings)}
 	})
 	return p.Answer, errors.Join(err, p.err)
 }

@@ -1,8 +1,8 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -22,9 +22,11 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	if o.stale || !o.until.IsZero() && !start.Before(o.until) {
 		o.decide()
 	}
+	// Before the table, so that what leaves it leaves as they say.
+	o.tune(ctx, start, parts == reconcile.Whole && !o.ledger.Leaving())
 	round, err := o.reconciler.Round(ctx, start, o.want, parts)
-	if err == nil {
-		err = o.keepTimeouts(ctx)
+	if errors.Is(err, ipvs.ErrUnavailable) {
+		o.settings.looked = time.Time{} // they have gone with the module
 	}
 	took := time.Since(start)
 	if parts == reconcile.Whole && err == nil {
@@ -39,36 +41,20 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	o.tell(round, took)
 
 	rest := min(resyncShare*took, unseen)
-	switch next := o.reconciler.Deadline(); {
+	switch {
 	case err != nil:
 		o.due = time.Now().Add(again)
 	case len(round.Taken) > 0:
 		o.due = time.Now().Add(max(10*debounce, rest)) // see that it is as it should be
 	default:
 		o.due = time.Now().Add(max(resync, rest))
-		if !next.IsZero() && next.Before(o.due) {
-			o.due = next
+		for _, owed := range []time.Time{o.reconciler.Deadline(), o.settings.tuner.Deadline()} {
+			if !owed.IsZero() && owed.Before(o.due) {
+				o.due = owed
+			}
 		}
 	}
 	return round
-}
-
-// keepTimeouts sets lvs_timeouts where the kernel has others: somebody may have changed them, or loaded the module anew.
-func (o *owner) keepTimeouts(ctx context.Context) error {
-	want := o.cfg.GlobalDefs.LVSTimeouts
-	if want == (ipvs.Timeouts{}) {
-		return nil
-	}
-	have, err := o.kernel.Timeouts(ctx)
-	if err != nil {
-		return err
-	}
-	want = ipvs.Timeouts{TCP: cmp.Or(want.TCP, have.TCP), TCPFin: cmp.Or(want.TCPFin, have.TCPFin), UDP: cmp.Or(want.UDP, have.UDP)}
-	if want == have {
-		return nil
-	}
-	o.log.Info("timeouts changed", "tcp", want.TCP, "tcpfin", want.TCPFin, "udp", want.UDP)
-	return o.kernel.SetTimeouts(ctx, want)
 }
 
 // note keeps for the status what came of a round. It says whether the table began or ceased to be a problem.
@@ -80,13 +66,17 @@ func (o *owner) note(round reconcile.Round, err error, at time.Time) (turned boo
 	} else {
 		o.state.Read = at
 	}
-	if len(round.Taken) > 0 {
+	if len(round.Taken)+len(o.settings.round.Taken) > 0 {
 		o.state.Changed = at
 	}
-	totals := o.reconciler.Totals()
-	o.state.Changes, o.state.Drift = totals.Steps, totals.Drift
+	table, set := o.reconciler.Totals(), o.settings.tuner.Totals()
+	o.state.Changes, o.state.Drift = table.Steps+set.Steps, table.Drift+set.Drift
 	o.state.Refused = nil
 	for _, f := range o.reconciler.Failures() {
+		o.state.Refused = append(o.state.Refused,
+			status.Refused{Reason: f.Err.Error(), Since: f.Since, Attempts: f.Attempts, Next: f.Next})
+	}
+	for _, f := range o.settings.tuner.Failures() {
 		o.state.Refused = append(o.state.Refused,
 			status.Refused{Reason: f.Err.Error(), Since: f.Since, Attempts: f.Attempts, Next: f.Next})
 	}

@@ -1,0 +1,150 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsproc"
+	"github.com/ipvsd/ipvsd/pkg/reconcile"
+)
+
+// namespace is the IPVS of a network namespace: its table and its settings.
+type namespace struct {
+	*ipvsnl.Client
+	ipvsproc.Dir
+}
+
+// settings is how IPVS is set besides its services, and what was there before.
+type settings struct {
+	tuner    *reconcile.Tuner
+	defaults []ipvs.SysctlDefault // that we have for this kernel
+	changed  desired.Changed
+	want     desired.Settings // at the last look
+	found    ipvs.Settings    // after it
+	looked   time.Time
+	round    reconcile.SettingsRound // what the last round of the table did to them
+}
+
+// sysctlDefaults returns what we set on the running kernel.
+func sysctlDefaults() ([]ipvs.SysctlDefault, error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return nil, fmt.Errorf("uname: %w", err)
+	}
+	return ipvs.SysctlDefaults(unix.ByteSliceToString(name.Release[:]))
+}
+
+// tune makes the settings what they should be. It looks at them when it is told to, when there is a new wish or one is owed, and
+// otherwise as often as at all of the table. What is in the way of that is in the way of the table too, and told there.
+func (o *owner) tune(ctx context.Context, now time.Time, look bool) {
+	s := &o.settings
+	s.round = reconcile.SettingsRound{}
+	want := desired.ComputeSettings(&o.cfg.GlobalDefs, s.defaults, s.changed)
+	owed := s.tuner.Deadline()
+	if !look && slices.Equal(want, s.want) && now.Before(s.looked.Add(sweep*resync)) && (owed.IsZero() || now.Before(owed)) {
+		return
+	}
+	if s.changed.Claim(want) {
+		o.recordSettings()
+	}
+	round, err := s.tuner.Round(ctx, now, want, o.before)
+	if err != nil {
+		return
+	}
+	s.want, s.looked, s.round = want, now, round
+	if round.Found.Timeouts != (ipvs.Timeouts{}) { // they could be read
+		s.found = round.Found
+	}
+	o.forget(round.Over)
+	o.tellSettings()
+}
+
+// before has what is about to be changed on record before it is.
+func (o *owner) before(steps []reconcile.SettingStep) {
+	news := false
+	for _, s := range steps {
+		news = o.settings.changed.Note(s.Name, s.Was, s.Is) || news
+	}
+	if news {
+		o.recordSettings()
+	}
+}
+
+// forget drops settings from the record that are no longer ours.
+func (o *owner) forget(names []string) {
+	for _, name := range names {
+		delete(o.settings.changed, name)
+	}
+	if len(names) > 0 {
+		o.recordSettings()
+	}
+}
+
+// recordSettings writes what was there before to the disk. Where that fails, record tries it again later.
+func (o *owner) recordSettings() {
+	if err := o.files.writeChanged(o.settings.changed); err != nil && o.state.Record == "" {
+		o.state.Record, o.recorded = err.Error(), time.Now()
+		o.log.Warn("the record of what settings were before can't be written; after a crash they may stay as they are now", "err", err)
+	}
+}
+
+// tellSettings logs what the last look at the settings found and did.
+func (o *owner) tellSettings() {
+	round := &o.settings.round
+	for _, s := range round.Drift {
+		o.log.Warn("somebody else changed a setting", "repair", s.String())
+	}
+	for _, f := range round.Refused {
+		level := slog.LevelWarn
+		if f.Attempts > 1 {
+			level = slog.LevelDebug // no news; the status has it
+		}
+		o.log.Log(context.Background(), level, "the kernel refused a setting; it will be tried again", "err", f.Err)
+	}
+	for _, s := range round.Taken {
+		o.log.Info("setting changed", "step", s.String())
+	}
+}
+
+// stopSettings puts back what is not to outlive the daemon.
+func (o *owner) stopSettings() error {
+	s := &o.settings
+	want := desired.SettingsAtStop(&o.cfg.GlobalDefs, s.changed)
+	if len(want) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	s.tuner.Retry() // there is no later
+	round, err := s.tuner.Round(ctx, time.Now(), want, o.before)
+	for _, f := range round.Refused {
+		err = errors.Join(err, f.Err)
+	}
+	o.forget(round.Over)
+	if err != nil && !errors.Is(err, ipvs.ErrUnavailable) {
+		return fmt.Errorf("settings are not all as they were before: %w", err)
+	}
+	for _, s := range round.Taken {
+		o.log.Info("setting put back", "step", s.String())
+	}
+	return nil
+}
+
+// planSettings returns what would have to change for the settings of a configuration.
+func planSettings(ctx context.Context, k kernel, cfg *config.Config, s settings) ([]reconcile.SettingStep, error) {
+	found, err := reconcile.ReadSettings(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	return reconcile.DiffSettings(&found, desired.ComputeSettings(&cfg.GlobalDefs, s.defaults, s.changed)), nil
+}

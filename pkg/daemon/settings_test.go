@@ -1,0 +1,158 @@
+package daemon
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
+	"github.com/ipvsd/ipvsd/pkg/reconcile"
+)
+
+const tuned = `
+[global_defs]
+lvs_timeouts = "tcp 800"
+lvs_sysctl = { conntrack = 1 }
+lvs_sync_daemon = { interface = "eth1", id = 7, role = "master" }
+` + web
+
+// settingsOf returns all settings of a kernel.
+func (h *house) settingsOf() ipvs.Settings {
+	h.t.Helper()
+	s, err := reconcile.ReadSettings(h.t.Context(), h.kernel)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return s
+}
+
+// Settings are part of plan and reload, of drift and its repair, and at rest they cost one look in a sweep.
+func TestSettings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := new(ipvstest.Kernel)
+		reads := 0
+		k.RefuseSettings(func(call string) error {
+			if call == "read timeouts" {
+				reads++
+			}
+			return nil
+		})
+		h := start(t, k, t.TempDir(), web)
+		h.pass(time.Second)
+		if s := h.settingsOf(); s.Sysctls["expire_nodest_conn"] != "1" || s.Sysctls["conntrack"] != "0" {
+			t.Errorf("by default: %v", s.Sysctls)
+		}
+		reads = 0
+		h.pass(time.Minute)
+		if reads > 13 {
+			t.Errorf("read %d times in a minute", reads)
+		}
+
+		h.write(tuned)
+		steps := []string{
+			"set timeout tcp 900s -> 800s",
+			"set sysctl conntrack 0 -> 1",
+			"start sync daemon master on eth1 id 7 group 224.0.0.81 port 8848 ttl 1",
+		}
+		if plan, err := h.Plan(t.Context(), nil); err != nil || !slices.Equal(plan.Changes, steps) {
+			t.Errorf("plan: %v %q", err, plan.Changes)
+		}
+		if a := h.reloaded(); !slices.Equal(a.Changes, steps) {
+			t.Errorf("reload: %q", a.Changes)
+		}
+		if s := h.settingsOf(); s.Timeouts.TCP != 800*time.Second || s.Sysctls["conntrack"] != "1" || s.Master.SyncID != 7 || s.Backup.Interface != "" {
+			t.Errorf("got %+v", s)
+		}
+
+		changes := h.status().Table.Changes
+		if err := errors.Join(k.SetSysctl(t.Context(), "conntrack", "0"), k.StopSyncDaemon(t.Context(), ipvs.SyncMaster)); err != nil {
+			t.Fatal(err)
+		}
+		h.pass(sweep * resync)
+		if s := h.settingsOf(); s.Sysctls["conntrack"] != "1" || s.Master.SyncID != 7 {
+			t.Errorf("not repaired: %+v", s)
+		}
+		if s := h.status().Table; s.Drift != 2 || s.Changes != changes+2 {
+			t.Errorf("drift %d, changes %d", s.Drift, s.Changes-changes)
+		}
+		if !strings.Contains(h.log.String(), `msg="somebody else changed a setting" repair="set sysctl conntrack 0 -> 1"`) {
+			t.Errorf("log:\n%s", h.log)
+		}
+		h.stop()
+	})
+}
+
+// What leaves the configuration is as it was before the daemon came, even if that was in an earlier life.
+func TestSettingsLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, dir := new(ipvstest.Kernel), t.TempDir()
+		h := start(t, k, dir, tuned)
+		h.pass(time.Second)
+		h.kill()
+		h = start(t, k, dir, "[global_defs]\nlvs_sysctl_defaults = false\n"+web)
+		h.pass(time.Second)
+		s := h.settingsOf()
+		if s.Timeouts.TCP != 900*time.Second || s.Sysctls["conntrack"] != "0" || s.Sysctls["expire_nodest_conn"] != "0" || s.Master.Interface != "" {
+			t.Errorf("got %+v", s)
+		}
+		if _, err := os.Stat(h.files.changed); err == nil {
+			t.Error("there is still a record")
+		}
+		h.stop()
+	})
+}
+
+// At stop the timeouts are put back, sysctls if that is configured, and the sync daemon ends with the services.
+func TestSettingsAtStop(t *testing.T) {
+	for _, tt := range []struct {
+		global                        string
+		conntrack, nodest, syncDaemon string
+	}{
+		{"", "1", "1", "eth1"},
+		{"lvs_sysctl_restore = true\n", "0", "0", "eth1"},
+		{"lvs_flush_on_stop = true\n", "1", "1", ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			k := new(ipvstest.Kernel)
+			h := start(t, k, t.TempDir(), strings.Replace(tuned, "lvs_timeouts", tt.global+"lvs_timeouts", 1))
+			h.pass(time.Second)
+			h.stop()
+			s := h.settingsOf()
+			if s.Timeouts.TCP != 900*time.Second {
+				t.Errorf("%q: timeouts %+v", tt.global, s.Timeouts)
+			}
+			if s.Sysctls["conntrack"] != tt.conntrack || s.Sysctls["expire_nodest_conn"] != tt.nodest || s.Master.Interface != tt.syncDaemon {
+				t.Errorf("%q: got %+v", tt.global, s)
+			}
+		})
+	}
+}
+
+// A setting that the kernel refuses is told like a refused server, and holds up nothing.
+func TestSettingRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := new(ipvstest.Kernel)
+		k.SetInterfaces("eth0")
+		h := start(t, k, t.TempDir(), tuned)
+		h.pass(time.Second)
+		h.wantServing("all the same", first, second, third)
+		s := h.status()
+		if len(s.Table.Refused) != 1 || !strings.HasPrefix(s.Table.Refused[0].Reason, "start sync daemon master: no interface") || s.Table.Error != "" {
+			t.Errorf("status: %+v", s.Table)
+		}
+		if a := h.reloaded(); len(a.Refused) != 1 {
+			t.Errorf("reload: %+v", a)
+		}
+		k.SetInterfaces("eth1")
+		h.pass(time.Minute)
+		if s := h.status(); len(s.Table.Refused) != 0 || h.settingsOf().Master.Interface != "eth1" {
+			t.Errorf("with the interface: %+v", s.Table)
+		}
+		h.stop()
+	})
+}
