@@ -17,6 +17,7 @@ func (o *owner) decide() {
 			outcome = desired.Decide(vs, facts)
 			o.outcomes[vs] = outcome
 			o.quorums[vs.Name] = outcome.Quorum
+			o.announce(vs, outcome)
 		}
 		if u := outcome.Until; !u.IsZero() && (o.until.IsZero() || u.Before(o.until)) {
 			o.until = u

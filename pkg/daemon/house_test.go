@@ -19,6 +19,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
+	"github.com/ipvsd/ipvsd/pkg/script"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -29,6 +30,9 @@ type house struct {
 	kernel *ipvstest.Kernel
 	down   *sync.Map // of netip.AddrPort
 	log    *bytes.Buffer
+	ran    *ran
+	probed uint64 // see probes
+	host   *host
 	stop   func() // as SIGTERM does, and waits
 	kill   func() // as kill -9 does, as far as the kernel and the disk can tell
 }
@@ -54,7 +58,7 @@ func addr(n int) netip.AddrPort { return netip.MustParseAddrPort(fmt.Sprintf("19
 // start starts a daemon in a bubble, with a kernel and a directory that may have seen others before.
 func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.AddrPort) *house {
 	t.Helper()
-	h := &house{t: t, kernel: k, down: new(sync.Map), log: new(bytes.Buffer)}
+	h := &house{t: t, kernel: k, down: new(sync.Map), log: new(bytes.Buffer), ran: new(ran), host: new(host)}
 	for _, a := range down {
 		h.down.Store(a, true)
 	}
@@ -74,6 +78,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	if h.settings.defaults, err = ipvs.SysctlDefaults("6.1"); err != nil {
 		t.Fatal(err)
 	}
+	h.scripts, h.suspension.addresses = script.NewQueues(h.ran.run), h.host
 	engine := probe.New(func(_ context.Context, c health.Check) error {
 		if _, down := h.down.Load(c.Target); down {
 			return errors.New("connection refused")

@@ -16,7 +16,9 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
+	"github.com/ipvsd/ipvsd/pkg/script"
 	"github.com/ipvsd/ipvsd/pkg/status"
+	"github.com/ipvsd/ipvsd/pkg/vip/vipnl"
 )
 
 // When rounds are due.
@@ -49,9 +51,9 @@ type kernel interface {
 
 // checks is the engine that runs the checks.
 type checks interface {
+	Change(removed, added []health.Check)
 	Suspend(checks []health.Check)
 	Resume(checks []health.Check)
-	Change(removed, added []health.Check)
 }
 
 // owner holds all state of the daemon that changes. Only its own goroutine, in run, touches the fields below the channels,
@@ -76,6 +78,9 @@ type owner struct {
 	recorded   time.Time                                 // when the ledger was last written, or could not be
 	outcomes   map[*config.VirtualServer]desired.Outcome // of those of cfg of which nothing has changed since
 	quorums    map[string]health.State
+	told       map[string]*told // by name of the virtual server
+	scripts    *script.Queues
+	suspension suspension
 	want       desired.State // what the outcomes come to
 	until      time.Time     // when time alone will change it; zero: never
 	alive      int           // real servers, of so many
@@ -106,6 +111,9 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		ledger:     desired.NewLedger(owned),
 		outcomes:   make(map[*config.VirtualServer]desired.Outcome),
 		quorums:    make(map[string]health.State),
+		told:       make(map[string]*told),
+		scripts:    script.NewQueues(script.Run),
+		suspension: suspension{addresses: vipnl.Namespace{}},
 		reconciler: reconcile.New(k),
 		settings:   settings{tuner: reconcile.NewTuner(k), changed: desired.Changed{}},
 		started:    time.Now(),
@@ -124,6 +132,7 @@ func (o *owner) report(r probe.Report) {
 // run is the owner's goroutine.
 func (o *owner) run(ctx context.Context) error {
 	defer close(o.gone)
+	defer o.suspension.watching.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	watchdog := watchdogTicks()
@@ -211,7 +220,11 @@ func (o *owner) take(r probe.Report) {
 func (o *owner) judge(rs *config.RealServer) health.Verdict {
 	checkers := make([]health.Checker, 0, 4)
 	for _, c := range rs.Checks {
-		checkers = append(checkers, o.verdicts[c])
+		k, known := o.verdicts[c]
+		if !known {
+			k = health.New(c.Policy, time.Time{}, 0)
+		}
+		checkers = append(checkers, k)
 	}
 	return health.Judge(checkers...)
 }
@@ -298,6 +311,7 @@ func (o *owner) record() {
 
 // stop leaves the table as it is, or clears our services from it if that is configured.
 func (o *owner) stop() error {
+	o.announceStop()
 	if !o.cfg.GlobalDefs.LVSFlushOnStop {
 		o.log.Info("stopped; the table stays as it is")
 		return nil

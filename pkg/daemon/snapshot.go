@@ -26,17 +26,23 @@ func (o *owner) snapshot(now time.Time) *status.Snapshot {
 }
 
 func (o *owner) service(vs *config.VirtualServer, s *ipvs.Service) status.Service {
-	v := status.Service{Key: s.ServiceKey, Options: s.Options(), Servers: make([]status.Server, 0, len(vs.RealServers))}
+	outcome := o.outcomes[vs]
+	v := status.Service{
+		Key: s.ServiceKey, Options: s.Options(), Servers: make([]status.Server, 0, len(vs.RealServers)+len(vs.SorryServers)),
+		Quorum: status.Quorum{State: outcome.Quorum, Live: outcome.Live, Needed: vs.Quorum.Needed},
+		Sorry:  outcome.Sorry, FailOpen: outcome.FailOpen, Suspended: o.suspension.suspended[vs.Name],
+	}
 	found := o.table.Find(v.Key)
 	if found != nil {
 		v.InTable, v.Stats = true, found.Stats
 	}
-	for i := range vs.RealServers {
-		d, reaches := vs.RealServers[i].For(s)
+	for i, rs := range all(vs) {
+		d, reaches := rs.For(s)
 		if !reaches {
 			continue
 		}
-		r := o.server(&vs.RealServers[i], d)
+		r := o.server(rs, d)
+		r.Sorry = i >= len(vs.RealServers)
 		if found != nil {
 			if d := found.Destination(r.Addr); d != nil {
 				r.InTable, r.TableWeight, r.Stats = true, d.Weight, d.Stats

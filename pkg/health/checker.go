@@ -109,6 +109,13 @@ func (c Checker) Under(p Policy, now time.Time) Checker {
 	return c
 }
 
+// Resume returns the checker after a time without probes: it has none that runs, and the next one is due at once. What it
+// knows of the server stays.
+func (c Checker) Resume(now time.Time) Checker {
+	c.running, c.next = time.Time{}, now
+	return c
+}
+
 // Alive says whether the server may have clients as far as this check goes.
 func (c Checker) Alive() bool { return c.State == Up || c.State == Unchecked && !c.policy.Alpha }
 

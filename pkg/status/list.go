@@ -43,11 +43,14 @@ func (v *Service) list(w io.Writer, style Style, now time.Time) error {
 	if !v.InTable {
 		count += ", not in the kernel's table"
 	}
+	for _, n := range v.notes() {
+		count += ", " + n
+	}
 	if _, err := fmt.Fprintf(w, "%s  %s  %s\n", style.paint(bold, v.Key.String()), strings.Join(v.Options, " "),
 		style.paint(sgr, count)); err != nil {
 		return err
 	}
-	if all == 0 {
+	if len(v.Servers) == 0 {
 		return nil
 	}
 	c := columns{style: style}
@@ -57,6 +60,23 @@ func (v *Service) list(w io.Writer, style Style, now time.Time) error {
 		c.row(v.Servers[i].cells(now)...)
 	}
 	return c.write(w, "  ")
+}
+
+// notes returns what is special about a service now.
+func (v *Service) notes() (notes []string) {
+	if v.Quorum.State == health.Down {
+		notes = append(notes, fmt.Sprintf("quorum lost: %d of %d", v.Quorum.Live, v.Quorum.Needed))
+	}
+	if v.Sorry {
+		notes = append(notes, "sorry server serves")
+	}
+	if v.FailOpen {
+		notes = append(notes, "fail-open: the checks are not believed, all servers serve")
+	}
+	if v.Suspended {
+		notes = append(notes, "checks suspended: no address of it is on this host")
+	}
+	return notes
 }
 
 func (r *Server) cells(now time.Time) []cell {
@@ -71,13 +91,20 @@ func (r *Server) cells(now time.Time) []cell {
 	if !r.InTable || r.TableWeight != r.Weight {
 		weight += "/" + strconv.Itoa(int(r.Weight)) // as it is / as it is configured
 		sgr = yellow
+		if r.Sorry {
+			sgr = "" // it waits
+		}
+	}
+	name := r.Addr.String()
+	if r.Sorry {
+		name += " (sorry)"
 	}
 	state, colour := r.Health.String(), healthColor(r.Health)
 	if len(r.Checks) == 0 {
 		state, colour = "no check", dim
 	}
 	return []cell{
-		{text: r.Addr.String()}, {text: r.Forward}, {text: weight, sgr: sgr, right: true},
+		{text: name}, {text: r.Forward}, {text: weight, sgr: sgr, right: true},
 		{text: active, right: true}, {text: inactive, right: true}, {text: conns, right: true},
 		{text: state, sgr: colour}, {text: since(now, r.Since), right: true}, {text: r.Error, sgr: dim},
 	}

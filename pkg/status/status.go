@@ -64,11 +64,24 @@ type Service struct {
 	InTable bool            `json:"in_table"`
 	Stats   ipvs.Stats      `json:"stats"`
 	Servers []Server        `json:"servers"`
+
+	Quorum    Quorum `json:"quorum"`
+	Sorry     bool   `json:"sorry_servers_serve,omitempty"`
+	FailOpen  bool   `json:"fail_open,omitempty"` // so few servers are up that the checks are not believed: all serve
+	Suspended bool   `json:"suspended,omitempty"` // ha_suspend: no checks, the address is on another host
 }
 
-// Server is a real server of a Service.
+// Quorum is how many servers of a Service live, by weight, and how many it needs.
+type Quorum struct {
+	State  health.State `json:"state"`
+	Live   int64        `json:"live_weight"`
+	Needed int64        `json:"needed_weight"`
+}
+
+// Server is a real server or a sorry server of a Service.
 type Server struct {
 	Addr    netip.AddrPort `json:"server"`
+	Sorry   bool           `json:"sorry,omitempty"`
 	Forward string         `json:"forward"`
 	Weight  int32          `json:"weight"` // as configured
 
@@ -107,12 +120,16 @@ type Answer struct {
 	Refused  []string `json:"refused,omitempty"`  // what the kernel would not do
 }
 
-// Count returns how many of the service's servers may have clients, and how many there are.
+// Count returns how many of the service's real servers may have clients, and how many there are.
 func (s *Service) Count() (serving, all int) {
 	for i := range s.Servers {
+		if s.Servers[i].Sorry {
+			continue
+		}
+		all++
 		if s.Servers[i].InTable && s.Servers[i].TableWeight > 0 {
 			serving++
 		}
 	}
-	return serving, len(s.Servers)
+	return serving, all
 }

@@ -52,6 +52,22 @@ func trouble() *status.Snapshot {
 		Key: ipvs.FWMarkKey(7, ipvs.IPv6), Options: []string{"mh", "mh-port"},
 		Servers: []status.Server{{Addr: netip.MustParseAddrPort("[2001:db8::1]:0"), Forward: "DR", Weight: 1, Health: health.Up}},
 	}
+	sorry := status.Service{
+		Key: ipvs.AddressKey(ipvs.TCP, netip.MustParseAddrPort("192.0.2.3:80")), Options: []string{"rr"}, InTable: true,
+		Servers: []status.Server{
+			{Addr: netip.MustParseAddrPort("198.51.100.1:80"), Forward: "NAT", Weight: 1, Health: health.Up},
+			{Addr: netip.MustParseAddrPort("198.51.100.9:80"), Sorry: true, Forward: "DR", Weight: 1, InTable: true, TableWeight: 1, Health: health.Up},
+			{Addr: netip.MustParseAddrPort("198.51.100.10:80"), Sorry: true, Forward: "DR", Weight: 1, Health: health.Down, Error: "connection refused"},
+		},
+		Quorum: status.Quorum{State: health.Down, Live: 1, Needed: 3}, Sorry: true,
+	}
+	open := status.Service{
+		Key: ipvs.AddressKey(ipvs.UDP, netip.MustParseAddrPort("192.0.2.3:53")), Options: []string{"rr"}, InTable: true,
+		Servers: []status.Server{
+			{Addr: netip.MustParseAddrPort("198.51.100.1:53"), Forward: "NAT", Weight: 1, InTable: true, TableWeight: 1, Health: health.Down, Error: "no answer"},
+		},
+		Quorum: status.Quorum{State: health.Up, Live: 1, Needed: 1}, FailOpen: true, Suspended: true,
+	}
 	return &status.Snapshot{
 		Version: "v0.1.0", RouterID: "lb1", PID: 4711, Started: ago(4*time.Hour + 10*time.Minute), At: now,
 		Config: status.Config{
@@ -65,7 +81,7 @@ func trouble() *status.Snapshot {
 			Refused: []status.Refused{{Reason: "add service fwmark 7 inet6 mh: the kernel has no scheduler \"mh\"", Since: ago(time.Minute), Attempts: 6, Next: now.Add(4 * time.Second)}},
 			Foreign: []string{"udp 192.0.2.9:53"},
 		},
-		Services: []status.Service{web, six},
+		Services: []status.Service{web, six, sorry, open},
 	}
 }
 

@@ -65,8 +65,11 @@ func (s *Snapshot) servers(line func(sgr, label, format string, args ...any)) {
 		len(s.Services), total, count[health.Up], count[health.Down], count[health.Unchecked])
 	for i := range s.Services {
 		v := &s.Services[i]
-		if serving, _ := v.Count(); serving == 0 {
+		if serving, _ := v.Count(); serving == 0 && !v.Sorry {
 			line(red, "no server", "%s has none to send clients to", v.Key)
+		}
+		for _, n := range v.notes() {
+			line(yellow, "service", "%s: %s", v.Key, n)
 		}
 		for j := range v.Servers {
 			if r := &v.Servers[j]; r.Health == health.Down {

@@ -75,16 +75,25 @@ func New(run Func, report func(Report), opts ...Option) *Engine {
 	return e
 }
 
-// change is what one call of Change asks for.
-type change struct{ removed, added []health.Check }
+// change is what one call of Change, Suspend or Resume asks for.
+type change struct{ removed, added, suspended, resumed []health.Check }
 
 // Change takes checks away and adds others, and never blocks. A check that is in neither list keeps its state and its
 // schedule. A removed one is forgotten: its probe is cancelled and no more is heard of it. An added one is reported and
 // starts as unchecked, but takes over the state of a removed one with the same Subject. To add what is there, or to remove
 // what isn't, changes nothing. The lists are the engine's from then on.
-func (e *Engine) Change(removed, added []health.Check) {
+func (e *Engine) Change(removed, added []health.Check) { e.ask(change{removed: removed, added: added}) }
+
+// Suspend has checks not be probed until Resume, be they there or added later; it never blocks. What is known of them stays,
+// a probe that is under way is cancelled and doesn't count. The list is the engine's from then on.
+func (e *Engine) Suspend(checks []health.Check) { e.ask(change{suspended: checks}) }
+
+// Resume has suspended checks be probed again, at once; it never blocks. The list is the engine's from then on.
+func (e *Engine) Resume(checks []health.Check) { e.ask(change{resumed: checks}) }
+
+func (e *Engine) ask(c change) {
 	e.mu.Lock()
-	e.changes = append(e.changes, change{removed, added})
+	e.changes = append(e.changes, c)
 	e.mu.Unlock()
 	select {
 	case e.dirty <- struct{}{}:
@@ -107,6 +116,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	r := runner{
 		Engine: e,
 		jobs:   map[health.Check]*job{},
+		rests:  map[health.Check]bool{},
 		ended:  make(chan ending, e.places), // so that no probe ever waits for the runner
 		timer:  time.NewTimer(0),
 	}
@@ -134,10 +144,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// runner is what the goroutine of Run owns. A job is in exactly one place: in timers, in queue, or its probe is under way.
+// runner is what the goroutine of Run owns. A job is in exactly one place: in timers, in queue, or its probe is under way. One
+// that is suspended is in none.
 type runner struct {
 	*Engine
 	jobs   map[health.Check]*job
+	rests  map[health.Check]bool // suspended
 	timers timers // by Deadline
 	queue  []*job // due, and waiting for a place
 	ended  chan ending
@@ -161,15 +173,30 @@ type ending struct {
 	at     time.Time
 }
 
-// change takes jobs away and adds others.
+// change takes jobs away, adds others, and has some rest.
 func (r *runner) change(c change) {
 	now := time.Now()
+	for _, check := range c.suspended {
+		r.rests[check] = true
+		if j := r.jobs[check]; j != nil {
+			r.remove(j)
+			r.jobs[check] = &job{check: check, checker: j.checker, index: -1}
+		}
+	}
+	for _, check := range c.resumed {
+		if j := r.jobs[check]; j != nil && r.rests[check] {
+			j.checker = j.checker.Resume(now)
+			heap.Push(&r.timers, j)
+		}
+		delete(r.rests, check)
+	}
 	legacy := make(health.Legacy, len(c.removed))
 	for _, check := range c.removed {
 		if j := r.jobs[check]; j != nil {
 			r.remove(j)
 			legacy.Add(check, j.checker)
 		}
+		delete(r.rests, check)
 	}
 	r.queue = slices.DeleteFunc(r.queue, func(j *job) bool { return j.removed })
 	for _, check := range c.added {
@@ -180,9 +207,11 @@ func (r *runner) change(c change) {
 		if !known {
 			checker = health.New(check.Policy, now, r.random())
 		}
-		j := &job{check: check, checker: checker}
+		j := &job{check: check, checker: checker, index: -1}
 		r.jobs[check] = j
-		heap.Push(&r.timers, j)
+		if !r.rests[check] {
+			heap.Push(&r.timers, j)
+		}
 		r.report(Report{Check: check, Checker: checker})
 	}
 	r.checks.Store(int64(len(r.jobs)))

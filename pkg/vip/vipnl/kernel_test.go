@@ -33,7 +33,7 @@ func TestKernelWatch(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- here.Do(func() error {
-			vipnl.Watch(ctx, func(now map[netip.Addr]bool, err error) {
+			vipnl.Namespace{}.Watch(ctx, func(now map[netip.Addr]bool, err error) {
 				mu.Lock()
 				defer mu.Unlock()
 				addrs = now

@@ -1,7 +1,6 @@
 // Package vipnl knows the addresses of a network namespace, through rtnetlink. It only looks: nothing here changes one.
 //
-// Watch has no state that anybody shares, and runs in its caller's goroutine. The netlink library reads in one of its own,
-// which ends before Watch returns.
+// Watch runs in its caller's goroutine. The netlink library reads in one of its own, which ends before Watch returns.
 package vipnl
 
 import (
@@ -23,17 +22,20 @@ const (
 	again = 250 * time.Millisecond
 )
 
-// Watch reports the addresses that the interfaces of the calling thread's network namespace have: at the beginning, and
-// whenever they are others than before, until the context is done. An error with no addresses says that they can't be known;
-// it is tried again, so that another report follows. Report must not block for long.
-func Watch(ctx context.Context, report func(map[netip.Addr]bool, error)) {
-	watch(ctx, kernel{}, report)
+// Namespace is the network namespace of the calling thread.
+type Namespace struct{}
+
+// Watch reports the addresses that the interfaces have: at the beginning, and whenever they are others than before, until the
+// context is done. An error with no addresses says that they can't be known; it is tried again, so that another report
+// follows. Report must not block for long.
+func (n Namespace) Watch(ctx context.Context, report func(map[netip.Addr]bool, error)) {
+	watch(ctx, n, report)
 }
 
 // source is where addresses come from.
 type source interface {
-	// Subscribe returns a channel that has something for every change. It is closed when news was lost, and once done is.
-	Subscribe(done <-chan struct{}) (<-chan netlink.AddrUpdate, error)
+	// subscribe returns a channel that has something for every change. It is closed when news was lost, and once done is.
+	subscribe(done <-chan struct{}) (<-chan netlink.AddrUpdate, error)
 	List() (map[netip.Addr]bool, error)
 }
 
@@ -60,7 +62,7 @@ func watch(ctx context.Context, s source, report func(map[netip.Addr]bool, error
 // follow tells of the addresses until the context is done or news was lost.
 func follow(ctx context.Context, s source, tell func(map[netip.Addr]bool, error)) error {
 	done := make(chan struct{})
-	updates, err := s.Subscribe(done) // before the first list, lest something happens in between
+	updates, err := s.subscribe(done) // before the first list, lest something happens in between
 	if err != nil {
 		return fmt.Errorf("watch the addresses: %w", err)
 	}
@@ -96,16 +98,13 @@ func follow(ctx context.Context, s source, tell func(map[netip.Addr]bool, error)
 	}
 }
 
-// kernel is the source that there is.
-type kernel struct{}
-
-func (kernel) Subscribe(done <-chan struct{}) (<-chan netlink.AddrUpdate, error) {
+func (Namespace) subscribe(done <-chan struct{}) (<-chan netlink.AddrUpdate, error) {
 	updates := make(chan netlink.AddrUpdate, 64)
 	return updates, netlink.AddrSubscribe(updates, done)
 }
 
-// List reads the addresses. One that failed duplicate address detection is another host's.
-func (kernel) List() (map[netip.Addr]bool, error) {
+// List returns the addresses that the interfaces have. One that failed duplicate address detection is another host's.
+func (Namespace) List() (map[netip.Addr]bool, error) {
 	list, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
 	for range 3 {
 		if !errors.Is(err, netlink.ErrDumpInterrupted) {

@@ -24,7 +24,7 @@ type table struct {
 	listen chan netlink.AddrUpdate
 }
 
-func (s *table) Subscribe(done <-chan struct{}) (<-chan netlink.AddrUpdate, error) {
+func (s *table) subscribe(done <-chan struct{}) (<-chan netlink.AddrUpdate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {

@@ -1,0 +1,99 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/script"
+)
+
+const (
+	// notifyLimit is how long a notification's script may run. The next one of its virtual server waits for it.
+	notifyLimit = time.Minute
+	// stopLimit is how long, at the stop, scripts may go on that run or wait, those of omega included.
+	stopLimit = 10 * time.Second
+)
+
+// announce logs, and runs scripts for, what is new of a virtual server since it was decided before.
+func (o *owner) announce(vs *config.VirtualServer, outcome desired.Outcome) {
+	t := o.told[vs.Name]
+	if t == nil {
+		t = newTold(vs)
+		o.told[vs.Name] = t
+	}
+	list, lines := t.step(outcome, o.judge)
+	for _, l := range lines {
+		o.log.Info(l.what, "service", l.service, "from", l.from, "to", l.to, "reason", l.reason)
+	}
+	o.queue(list)
+}
+
+// announceReload runs scripts for what a reload took away.
+func (o *owner) announceReload(removed, added []*config.VirtualServer) {
+	if len(removed) == 0 {
+		return
+	}
+	next := make(map[string]*config.VirtualServer, len(added))
+	for _, vs := range added {
+		next[vs.Name] = vs
+	}
+	for _, vs := range removed {
+		switch t := o.told[vs.Name]; {
+		case t == nil: // it was never decided
+		case next[vs.Name] != nil:
+			o.queue(t.become(next[vs.Name]))
+		default:
+			o.queue(t.leave())
+			delete(o.told, vs.Name)
+		}
+	}
+}
+
+// announceStop runs the scripts for the stop, and waits for those and what else still runs.
+func (o *owner) announceStop() {
+	for _, vs := range o.cfg.VirtualServers {
+		if t := o.told[vs.Name]; t != nil {
+			o.queue(t.stop())
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	o.scripts.Close(ctx)
+}
+
+// queue queues the scripts of notifications: one after another for each virtual server, in this order.
+func (o *owner) queue(list []notification) {
+	for _, n := range list {
+		if len(n.script.Argv) == 0 {
+			continue
+		}
+		log := o.log.With("service", n.service)
+		if n.server != "" {
+			log = log.With("server", n.server)
+		}
+		log = log.With("event", n.event, "script", n.script.Argv[0])
+		o.scripts.Add(script.Job{
+			Command: script.Command(n.script),
+			Queue:   n.service,
+			Object:  n.server,
+			Timeout: notifyLimit,
+			Done:    func(output string, err error) { tellNotified(log, output, err) },
+		})
+	}
+}
+
+// tellNotified logs how a notification went. What the script wrote is its own business, except for what it says first.
+func tellNotified(log *slog.Logger, output string, err error) {
+	if line, _, _ := strings.Cut(strings.TrimSpace(output), "\n"); line != "" {
+		log = log.With("output", line)
+	}
+	if err != nil {
+		log.Warn("notification failed", "err", err)
+		return
+	}
+	log.Info("notified")
+}
