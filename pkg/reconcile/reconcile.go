@@ -35,7 +35,7 @@ type Reconciler struct {
 	failed map[object]Failure
 	totals Totals
 
-	touched  []ipvs.ServiceKey        // changed by the last round
+	touched  map[ipvs.ServiceKey]bool // changed, and not read since
 	draining []ipvs.ServiceKey        // as of last
 	unmoved  map[ipvs.ServiceKey]bool // the last round held back what brings their servers into order
 	sweep    int                      // the last service whose servers were read because it was its turn
@@ -73,7 +73,9 @@ type Round struct {
 }
 
 // New returns a Reconciler for a kernel. It does nothing before Round.
-func New(k Kernel) *Reconciler { return &Reconciler{kernel: k, failed: make(map[object]Failure)} }
+func New(k Kernel) *Reconciler {
+	return &Reconciler{kernel: k, failed: make(map[object]Failure), touched: make(map[ipvs.ServiceKey]bool)}
+}
 
 // Round reads the table, compares it with the desired state and takes the steps that are due. Steps that are refused
 // are held back for a growing time (Deadline says until when); all others go on. On error the table is as unknown as
@@ -83,7 +85,8 @@ func New(k Kernel) *Reconciler { return &Reconciler{kernel: k, failed: make(map[
 // takes to have read all after that number of rounds, or of no others with Changes. Where it isn't known what the last commands did it reads everything,
 // but not because a read failed: one of little is the more likely to succeed while others keep changing the table.
 func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.State, parts int) (Round, error) {
-	table, err := r.kernel.Read(ctx, r.part(want, parts))
+	of := r.part(want, parts)
+	table, err := r.kernel.Read(ctx, of)
 	if err != nil {
 		if errors.Is(err, ipvs.ErrUnavailable) {
 			r.done = false // the table has gone with the module
@@ -104,11 +107,13 @@ func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.Stat
 		r.record(now, &round, due.Steps, refused)
 	}
 	r.totals.Drift += uint64(len(round.Drift))
-	r.touched = r.touched[:0]
-	for i, s := range round.Taken {
-		if i == 0 || s.Service.ServiceKey != round.Taken[i-1].Service.ServiceKey {
-			r.touched = append(r.touched, s.Service.ServiceKey)
+	for k := range r.touched {
+		if of == nil || of[k] {
+			delete(r.touched, k)
 		}
+	}
+	for _, s := range round.Taken {
+		r.touched[s.Service.ServiceKey] = true
 	}
 	if !same(r.last, want) {
 		r.draining = draining(want)

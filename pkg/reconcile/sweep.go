@@ -26,18 +26,17 @@ func (r *Reconciler) part(want desired.State, parts int) map[ipvs.ServiceKey]boo
 	for o := range r.failed {
 		of[o.service] = true
 	}
-	for _, k := range r.touched {
+	changed(r.last, want, of)
+	if parts == Changes {
+		return of
+	}
+	for k := range r.touched {
 		of[k] = true // to see that it is as it should be
 	}
 	for _, k := range r.draining {
 		of[k] = true // to see the last connection end
 	}
-	changed(r.last, want, of)
-	turns := 0
-	if parts != Changes {
-		turns = (len(want) + parts - 1) / parts
-	}
-	for range turns {
+	for range (len(want) + parts - 1) / parts {
 		r.sweep++
 		of[want[r.sweep%len(want)].ServiceKey] = true
 	}
