@@ -77,6 +77,18 @@ var Schedulers = []string{"rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh",
 // KnownScheduler says whether s is one of Schedulers.
 func KnownScheduler(s string) bool { return slices.Contains(Schedulers, s) }
 
+// DropsClients says whether the scheduler drops the clients that it hashes to a server with weight 0, or to one that is full,
+// instead of choosing another server (ip_vs_sh.c, ip_vs_mh.c, ip_vs_dh.c).
+func (s *Service) DropsClients() bool {
+	switch s.Scheduler {
+	case "sh", "mh":
+		return s.Flags&SHFallback == 0 // mh's is the same bit
+	case "dh":
+		return true
+	}
+	return false
+}
+
 // String describes the service in one line: "tcp 192.0.2.1:80 wlc persistent 300s".
 func (s Service) String() string {
 	return strings.Join(append([]string{s.ServiceKey.String()}, s.Options()...), " ")

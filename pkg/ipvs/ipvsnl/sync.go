@@ -35,6 +35,9 @@ func (c *Client) SyncDaemons(ctx context.Context) (master, backup ipvs.SyncDaemo
 
 // StartSyncDaemon starts a sync daemon: threads of the kernel, which live until they are stopped. What is zero in d is
 // left to the kernel. A refusal is an ipvs.SyncError.
+//
+// A daemon doesn't notice that its interface is deleted: it is still reported as running there, also when a new interface
+// gets that name, but sends and receives nothing until it is stopped and started.
 func (c *Client) StartSyncDaemon(ctx context.Context, role ipvs.SyncRole, d ipvs.SyncDaemon) error {
 	return c.changeDaemon(ctx, &ipvs.SyncError{Start: true, Role: role, Daemon: d}, func(family uint16) {
 		c.buf.newDaemon(family, c.newRequest(), role, d)

@@ -20,39 +20,43 @@ type Dir string
 const Default Dir = "/proc/sys/net/ipv4/vs"
 
 // Sysctls returns the sysctls of the table that the kernel has, in the form that ipvs.Sysctl.Check takes. While it has
-// no IPVS the error wraps ipvs.ErrUnavailable.
+// no IPVS the error wraps ipvs.ErrUnavailable: any call of ipvsnl has it load the module if it can.
 func (d Dir) Sysctls(ctx context.Context) (ipvs.Sysctls, error) {
-	all := ipvs.Sysctls{}
-	for _, s := range ipvs.SysctlTable {
-		if err := d.read(ctx, all, s); err != nil {
-			return nil, err
-		}
-	}
-	return d.some(all)
+	return d.readAll(ctx, ipvs.SysctlTable)
 }
 
-// Some is Sysctls of some names only, at the cost of three system calls each. Names that the table or the kernel hasn't
-// got are missing in the answer.
-func (d Dir) Some(ctx context.Context, names []string) (ipvs.Sysctls, error) {
-	some := ipvs.Sysctls{}
+// SomeSysctls is Sysctls of some names only, at the cost of three system calls each. Names that the table or the kernel
+// hasn't got are missing in the answer.
+func (d Dir) SomeSysctls(ctx context.Context, names ...string) (ipvs.Sysctls, error) {
+	table := make([]ipvs.Sysctl, 0, len(names))
 	for _, name := range names {
 		if s, ok := ipvs.FindSysctl(name); ok {
-			if err := d.read(ctx, some, s); err != nil {
-				return nil, err
-			}
+			table = append(table, s)
 		}
 	}
-	return d.some(some)
+	return d.readAll(ctx, table)
 }
 
-// some returns what was read, or an error if there was nothing because there is no IPVS.
-func (d Dir) some(read ipvs.Sysctls) (ipvs.Sysctls, error) {
-	if len(read) == 0 {
+func (d Dir) readAll(ctx context.Context, table []ipvs.Sysctl) (ipvs.Sysctls, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("read sysctls: %w", err)
+	}
+	values := make(ipvs.Sysctls, len(table))
+	for _, s := range table {
+		value, err := readFile(d.file(s))
+		switch {
+		case err == nil:
+			values[s.Name] = s.Normal(value)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("read sysctls: %w", err)
+		}
+	}
+	if len(values) == 0 {
 		if err := d.available(); err != nil {
 			return nil, fmt.Errorf("read sysctls: %w", err)
 		}
 	}
-	return read, nil
+	return values, nil
 }
 
 // available returns an error if the kernel has no IPVS in this network namespace.
@@ -62,22 +66,6 @@ func (d Dir) available() error {
 		return fmt.Errorf("%w (%s)", ipvs.ErrUnavailable, d)
 	}
 	return err
-}
-
-// read adds the value of a sysctl to all, if there is one.
-func (d Dir) read(ctx context.Context, all ipvs.Sysctls, s ipvs.Sysctl) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("read sysctls: %w", err)
-	}
-	value, err := readFile(d.file(s))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("read sysctls: %w", err)
-	}
-	all[s.Name] = s.Normal(value)
-	return nil
 }
 
 // readFile is os.ReadFile in three system calls instead of six: a sysctl comes whole with the first read.

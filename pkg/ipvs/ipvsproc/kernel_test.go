@@ -24,6 +24,14 @@ func (h onHost) Sysctls(ctx context.Context) (all ipvs.Sysctls, err error) {
 	return all, err
 }
 
+func (h onHost) SomeSysctls(ctx context.Context, names ...string) (some ipvs.Sysctls, err error) {
+	err = h.Do(func() (err error) {
+		some, err = Default.SomeSysctls(ctx, names...)
+		return err
+	})
+	return some, err
+}
+
 func (h onHost) SetSysctl(ctx context.Context, name, value string) error {
 	return h.Do(func() error { return Default.SetSysctl(ctx, name, value) })
 }

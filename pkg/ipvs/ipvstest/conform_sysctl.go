@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -12,6 +13,7 @@ import (
 // SysctlClient is what ipvsproc.Dir and Kernel have in common.
 type SysctlClient interface {
 	Sysctls(context.Context) (ipvs.Sysctls, error)
+	SomeSysctls(ctx context.Context, names ...string) (ipvs.Sysctls, error)
 	SetSysctl(ctx context.Context, name, value string) error
 }
 
@@ -24,6 +26,7 @@ func SysctlConformance(t *testing.T, open func(t *testing.T) SysctlClient) {
 	}{
 		{"values at boot", testBootSysctls},
 		{"every value comes back as it was written", testSetSysctls},
+		{"some sysctls", testSomeSysctls},
 		{"refused sysctls change nothing", testBadSysctls},
 		{"a canceled context", testCanceledSysctls},
 	} {
@@ -115,6 +118,21 @@ func someValues(s ipvs.Sysctl) []string {
 	return nil
 }
 
+func testSomeSysctls(t *testing.T, c SysctlClient) {
+	for _, name := range []string{"conn_reuse_mode", "conntrack"} {
+		if err := c.SetSysctl(t.Context(), name, "1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := c.SomeSysctls(t.Context(), "conntrack", "absent", "sync_threshold", "", "../ip_forward")
+	if want := (ipvs.Sysctls{"conntrack": "1", "sync_threshold": "3 50"}); err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+	if got, err := c.SomeSysctls(t.Context()); err != nil || len(got) > 0 {
+		t.Errorf("nothing asked for: %v, %v", got, err)
+	}
+}
+
 func testBadSysctls(t *testing.T, c SysctlClient) {
 	before := readSysctls(t, c)
 	for _, s := range []struct {
@@ -139,11 +157,8 @@ func testBadSysctls(t *testing.T, c SysctlClient) {
 			t.Errorf("set %s to %q: %v, want %v", s.name, s.value, err, s.want)
 		}
 	}
-	after := readSysctls(t, c)
-	for name, v := range before {
-		if after[name] != v {
-			t.Errorf("%s is %q, want %q", name, after[name], v)
-		}
+	if after := readSysctls(t, c); !maps.Equal(before, after) {
+		t.Errorf("%v, want %v", after, before)
 	}
 }
 
@@ -152,6 +167,9 @@ func testCanceledSysctls(t *testing.T, c SysctlClient) {
 	cancel()
 	if _, err := c.Sysctls(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("read: %v, want canceled", err)
+	}
+	if _, err := c.SomeSysctls(ctx, "conntrack"); !errors.Is(err, context.Canceled) {
+		t.Errorf("read one: %v, want canceled", err)
 	}
 	if err := c.SetSysctl(ctx, "conntrack", "1"); !errors.Is(err, context.Canceled) {
 		t.Errorf("set: %v, want canceled", err)

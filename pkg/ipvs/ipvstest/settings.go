@@ -155,6 +155,13 @@ func (k *Kernel) Sysctls(ctx context.Context) (ipvs.Sysctls, error) {
 	return all, nil
 }
 
+// SomeSysctls returns those of some names that the kernel has.
+func (k *Kernel) SomeSysctls(ctx context.Context, names ...string) (ipvs.Sysctls, error) {
+	some, err := k.Sysctls(ctx)
+	maps.DeleteFunc(some, func(name, _ string) bool { return !slices.Contains(names, name) })
+	return some, err
+}
+
 // SetSysctl changes a sysctl. It is an error that wraps fs.ErrNotExist if the kernel has none with that name, one that
 // wraps ipvs.EINVAL if the value is wrong.
 func (k *Kernel) SetSysctl(ctx context.Context, name, value string) error {
@@ -176,7 +183,7 @@ func (k *Kernel) SetSysctl(ctx context.Context, name, value string) error {
 	if k.settings.sysctls == nil {
 		k.settings.sysctls = ipvs.Sysctls{}
 	}
-	k.settings.sysctls[name] = s.Normal(value)
+	k.settings.sysctls[name] = value
 	return nil
 }
 
