@@ -408,7 +408,7 @@ func (d decoder) unknown(b *block, name string, p *place) {
 		d.fail(at, hint, "%s has no keyword %q", b.in, name)
 		b.meant = append(b.meant, meant)
 	case b.in == inRoot:
-		d.fail(at, "tables are [global_defs] and [[virtual_server]]", "%s: this version has no %s", name, what)
+		d.fail(at, "tables are [global_defs], [virtual_server_group.NAME] and [[virtual_server]]", "%s: this version has no %s", name, what)
 	default:
 		d.fail(at, "the check it has is TCP_CHECK", "this version has no %s", what)
 		b.meant = append(b.meant, "TCP_CHECK")

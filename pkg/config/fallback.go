@@ -15,15 +15,10 @@ import (
 // isFallback says whether a word is the flag of a scheduler that lets a client pass over a server that takes none.
 func isFallback(name string) bool { return name == "sh-fallback" || name == "mh-fallback" }
 
-// drops says whether the services drop the clients of a server that takes none.
-func drops(s *ipvs.Service) bool {
-	return s.Scheduler == "dh" || isFallback(s.Scheduler+"-fallback") && s.Flags&ipvs.SHFallback == 0 // mh's is the same bit
-}
-
 // inhibits is inhibit_on_failure when it is not written. Where a server with weight 0 would be removed all the same it has no
 // place to keep.
 func inhibits(s *ipvs.Service) bool {
-	return !drops(s) && defaultUnder(s.Scheduler, "inhibit_on_failure").(bool)
+	return !s.DropsClients() && defaultUnder(s.Scheduler, "inhibit_on_failure").(bool)
 }
 
 // fallback returns the flag that the services need in addition, and says what becomes of servers that take no clients.
@@ -34,7 +29,7 @@ func (r *resolver) fallback(b *block, vs *VirtualServer, s *ipvs.Service) ipvs.S
 	if decided == nil && isFallback(name) {
 		decided = b.value("flag-1")
 	}
-	if !hashes || decided != nil && (decided.data == nil || !drops(s)) {
+	if !hashes || decided != nil && (decided.data == nil || !s.DropsClients()) {
 		return 0
 	}
 	empty, full := r.takesNone(b, vs)

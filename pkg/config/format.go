@@ -176,7 +176,7 @@ func (p *printer) virtualServer(vs *VirtualServer) {
 			p.set(name, true)
 		}
 	}
-	if isFallback(fallback) && drops(s) && (defaultUnder(s.Scheduler, fallback) == true || mayTakeNone(vs)) {
+	if isFallback(fallback) && s.DropsClients() && (defaultUnder(s.Scheduler, fallback) == true || mayTakeNone(vs)) {
 		p.set(fallback, false)
 	}
 	if s.Persistence > 0 {

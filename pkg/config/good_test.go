@@ -26,6 +26,9 @@ func accept(t *testing.T, text string, warnings ...string) *Config {
 	if diff := cmp.Diff(warnings, got, cmpopts.EquateEmpty()); c == nil || diff != "" {
 		t.Fatalf("diagnostics (-want +got):\n%s", diff)
 	}
+	if _, inOne := whole("t.toml", text); !cmp.Equal(found, inOne) {
+		t.Errorf("by parts and in one piece:\n%s", cmp.Diff(found, inOne))
+	}
 	reloads(t, c)
 	return c
 }

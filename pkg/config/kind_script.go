@@ -72,12 +72,13 @@ func splitWords(s string) ([]string, *wrong) {
 	var words []string
 	var word strings.Builder
 	inWord, quote := false, rune(0)
+	if strings.ContainsRune(s, 0) {
+		return nil, &wrong{message: "a command has no NUL in it"}
+	}
 	for i := 0; i < len(s); {
 		c, size := utf8.DecodeRuneInString(s[i:])
 		i += size
 		switch {
-		case c == 0:
-			return nil, &wrong{message: "a command has no NUL in it"}
 		case c == '\\' && quote != '\'':
 			if i == len(s) {
 				return nil, &wrong{message: "the command ends with a backslash", hint: `write a backslash as \\\\ here`}

@@ -93,7 +93,7 @@ func Decide(vs *config.VirtualServer, f Facts) Outcome {
 				servers = append(servers, placeSorry(d, sorries[j], o, vs.SorryInhibit))
 			}
 		}
-		if drops(s) {
+		if s.DropsClients() { // a server with weight 0 is better removed
 			for j := range servers {
 				if d := &servers[j]; d.Weight == 0 {
 					d.Want = Absent
@@ -180,18 +180,6 @@ func placeSorry(d ipvs.Destination, v verdict, o Outcome, inhibit bool) Destinat
 	return Destination{Destination: d, Want: Absent}
 }
 
-// drops says whether the service drops the clients that hash to a server with weight 0 instead of sending them elsewhere.
-// Such a server is better removed.
-func drops(s *ipvs.Service) bool {
-	switch s.Scheduler {
-	case "sh", "mh":
-		return s.Flags&ipvs.SHFallback == 0 // mh's is the same bit
-	case "dh":
-		return true
-	}
-	return false
-}
-
 // leave adds to the servers of a service those that were in its configuration once, and says how they go.
 func (o *Outcome) leave(servers []Destination, vs *config.VirtualServer, s *ipvs.Service, f Facts) []Destination {
 	configured := len(servers)
@@ -214,7 +202,7 @@ func (o *Outcome) leave(servers []Destination, vs *config.VirtualServer, s *ipvs
 		servers[i].Want = Absent
 		if pending && !serving {
 			servers[i].Want = Kept
-		} else if until := f.drainedBy(vs, s.ServiceKey, servers[i].Addr); !drops(s) && f.Now.Before(until) {
+		} else if until := f.drainedBy(vs, s.ServiceKey, servers[i].Addr); !s.DropsClients() && f.Now.Before(until) {
 			servers[i].Want = Draining
 			if o.Until.IsZero() || until.Before(o.Until) {
 				o.Until = until
