@@ -45,7 +45,6 @@ const (
 type kernel interface {
 	reconcile.Kernel
 	reconcile.Settable
-	SyncDaemons(ctx context.Context) (master, backup ipvs.SyncDaemon, err error)
 	Info(ctx context.Context) (ipvs.Info, error)
 }
 

@@ -68,7 +68,7 @@ func kernel() *status.Kernel {
 }
 
 // A table is the same after its way through JSON.
-func TestKernelJSON(t *testing.T) {
+func TestTableJSON(t *testing.T) {
 	text, err := json.MarshalIndent(kernel(), "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func TestKernelJSON(t *testing.T) {
 	}
 }
 
-func TestKernelText(t *testing.T) {
+func TestTableText(t *testing.T) {
 	still := kernel()
 	still.Frozen = true
 	for name, text := range map[string]func(io.Writer, status.Style) error{
