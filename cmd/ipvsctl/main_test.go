@@ -24,6 +24,7 @@ type fake struct {
 	plan, reload status.Answer
 	err          error
 	planned      *control.File
+	table        status.Kernel
 }
 
 var at = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -47,6 +48,8 @@ func (d *fake) Plan(_ context.Context, f *control.File) (*status.Answer, error) 
 }
 
 func (d *fake) Reload(context.Context) (*status.Answer, error) { return &d.reload, d.err }
+
+func (d *fake) Table(context.Context, []ipvs.ServiceKey) (*status.Kernel, error) { return &d.table, d.err }
 
 // ctl runs ipvsctl against a daemon, or against none if it is nil.
 func ctl(t *testing.T, d *fake, args ...string) (code int, stdout, stderr string) {

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -57,6 +58,15 @@ func (c *Client) Plan(ctx context.Context, file *File) (*status.Answer, error) {
 // Reload makes the daemon read its configuration again. Err is nil also when the configuration was rejected: see Answer.
 func (c *Client) Reload(ctx context.Context) (*status.Answer, error) {
 	return ask[status.Answer](ctx, c, http.MethodPost, reloadPath, nil)
+}
+
+// Table returns the kernel's table as the daemon reads it.
+func (c *Client) Table(ctx context.Context, services []ipvs.ServiceKey) (*status.Kernel, error) {
+	q := url.Values{}
+	for _, key := range services {
+		q.Add(service, key.String())
+	}
+	return ask[status.Kernel](ctx, c, http.MethodGet, tablePath+"?"+q.Encode(), nil)
 }
 
 func ask[T any](ctx context.Context, c *Client, method, path string, body []byte) (*T, error) {

@@ -2,6 +2,7 @@
 // Server answers for a Backend (the daemon), Client asks.
 //
 //	GET  /v1/status  status.Snapshot, with the table read for the occasion
+//	GET  /v1/table   status.Kernel: the kernel's whole table; with service=KEY, once or more, only those services
 //	POST /v1/plan    status.Answer: what taking the configuration in the body would change; without a body, the daemon's file
 //	POST /v1/reload  status.Answer: the daemon's file is read again and taken
 //
@@ -13,6 +14,7 @@ import (
 	"context"
 	"os"
 
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -25,6 +27,8 @@ type Backend interface {
 	// Plan returns what a reload would change. With a file it is about that text instead of the daemon's own file.
 	Plan(ctx context.Context, file *File) (*status.Answer, error)
 	Reload(ctx context.Context) (*status.Answer, error)
+	// Table returns the kernel's table with its counters, or those services of it. One that isn't there is no error.
+	Table(ctx context.Context, services []ipvs.ServiceKey) (*status.Kernel, error)
 }
 
 // File is a configuration that a client sends.
@@ -36,9 +40,11 @@ type File struct {
 // The paths of the requests, and the largest configuration that is taken from a client.
 const (
 	statusPath = "/v1/status"
+	tablePath  = "/v1/table"
 	planPath   = "/v1/plan"
 	reloadPath = "/v1/reload"
-	fileName   = "file" // query parameter
+	fileName   = "file"    // query parameter
+	service    = "service" // query parameter
 	maxFile    = 64 << 20
 )
 

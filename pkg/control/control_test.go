@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -42,6 +45,14 @@ func (b *backend) Plan(_ context.Context, f *control.File) (*status.Answer, erro
 
 func (b *backend) Reload(context.Context) (*status.Answer, error) { return b.answer, b.err }
 
+func (b *backend) Table(_ context.Context, keys []ipvs.ServiceKey) (*status.Kernel, error) {
+	k := &status.Kernel{Version: "1.2.1"}
+	for _, key := range keys {
+		k.Services = append(k.Services, status.KernelService{Key: key})
+	}
+	return k, b.err
+}
+
 // serve returns a client of a server that has the backend, and the socket's path.
 func serve(t *testing.T, b *backend) (*control.Client, string) {
 	t.Helper()
@@ -70,6 +81,33 @@ func TestStatus(t *testing.T) {
 	s, err := c.Status(t.Context())
 	if err != nil || s.Version != "v1" || s.PID != 7 {
 		t.Errorf("%v %+v", err, s)
+	}
+}
+
+func TestTableOfServices(t *testing.T) {
+	c, path := serve(t, &backend{})
+	keys := []ipvs.ServiceKey{
+		ipvs.AddressKey(ipvs.TCP, netip.MustParseAddrPort("[2001:db8::1]:80")), ipvs.FWMarkKey(7, ipvs.IPv6),
+	}
+	k, err := c.Table(t.Context(), keys)
+	if err != nil || k.Version != "1.2.1" || len(k.Services) != 2 || k.Services[0].Key != keys[0] || k.Services[1].Key != keys[1] {
+		t.Errorf("%v %+v", err, k)
+	}
+	if k, err := c.Table(t.Context(), nil); err != nil || len(k.Services) != 0 {
+		t.Errorf("without a service: %v %+v", err, k)
+	}
+	h := http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", path)
+	}}}
+	resp, err := h.Get("http://ipvsd/v1/table?service=tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("a service that is none: %s", resp.Status)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

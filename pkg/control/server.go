@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -79,6 +80,15 @@ func handler(b Backend) http.Handler {
 		s, err := b.Status(r.Context())
 		reply(w, http.StatusOK, s, err)
 	})
+	mux.HandleFunc("GET "+tablePath, func(w http.ResponseWriter, r *http.Request) {
+		keys, err := keysOf(r)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		k, err := b.Table(r.Context(), keys)
+		reply(w, http.StatusOK, k, err)
+	})
 	mux.HandleFunc("POST "+reloadPath, func(w http.ResponseWriter, r *http.Request) {
 		a, err := b.Reload(r.Context())
 		answer(w, a, err)
@@ -93,6 +103,18 @@ func handler(b Backend) http.Handler {
 		answer(w, a, err)
 	})
 	return mux
+}
+
+// keysOf returns the services that a request names.
+func keysOf(r *http.Request) (keys []ipvs.ServiceKey, err error) {
+	for _, s := range r.URL.Query()[service] {
+		key, err := ipvs.ParseServiceKey(s)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // fileOf returns the configuration that came with a request, nil if none did.
