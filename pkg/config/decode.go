@@ -136,26 +136,19 @@ func (d decoder) global(doc *document, name string, v any, p *place) {
 		}
 		return
 	}
-	for i, item := range items(v) {
+	several(v, p, func(i int, item any, p *place) {
 		b := &block{in: inSync, parent: doc.global, name: name, index: i, header: p.value}
-		at := p
-		if _, list := v.(map[string]any); list || !isList(v) {
-			b.index = -1
-		} else {
-			at = p.item(i)
-			b.header = at.value
-		}
 		switch item := item.(type) {
 		case string:
-			d.syncWords(b, strings.Fields(item), at)
+			d.syncWords(b, strings.Fields(item), p)
 		case map[string]any:
-			d.fields(b, item, at, nil)
+			d.fields(b, item, p, nil)
 		default:
 			d.fail(b.at(), `write lvs_sync_daemon = "eth1 id 1"`, "%s must be a text or a table, not %s", name, shown(item))
 			b.meant = append(b.meant, "interface")
 		}
 		doc.sync = append(doc.sync, b)
-	}
+	})
 }
 
 // syncWords decodes keepalived's line: INTERFACE [INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS].
@@ -190,28 +183,20 @@ func (d decoder) syncWords(b *block, word []string, p *place) {
 	}
 }
 
-// isList says whether a value is a list or repeated tables.
-func isList(v any) bool {
-	switch v.(type) {
-	case []any, []map[string]any:
-		return true
-	}
-	return false
-}
-
-// items returns what is in a list, or the value itself if it is none.
-func items(v any) []any {
+// several calls a function with each item of a list, its index and its place; with a value that is no list, the index is -1.
+func several(v any, p *place, each func(int, any, *place)) {
 	switch v := v.(type) {
 	case []any:
-		return v
-	case []map[string]any:
-		list := make([]any, len(v))
 		for i := range v {
-			list[i] = v[i]
+			each(i, v[i], p.item(i))
 		}
-		return list
+	case []map[string]any:
+		for i := range v {
+			each(i, v[i], p.item(i))
+		}
+	default:
+		each(-1, v, p)
 	}
-	return []any{v}
 }
 
 // each decodes an array of tables.
@@ -239,22 +224,15 @@ func (d decoder) nested(b *block, name string, v any, p *place) {
 	case "real_servers":
 		b.reals = append(d.shortServers(b, v, p), b.reals...)
 	case "sorry_server":
-		for i, item := range items(v) {
+		several(v, p, func(i int, item any, p *place) {
 			sorry := &block{in: inSorry, parent: b, name: name, index: i, header: p.value}
-			at := p
-			if isList(v) {
-				at = p.item(i)
-				sorry.header = at.value
-			} else {
-				sorry.index = -1
-			}
 			if t, ok := item.(map[string]any); ok {
-				d.fields(sorry, t, at, func(name string, v any, p *place) { d.nested(sorry, name, v, p) })
+				d.fields(sorry, t, p, func(name string, v any, p *place) { d.nested(sorry, name, v, p) })
 			} else {
-				d.value(sorry, keywordsIn[inSorry]["address"], item, at)
+				d.value(sorry, keywordsIn[inSorry]["address"], item, p)
 			}
 			b.sorry = append(b.sorry, sorry)
-		}
+		})
 	case "TCP_CHECK":
 		d.check(b, name, v, p)
 	}
@@ -363,15 +341,12 @@ func (d decoder) value(b *block, k *keyword, v any, p *place) {
 	}
 	if k.list {
 		all := true
-		for i, item := range items(v) {
-			one := value{keyword: k, key: val.key, at: val.at}
-			if isList(v) {
-				one.at = spot{p.item(i).value, b, k.name}
-			}
+		several(v, p, func(_ int, item any, p *place) {
+			one := value{keyword: k, key: val.key, at: spot{p.value, b, k.name}}
 			one.data = d.read(b, k, item, one.at)
 			val.items = append(val.items, one)
 			all = all && one.data != nil
-		}
+		})
 		if all {
 			val.data = val.items
 		}

@@ -11,8 +11,12 @@
 //	decode      the tree against the table of keywords: unknown keys, wrong types and ranges
 //	keyword     that table, with keyword_global for the long tail; kind... has the forms of values
 //	default     what holds when nothing is written, and why
-//	service, server, check   keywords to services, servers and checks; the rules between keywords
+//	global, group            what the virtual servers of a file have in common
+//	service, server, check   each virtual server by itself: keywords to services, servers and checks, the rules between them
+//	served                   what a virtual server serves, and that no two serve the same
+//	quorum, fallback         what it takes to have clients; servers with weight 0 under schedulers that hash
 //	diagnostic, suggest      what the user sees
+//	format                   the way back: a Config as TOML
 //
 // Words: a virtual_server is the kernel's service, a real_server its destination; both tables and their keywords are
 // described in examples/reference.toml. Nothing here starts a goroutine.
