@@ -343,7 +343,7 @@ func (d decoder) value(b *block, k *keyword, v any, p *place) {
 		all := true
 		several(v, p, func(_ int, item any, p *place) {
 			one := value{keyword: k, key: val.key, at: spot{p.value, b, k.name}}
-			one.data = d.read(b, k, item, one.at)
+			one.data = d.read(k, item, one.at)
 			val.items = append(val.items, one)
 			all = all && one.data != nil
 		})
@@ -351,7 +351,7 @@ func (d decoder) value(b *block, k *keyword, v any, p *place) {
 			val.data = val.items
 		}
 	} else {
-		val.data = d.read(b, k, v, val.at)
+		val.data = d.read(k, v, val.at)
 	}
 	b.values = append(b.values, val)
 	if k.idle != "" && val.data != nil {
@@ -360,7 +360,7 @@ func (d decoder) value(b *block, k *keyword, v any, p *place) {
 }
 
 // read reads a value, or reports what is wrong with it and returns nil.
-func (d decoder) read(b *block, k *keyword, v any, at spot) any {
+func (d decoder) read(k *keyword, v any, at spot) any {
 	data, w := k.kind.read(v)
 	switch {
 	case w == nil:

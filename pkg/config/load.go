@@ -87,11 +87,11 @@ func (l *Loader) byParts(text string) (c *Config, found Diagnostics, ok bool) {
 		}
 		for _, vs := range p.virtuals {
 			for i := range vs.Services {
-				if key := vs.Services[i].ServiceKey; keys[key] {
+				key := vs.Services[i].ServiceKey
+				if keys[key] {
 					return nil, nil, false
-				} else {
-					keys[key] = true
 				}
+				keys[key] = true
 			}
 		}
 		c.VirtualServers = append(c.VirtualServers, p.virtuals...)
