@@ -33,7 +33,8 @@ const (
 var errUsage = errors.New("try ipvsd --help")
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more is no reason to end
+	// A log that nobody reads any more is no reason to end. To ignore the signal would make our scripts ignore it, too.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// The signals are caught from the first moment on: a SIGHUP that comes early must not end the process.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)

@@ -202,6 +202,20 @@ func TestAnotherPolicyKeepsTheState(t *testing.T) {
 }
 
 // Checks that start together have to spread over their interval, and stay spread: at no time may they all be due at once.
+func TestResumeKeepsTheStateAndProbesAtOnce(t *testing.T) {
+	for name, c := range map[string]health.Checker{"up": after(t, policy, pass, fail), "unchecked": health.New(policy, start, 0.5)} {
+		running, ok := c.Start(c.Deadline())
+		if !ok {
+			t.Fatal("no probe starts")
+		}
+		later := start.Add(time.Hour)
+		r := running.Resume(later)
+		if r.Running() || r.Deadline() != later || r.State != c.State || r.Since != c.Since || r.Failures != c.Failures {
+			t.Errorf("%s: %+v became %+v", name, running, r)
+		}
+	}
+}
+
 func TestChecksThatShareAnIntervalStaySpread(t *testing.T) {
 	const checks, rounds = 500, 300
 	p := policy

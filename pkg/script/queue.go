@@ -86,7 +86,7 @@ func (l *queue) take(i int) Job {
 }
 
 // Close waits until all jobs have run, or the context is done: then it stops the commands that run, drops the jobs that
-// wait, and waits for what that takes, three seconds at most. Nothing may be added after it.
+// wait, and waits for what that takes, four seconds at most. Nothing may be added after it.
 func (q *Queues) Close(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { q.cancel(ErrClosed) })
 	q.working.Wait()

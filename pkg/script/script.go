@@ -33,7 +33,7 @@ type Command struct {
 // How a command is ended.
 const (
 	grace  = 2 * time.Second        // from SIGTERM to SIGKILL, as in keepalived
-	linger = 100 * time.Millisecond // for the rest of the output of a command that has ended
+	linger = 100 * time.Millisecond // for the rest of the output, once it has ended
 )
 
 // Run runs a command and returns the beginning of what it wrote to standard output and error, at most 4 KiB. It waits until
@@ -41,7 +41,7 @@ const (
 // *exec.ExitError for another one and for a signal.
 //
 // When the context is done before that, the process group gets SIGTERM, two seconds later SIGKILL, and the error wraps the
-// context's cause. Run returns at most three seconds after the context is done.
+// context's cause. Run returns at most four seconds after the context is done.
 func Run(ctx context.Context, c Command) (string, error) {
 	cmd, err := c.prepare()
 	if err != nil {
@@ -65,14 +65,15 @@ func Run(ctx context.Context, c Command) (string, error) {
 	p := watch(cmd)
 	select {
 	case <-p.ended:
-		select {
-		case <-out.ended:
-		case <-time.After(linger):
-		}
-		return out.text(), p.reap()
+		err = p.reap()
 	case <-ctx.Done():
-		return out.text(), fmt.Errorf("%s: %w", p.end(out.ended), context.Cause(ctx))
+		err = fmt.Errorf("%s: %w", p.end(out.ended), context.Cause(ctx))
 	}
+	select {
+	case <-out.ended:
+	case <-time.After(linger):
+	}
+	return out.text(), err
 }
 
 // prepare returns the command to start, or why it must not be.
@@ -143,25 +144,23 @@ func (p process) reap() error {
 // end ends the process group and says how it did. A program has ended in good order once nobody holds its output any more.
 func (p process) end(output <-chan struct{}) string {
 	defer close(p.release)
-	p.signal(unix.SIGTERM)
+	_ = p.signal(unix.SIGTERM)
 	limit := time.After(grace)
 	for _, over := range []<-chan struct{}{p.ended, output} {
 		select {
 		case <-over:
 		case <-limit:
-			p.signal(unix.SIGKILL)
+			err := p.signal(unix.SIGKILL)
 			select {
 			case <-p.ended:
 				return "killed"
 			case <-time.After(grace / 2):
-				return "can't be killed, the kernel holds it"
+				return fmt.Sprintf("can't be killed (%v)", err) // no right to, or the kernel holds it
 			}
 		}
 	}
-	p.signal(unix.SIGKILL) // whoever closed the output and did not go
+	_ = p.signal(unix.SIGKILL) // whoever closed the output and did not go
 	return "stopped"
 }
 
-func (p process) signal(s unix.Signal) {
-	_ = unix.Kill(-p.cmd.Process.Pid, s) // that nobody is left is fine
-}
+func (p process) signal(s unix.Signal) error { return unix.Kill(-p.cmd.Process.Pid, s) }

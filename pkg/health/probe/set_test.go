@@ -177,3 +177,53 @@ func TestChangesAreMadeInOrder(t *testing.T) {
 		e.Change(nil, checks(2)) // nobody listens any more
 	})
 }
+
+// A suspended check is not probed, and its last probe does not count. What is known of it stays, and is proved at once when it
+// goes on.
+func TestSuspend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(ctx context.Context, c health.Check) error {
+			select {
+			case <-time.After(2 * time.Second):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		e.Suspend([]health.Check{check(2)}) // before there is one
+		e.Set(checks(3))
+		e.settle(11 * time.Second) // the second probe of 0 and 1 is under way
+		e.Suspend([]health.Check{check(1)})
+		e.Suspend([]health.Check{check(1)})
+		e.settle(time.Minute)
+		if s := e.Stats(); s.Checks != 3 || s.Waiting != 0 {
+			t.Errorf("%+v", s)
+		}
+		e.Resume([]health.Check{check(0), check(1), check(2)})
+		e.settle(time.Minute + 4*time.Second)
+		e.stop()
+		equal(t, "one that is not suspended", e.of(check(0))[:3], []string{"0s unchecked", "2s up", "12s up"})
+		equal(t, "one that was", e.of(check(1)), []string{"0s unchecked", "2s up", "1m2s up"})
+		equal(t, "one that was from the beginning", e.of(check(2)), []string{"0s unchecked", "1m2s up"})
+	})
+}
+
+// A suspended check may be removed, and its heir suspended.
+func TestSuspendedIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(context.Context, health.Check) error { return nil })
+		e.Set([]health.Check{check(1)})
+		e.settle(time.Second)
+		e.Suspend([]health.Check{check(1)})
+		heir := check(1)
+		heir.DelayLoop = 7 * time.Second
+		e.Suspend([]health.Check{heir})
+		e.Set([]health.Check{heir})
+		e.settle(time.Minute)
+		e.Set([]health.Check{heir, check(1)}) // again, and not suspended any more
+		e.settle(time.Minute + time.Second)
+		e.stop()
+		equal(t, "the heir", e.of(heir), []string{"0s up"})
+		equal(t, "the new one", e.of(check(1))[2:], []string{"1m0s unchecked", "1m0s up"})
+	})
+}
