@@ -2,12 +2,13 @@ package connection
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"net/netip"
 	"slices"
 )
 
-// What a Counter keeps at most, so that no client can make it large: about 20 MB together.
+// What a counter keeps at most, so that no client can make it large: about 20 MB together.
 const (
 	maxGroups  = 1 << 16 // combinations of service, server and state
 	maxClients = 1 << 16
@@ -48,9 +49,22 @@ type Client struct {
 	Entries uint64     `json:"entries"`
 }
 
-// Counter counts entries for a Summary.
-type Counter struct {
-	top            int
+// Summarize counts entries, and lists so many Clients. An error among the entries ends it.
+func Summarize(entries iter.Seq2[Connection, error], top int) (*Summary, error) {
+	n := counter{groups: map[group]uint64{}, clients: map[netip.Addr]uint64{}}
+	for c, err := range entries {
+		if err != nil {
+			return nil, err
+		}
+		n.add(&c)
+		if top > 0 {
+			n.addClient(c.Client.Addr())
+		}
+	}
+	return n.summary(top), nil
+}
+
+type counter struct {
 	entries, other uint64
 	groups         map[group]uint64
 	clients        map[netip.Addr]uint64
@@ -63,13 +77,7 @@ type group struct {
 	state           string
 }
 
-// NewCounter returns a Counter for a Summary with so many Clients.
-func NewCounter(top int) *Counter {
-	return &Counter{top: top, groups: map[group]uint64{}, clients: map[netip.Addr]uint64{}}
-}
-
-// Add counts an entry.
-func (n *Counter) Add(c *Connection) {
+func (n *counter) add(c *Connection) {
 	n.entries++
 	g := group{c.Protocol, c.Virtual, c.Server, c.State}
 	if _, known := n.groups[g]; known || len(n.groups) < maxGroups {
@@ -77,14 +85,11 @@ func (n *Counter) Add(c *Connection) {
 	} else {
 		n.other++
 	}
-	if n.top > 0 {
-		n.addClient(c.Client.Addr())
-	}
 }
 
 // addClient counts as Misra and Gries do ("Finding repeated elements", 1982): where there is no place for another address,
 // one entry is taken from each, which makes place. This happens once for maxClients entries at most.
-func (n *Counter) addClient(a netip.Addr) {
+func (n *counter) addClient(a netip.Addr) {
 	if _, known := n.clients[a]; known || len(n.clients) < maxClients {
 		n.clients[a]++
 		return
@@ -97,8 +102,7 @@ func (n *Counter) addClient(a netip.Addr) {
 	}
 }
 
-// Summary returns what has been counted.
-func (n *Counter) Summary() *Summary {
+func (n *counter) summary(top int) *Summary {
 	s := &Summary{Entries: n.entries, Services: []Service{}, Other: n.other, ClientsError: n.clientsError}
 	var last group
 	for _, g := range slices.SortedFunc(maps.Keys(n.groups), group.compare) {
@@ -122,7 +126,7 @@ func (n *Counter) Summary() *Summary {
 	slices.SortFunc(s.Clients, func(a, b Client) int {
 		return cmp.Or(cmp.Compare(b.Entries, a.Entries), a.Addr.Compare(b.Addr))
 	})
-	s.Clients = s.Clients[:min(n.top, len(s.Clients))]
+	s.Clients = s.Clients[:min(top, len(s.Clients))]
 	return s
 }
 

@@ -3,8 +3,11 @@ package connection
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/golden"
@@ -12,11 +15,10 @@ import (
 
 func TestSummary(t *testing.T) {
 	found, _ := all(bytes.NewReader(lab(t)))
-	n := NewCounter(1)
-	for i := range found {
-		n.Add(&found[i])
+	s, err := Summarize(Read(bytes.NewReader(lab(t))), 1)
+	if err != nil {
+		t.Fatal(err)
 	}
-	s := n.Summary()
 	var sum uint64
 	for _, service := range s.Services {
 		var ofService uint64
@@ -46,26 +48,26 @@ func TestSummary(t *testing.T) {
 }
 
 // entry returns an entry of the i-th client on the i-th port of the virtual address.
-func entry(i int) *Connection {
+func entry(i int) Connection {
 	a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-	return &Connection{Protocol: "tcp", Client: netip.AddrPortFrom(a, 1024), Virtual: netip.AddrPortFrom(a, 80), State: "ESTABLISHED"}
+	return Connection{Protocol: "tcp", Client: netip.AddrPortFrom(a, 1024), Virtual: netip.AddrPortFrom(a, 80), State: "ESTABLISHED"}
 }
 
-// A million of clients and services don't take more memory than a certain number of them; what isn't told apart is counted.
+// Of any number of clients and services only so many are told apart; the rest is counted.
 func TestSummaryIsBounded(t *testing.T) {
-	n := NewCounter(3)
 	const often, twice, many = 7, 8, 3 * maxGroups
-	for i := range many {
-		n.Add(entry(i))
-		n.Add(entry(often))
-		if i%2 == 0 {
-			n.Add(entry(twice))
+	s, err := Summarize(func(yield func(Connection, error) bool) {
+		for i := range many {
+			yield(entry(i), nil)
+			yield(entry(often), nil)
+			if i%2 == 0 {
+				yield(entry(twice), nil)
+			}
 		}
-		if len(n.groups) > maxGroups || len(n.clients) > maxClients {
-			t.Fatalf("%d groups, %d clients", len(n.groups), len(n.clients))
-		}
+	}, 3)
+	if err != nil {
+		t.Fatal(err)
 	}
-	s := n.Summary()
 	if s.Entries != many*5/2 || s.Other != many-maxGroups || len(s.Services) != maxGroups {
 		t.Errorf("%d entries, %d other, %d services", s.Entries, s.Other, len(s.Services))
 	}
@@ -83,26 +85,35 @@ func TestSummaryIsBounded(t *testing.T) {
 }
 
 func TestSummaryOfNothing(t *testing.T) {
-	text, err := json.Marshal(NewCounter(10).Summary())
-	if want := `{"entries":0,"services":[]}`; err != nil || string(text) != want {
-		t.Errorf("%v %s, want %s", err, text, want)
+	s, err := Summarize(Read(strings.NewReader(head)), 10)
+	text, err2 := json.Marshal(s)
+	if want := `{"entries":0,"services":[]}`; err != nil || err2 != nil || string(text) != want {
+		t.Errorf("%v %v %s, want %s", err, err2, text, want)
+	}
+}
+
+// There is no summary of half a list.
+func TestSummaryOfBrokenList(t *testing.T) {
+	text := lab(t)
+	s, err := Summarize(Read(bytes.NewReader(text[:len(text)-5])), 10)
+	if s != nil || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%v %+v", err, s)
 	}
 }
 
 func BenchmarkSummary(b *testing.B) {
-	entries := make([]*Connection, 100_000)
-	for i := range entries {
-		entries[i] = entry(i)
-		entries[i].Virtual = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 100)}), 80)
-	}
 	for _, top := range []int{0, 10} {
 		b.Run(fmt.Sprintf("top=%d", top), func(b *testing.B) {
 			for b.Loop() {
-				n := NewCounter(top)
-				for _, c := range entries {
-					n.Add(c)
+				if _, err := Summarize(func(yield func(Connection, error) bool) {
+					for i := range 100_000 {
+						c := entry(i)
+						c.Virtual = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 100)}), 80)
+						yield(c, nil)
+					}
+				}, top); err != nil {
+					b.Fatal(err)
 				}
-				n.Summary()
 			}
 		})
 	}

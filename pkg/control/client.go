@@ -27,8 +27,8 @@ const patience = time.Minute
 
 // Client asks a daemon. Its methods are those of Backend and may be called concurrently.
 type Client struct {
-	path string
-	http http.Client
+	path      string
+	transport *http.Transport
 }
 
 // NewClient returns a client for the socket at path. Nothing is opened before the first request.
@@ -37,7 +37,7 @@ func NewClient(path string) *Client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	return &Client{path: path, http: http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: patience}}
+	return &Client{path: path, transport: &http.Transport{DialContext: dial}}
 }
 
 var _ Backend = (*Client)(nil)
@@ -70,11 +70,21 @@ func (c *Client) Table(ctx context.Context, services []ipvs.ServiceKey) (*status
 }
 
 func ask[T any](ctx context.Context, c *Client, method, path string, body []byte) (*T, error) {
+	resp, err := c.send(ctx, patience, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	return decode[T](c, resp)
+}
+
+// send returns the answer to a request, which may take so long with its body; any time if that is 0.
+func (c *Client) send(ctx context.Context, limit time.Duration, method, path string, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://ipvsd"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.http.Do(req)
+	h := http.Client{Transport: c.transport, Timeout: limit}
+	resp, err := h.Do(req)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("%s: %w", c.path, ErrNotRunning)
@@ -85,14 +95,19 @@ func ask[T any](ctx context.Context, c *Client, method, path string, body []byte
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", c.path, errors.Unwrap(err)) // without the made-up URL
 	}
-	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusUnprocessableEntity {
+		defer func() { _ = resp.Body.Close() }()
 		text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.path, err)
 		}
 		return nil, errors.New(strings.TrimSpace(string(text)))
 	}
+	return resp, nil
+}
+
+func decode[T any](c *Client, resp *http.Response) (*T, error) {
+	defer func() { _ = resp.Body.Close() }()
 	v := new(T)
 	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.path, err)

@@ -1,10 +1,14 @@
 // Package control is how ipvsd is asked and told at run time: HTTP and JSON over a Unix socket that only root can open.
 // Server answers for a Backend (the daemon), Client asks.
 //
-//	GET  /v1/status  status.Snapshot, with the table read for the occasion
-//	GET  /v1/table   status.Kernel: the kernel's whole table; with service=KEY, once or more, only those services
-//	POST /v1/plan    status.Answer: what taking the configuration in the body would change; without a body, the daemon's file
-//	POST /v1/reload  status.Answer: the daemon's file is read again and taken
+//	GET  /v1/status       status.Snapshot, with the table read for the occasion
+//	GET  /v1/table        status.Kernel: the kernel's whole table; with service=KEY, once or more, only those services
+//	GET  /v1/connections  connection.Connection, one a line; with summary=1, connection.Summary, and top=N clients in it
+//	POST /v1/plan         status.Answer: what taking the configuration in the body would change; without a body, the daemon's file
+//	POST /v1/reload       status.Answer: the daemon's file is read again and taken
+//
+// The words of a connection.Query are parameters: service, server, client, state, family. The last line of a list is
+// {"entries":N}, or {"error":"why"} if it broke off; without such a line it isn't whole either.
 //
 // A configuration that is rejected is an Answer with status 422. Any other failure is a text of one line.
 package control
@@ -12,8 +16,10 @@ package control
 import (
 	"cmp"
 	"context"
+	"iter"
 	"os"
 
+	"github.com/ipvsd/ipvsd/pkg/connection"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -29,6 +35,9 @@ type Backend interface {
 	Reload(ctx context.Context) (*status.Answer, error)
 	// Table returns the kernel's table with its counters, or those services of it. One that isn't there is no error.
 	Table(ctx context.Context, services []ipvs.ServiceKey) (*status.Kernel, error)
+	// Connections returns the entries of the kernel's connection table that a query asks for. They are read while they are
+	// ranged over; an error, the context's too, is the last thing that comes.
+	Connections(ctx context.Context, q connection.Query) iter.Seq2[connection.Connection, error]
 }
 
 // File is a configuration that a client sends.

@@ -25,6 +25,7 @@ type backend struct {
 	answer *status.Answer
 	err    error
 	file   *control.File // that the last plan was asked for
+	table  table         // its entries
 	block  chan struct{} // if not nil, Status waits for it or for the context
 }
 

@@ -89,6 +89,7 @@ func handler(b Backend) http.Handler {
 		k, err := b.Table(r.Context(), keys)
 		reply(w, http.StatusOK, k, err)
 	})
+	mux.Handle("GET "+connectionsPath, walks{b: b, places: make(chan struct{}, maxWalks)})
 	mux.HandleFunc("POST "+reloadPath, func(w http.ResponseWriter, r *http.Request) {
 		a, err := b.Reload(r.Context())
 		answer(w, a, err)
