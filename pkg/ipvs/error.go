@@ -41,6 +41,8 @@ func (e Errno) Error() string {
 		return "the kernel is out of memory (ENOMEM)"
 	case EEXIST:
 		return "exists already (EEXIST)"
+	case ENODEV:
+		return "no such interface (ENODEV)"
 	case EINVAL:
 		return "the kernel holds this combination of settings to be invalid (EINVAL)"
 	case ERANGE:
@@ -49,6 +51,10 @@ func (e Errno) Error() string {
 		return "this kernel does not know the command (EOPNOTSUPP)"
 	case EAFNOSUPPORT:
 		return "the kernel does not support this address family (EAFNOSUPPORT)"
+	case EADDRINUSE:
+		return "the port is in use (EADDRINUSE)"
+	case ENETUNREACH:
+		return "the network is unreachable (ENETUNREACH)"
 	}
 	return fmt.Sprintf("errno %d", uint16(e))
 }

@@ -41,8 +41,9 @@ func (e *SyncError) reason() string {
 		return e.invalid() + " (EINVAL)"
 	case ESRCH:
 		return "it does not run (ESRCH)"
+	default:
+		return e.Errno.Error()
 	}
-	return e.Errno.Error()
 }
 
 // invalid finds out what EINVAL is about.

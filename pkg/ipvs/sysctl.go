@@ -140,8 +140,9 @@ func (s Sysctl) Wants() string {
 		return `two numbers such as "3 50", the first below the second unless that is 0`
 	case SysctlCPUs:
 		return `CPUs as the kernel lists them, such as "0-3,5", or empty`
+	default:
+		return fmt.Sprintf("a number from %d to %d", s.Min, s.Max)
 	}
-	return fmt.Sprintf("a number from %d to %d", s.Min, s.Max)
 }
 
 // Normal returns a value as the kernel prints it in the form that Check takes: single spaces, and for a switch that

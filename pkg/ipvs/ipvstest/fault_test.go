@@ -172,7 +172,7 @@ func TestRefuseSettings(t *testing.T) {
 		return refusals[call]
 	})
 	for call, err := range settings(t, k) {
-		if err == nil || err != refusals[call] {
+		if err == nil || !errors.Is(err, refusals[call]) {
 			t.Errorf("%s: %v, want %v", call, err, refusals[call])
 		}
 	}
