@@ -1,7 +1,9 @@
 package ipvs
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -62,6 +64,25 @@ const (
 
 // SyncGroup is the group that the kernel takes by itself.
 var SyncGroup = netip.AddrFrom4([4]byte{224, 0, 0, 81})
+
+// Started returns the daemon as a kernel reports it once it runs: with what is left open filled in, and a length that the
+// kernel finds too short or too long made to fit. Only the length of a backup that is left open may be larger (see SyncPort).
+func (d SyncDaemon) Started(role SyncRole) SyncDaemon {
+	if !d.Group.IsValid() {
+		d.Group = SyncGroup
+	}
+	d.Port, d.TTL = cmp.Or(d.Port, SyncPort), cmp.Or(d.TTL, SyncTTL)
+	headers := uint16(20 + 8) // of IP and UDP
+	if d.Group.Is6() {
+		headers = 40 + 8
+	}
+	least := uint16(1)
+	if role == SyncBackup {
+		least = 1024
+	}
+	d.MaxLen = min(max(cmp.Or(d.MaxLen, 1500-headers), least), math.MaxUint16-headers)
+	return d
+}
 
 // String describes the daemon: "eth1 id 1 group 224.0.0.81 port 8848 ttl 1 maxlen 1472"; what is zero is left out.
 func (d SyncDaemon) String() string {

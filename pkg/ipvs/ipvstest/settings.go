@@ -95,34 +95,8 @@ func (k *Kernel) startSyncDaemon(role ipvs.SyncRole, d ipvs.SyncDaemon) ipvs.Err
 	case *runs != (ipvs.SyncDaemon{}):
 		return ipvs.EEXIST
 	}
-	*runs = started(role, d)
+	*runs = d.Started(role)
 	return 0
-}
-
-// started fills in what the kernel takes where the settings leave it open, on an interface with an MTU of 1500.
-func started(role ipvs.SyncRole, d ipvs.SyncDaemon) ipvs.SyncDaemon {
-	if !d.Group.IsValid() {
-		d.Group = ipvs.SyncGroup
-	}
-	if d.Port == 0 {
-		d.Port = ipvs.SyncPort
-	}
-	if d.TTL == 0 {
-		d.TTL = ipvs.SyncTTL
-	}
-	headers := uint16(20 + 8) // of IP and UDP
-	if d.Group.Is6() {
-		headers = 40 + 8
-	}
-	least := uint16(1)
-	if role == ipvs.SyncBackup {
-		least = 1024
-	}
-	if d.MaxLen == 0 {
-		d.MaxLen = 1500 - headers
-	}
-	d.MaxLen = min(max(d.MaxLen, least), 65535-headers)
-	return d
 }
 
 // mixedFamilies says whether a service has a server of another family: the sync protocol can't tell a backup of it.
