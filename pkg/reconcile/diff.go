@@ -21,7 +21,7 @@ type Step struct {
 	Destination    *ipvs.Destination // nil in a step on a service
 	WasService     *ipvs.Service     // of a SetService
 	WasDestination *ipvs.Destination // of a SetDestination
-	Servers        int               // that a DelService takes along, strangers too
+	Servers        int               // that a DelService takes along, strangers too; -1: they were not read
 }
 
 // Reason is why a step is to be taken.
@@ -109,7 +109,11 @@ func (d *differ) missing(want *desired.Service) {
 
 func (d *differ) both(actual *ipvs.ServiceStatus, want *desired.Service) {
 	if want.Want == desired.Absent {
-		d.remove = append(d.remove, Step{Op: ipvs.DelService, Service: &want.Service, Servers: len(actual.Destinations)})
+		step := Step{Op: ipvs.DelService, Service: &want.Service, Servers: len(actual.Destinations)}
+		if actual.Unread {
+			step.Servers = -1
+		}
+		d.remove = append(d.remove, step)
 		return
 	}
 	if actual.Service != want.Service {

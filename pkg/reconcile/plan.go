@@ -49,6 +49,9 @@ func (s Step) String() string {
 		return fmt.Sprintf("%s %s of %s: %s", s.Op, s.Destination.Addr, s.Service.ServiceKey,
 			changes(s.WasDestination.Options(), s.Destination.Options()))
 	case ipvs.DelService:
+		if s.Servers < 0 {
+			return s.Command().String() + ", with its servers"
+		}
 		return fmt.Sprintf("%s, with %d servers", s.Command(), s.Servers)
 	default:
 		return s.Command().String()

@@ -43,7 +43,7 @@ func (r *Reconciler) part(want desired.State, parts int) map[ipvs.ServiceKey]boo
 	return of
 }
 
-// changed adds to of the services of which is and was differ.
+// changed adds to of the services of which is and was differ, apart from those that are to go, servers and all.
 func changed(was, is desired.State, of map[ipvs.ServiceKey]bool) {
 	if same(was, is) {
 		return
@@ -52,7 +52,7 @@ func changed(was, is desired.State, of map[ipvs.ServiceKey]bool) {
 		for len(was) > 0 && was[0].ServiceKey.Compare(s.ServiceKey) < 0 {
 			was = was[1:]
 		}
-		if len(was) == 0 || !equal(&was[0], &s) {
+		if s.Want != desired.Absent && (len(was) == 0 || !equal(&was[0], &s)) {
 			of[s.ServiceKey] = true
 		}
 	}

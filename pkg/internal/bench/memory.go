@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -28,6 +30,9 @@ func (s bytes) String() string {
 func memory(b *bench, host *lab.Host) (sum int64) {
 	for pid := range strings.FieldsSeq(host.Run("ip", "netns", "pids", host.Namespace)) {
 		text, err := os.ReadFile("/proc/" + pid + "/smaps_rollup")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // that was ip itself
+		}
 		b.Must(err)
 		for line := range strings.Lines(string(text)) {
 			var kilobytes int64
@@ -35,6 +40,9 @@ func memory(b *bench, host *lab.Host) (sum int64) {
 				sum += kilobytes << 10
 			}
 		}
+	}
+	if sum == 0 {
+		b.Fatalf("no process of %s tells what it uses", host.Name)
 	}
 	return sum
 }
