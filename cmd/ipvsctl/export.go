@@ -51,4 +51,3 @@ Exit codes: 0 written, 1 written but for what the format can't express, which is
 	cmd.Flags().StringVar(&format, "format", daemon.FormatTOML, "`FORM` of the file: toml or ipvsadm")
 	return cmd
 }
-
