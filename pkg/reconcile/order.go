@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 
@@ -15,6 +16,10 @@ import (
 // A server changes its place by being deleted and at once added again: the kernel takes it back from its trash, with its
 // connections and counters, and the place is the first of the walk. So those that keep their places are the lowest ones, as
 // far as they are in order, and all others follow in turn: no smaller number would do.
+//
+// In the instant between the two the server has no place for the packets of its connections. With net.ipv4.vs.expire_nodest_conn
+// the kernel would end a connection whose packet comes just then on another CPU, and have its worker look for more of them;
+// without, it drops the packet, which is sent again. So that sysctl is off for the moment (Spare).
 
 // inOrder says whether a service's clients depend on the order of its servers.
 func inOrder(s *ipvs.Service) bool { return slices.Contains([]string{"mh", "sh", "dh"}, s.Scheduler) }
@@ -136,4 +141,38 @@ func carried(have, wish *ipvs.Destination) *ipvs.Destination {
 	d := *wish
 	d.Weight = have.Weight
 	return &d
+}
+
+// apply runs the steps of a plan, and has connections spared while servers change their places.
+func (r *Reconciler) apply(ctx context.Context, p Plan) (refused []*ipvs.Error, err error) {
+	cmds := p.Commands()
+	first, next := len(cmds), len(cmds)
+	for i := range p.Steps {
+		if p.Steps[i].Reason == Order {
+			first, next = min(first, i), i+1
+		}
+	}
+	if r.spare == nil || first == len(cmds) {
+		return r.kernel.Apply(ctx, cmds)
+	}
+	for _, part := range [][2]int{{0, first}, {first, next}, {next, len(cmds)}} {
+		from, to := part[0], part[1]
+		if from == to {
+			continue
+		}
+		end := func() {}
+		if from == first {
+			end = r.spare(ctx)
+		}
+		some, err := r.kernel.Apply(ctx, cmds[from:to])
+		end()
+		for _, e := range some {
+			e.Index += from
+		}
+		refused = append(refused, some...)
+		if err != nil {
+			return refused, err
+		}
+	}
+	return refused, nil
 }

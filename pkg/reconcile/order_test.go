@@ -1,6 +1,8 @@
 package reconcile_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -236,5 +238,38 @@ re-add server 198.51.100.3:80 NAT weight 1 of tcp 192.0.2.1:80: order of mh
 delete server 198.51.100.4:80 of tcp 192.0.2.1:80: its connections have ended`
 	if got := strings.Join(lines, "\n"); got != text {
 		t.Errorf("got\n%s\nwant\n%s", got, text)
+	}
+}
+
+// Connections are spared while servers change their places, and not while others leave for good.
+func TestSpare(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	s := ipvstest.Service("tcp 192.0.2.1:80", "mh")
+	apply(t, k, ipvs.Command{Op: ipvs.NewService, Service: s})
+	state := desired.State{{Service: s}}
+	for _, d := range numbered("3:1 2:1 4:1 5:1") {
+		apply(t, k, ipvs.Command{Op: ipvs.NewDestination, Service: s, Destination: d})
+	}
+	for _, d := range numbered("1:0 2:1 3:1 4:1 5:1") {
+		state[0].Destinations = append(state[0].Destinations, desired.Destination{Destination: d})
+	}
+	state[0].Destinations[4].Want = desired.Absent
+	k.Commands()
+	r := reconcile.New(k)
+	var parts []string
+	r.Spare(func(context.Context) func() {
+		parts = append(parts, fmt.Sprint(len(k.Commands())))
+		return func() { parts = append(parts, fmt.Sprint(len(k.Commands()))) }
+	})
+	k.RefuseAt(7, ipvs.ENOMEM) // to delete the last one
+	if got := try(t, r, start, state); len(got.Refused) != 1 || got.Refused[0].Err.Command.Destination.Addr != server(5) {
+		t.Errorf("refused %v", got.Refused)
+	}
+	if got := append(parts, fmt.Sprint(len(k.Commands()))); !slices.Equal(got, []string{"1", "6", "1"}) {
+		t.Errorf("commands before, spared and after: %v", got)
+	}
+	try(t, r, r.Deadline(), state)
+	if len(parts) != 2 {
+		t.Error("spared with nothing to move")
 	}
 }

@@ -30,6 +30,7 @@ type Kernel interface {
 // Reconciler keeps one table as desired. It is not safe for concurrent use: its owner calls it.
 type Reconciler struct {
 	kernel Kernel
+	spare  func(ctx context.Context) (end func())
 	last   desired.State // that the last round reached, apart from what was refused
 	done   bool          // last is set, and nothing has happened since that we don't know of
 	failed map[object]Failure
@@ -77,6 +78,10 @@ func New(k Kernel) *Reconciler {
 	return &Reconciler{kernel: k, failed: make(map[object]Failure), touched: make(map[ipvs.ServiceKey]bool)}
 }
 
+// Spare has f called before servers change their places, and what it returns after: between the deletion and the addition of
+// such a server the kernel has to spare its connections.
+func (r *Reconciler) Spare(f func(ctx context.Context) (end func())) { r.spare = f }
+
 // Round reads the table, compares it with the desired state and takes the steps that are due. Steps that are refused
 // are held back for a growing time (Deadline says until when); all others go on. On error the table is as unknown as
 // before; the Round holds what is known up to there.
@@ -99,7 +104,7 @@ func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.Stat
 
 	due := r.due(now, round.Plan)
 	if len(due.Steps) > 0 {
-		refused, err := r.kernel.Apply(ctx, due.Commands())
+		refused, err := r.apply(ctx, due)
 		if err != nil {
 			r.done = false // what differs in the next round may be our own doing
 			return round, err

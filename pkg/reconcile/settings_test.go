@@ -76,7 +76,7 @@ func (u *universe) global(ifname string) *config.GlobalDefs {
 	}
 	g.LVSSysctl.Values = ipvs.Sysctls{}
 	for _, s := range []struct{ name, value string }{
-		{"conntrack", pick(u, "0", "1")}, {"expire_nodest_conn", "1"}, {"sync_threshold", pick(u, "3 50", "2  9")},
+		{"conntrack", pick(u, "0", "1")}, {"expire_nodest_conn", "1"}, {"sync_threshold", pick(u, "3 50", "2 9")},
 		{"drop_entry", pick(u, "1", "2", "3")}, {"am_droprate", pick(u, "10", "11")},
 	} {
 		if u.IntN(2) == 0 {
