@@ -117,9 +117,12 @@ func (s Sysctl) valid(value string) bool {
 		_, ok := decimal(value, 0, 3)
 		return ok
 	case SysctlThreshold:
-		first, second, _ := strings.Cut(value, " ")
-		n, ok := decimal(first, 0, maxInt)
-		period, okPeriod := decimal(second, 0, maxInt)
+		f := strings.Fields(value)
+		if len(f) != 2 {
+			return false
+		}
+		n, ok := decimal(f[0], 0, maxInt)
+		period, okPeriod := decimal(f[1], 0, maxInt)
 		return ok && okPeriod && (n < period || period == 0)
 	case SysctlCPUs:
 		return validCPUs(value)
@@ -145,8 +148,8 @@ func (s Sysctl) Wants() string {
 	}
 }
 
-// Normal returns a value as the kernel prints it in the form that Check takes: single spaces, and for a switch that
-// somebody set to another number than 0, 1.
+// Normal returns a value, as the kernel prints it or as somebody wrote it, in the one form that a Sysctl is kept in: with
+// single spaces, and 1 for a switch that is set to any other number than 0.
 func (s Sysctl) Normal(value string) string {
 	value = strings.Join(strings.Fields(value), " ")
 	if s.Kind == SysctlSwitch && value != "0" && value != "" {

@@ -112,7 +112,7 @@ func (d Dir) set(ctx context.Context, name, value string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(value + "\n")
+	_, err = f.WriteString(s.Normal(value) + "\n")
 	if err = errors.Join(err, f.Close()); errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("the kernel does not take %q: %w", value, ipvs.EINVAL)
 	}

@@ -83,6 +83,12 @@ func testSetSysctls(t *testing.T, c SysctlClient) {
 			t.Error(err)
 		}
 	}
+	if err := c.SetSysctl(t.Context(), "sync_threshold", " 4\t 40"); err != nil {
+		t.Error(err)
+	}
+	if got := readSysctls(t, c)["sync_threshold"]; got != "4 40" {
+		t.Errorf("sync_threshold is %q, want 4 40", got)
+	}
 	// Memory is not short.
 	if err := c.SetSysctl(t.Context(), "drop_entry", "2"); err != nil {
 		t.Error(err)

@@ -157,7 +157,7 @@ func (k *Kernel) SetSysctl(ctx context.Context, name, value string) error {
 	if k.settings.sysctls == nil {
 		k.settings.sysctls = ipvs.Sysctls{}
 	}
-	k.settings.sysctls[name] = value
+	k.settings.sysctls[name] = s.Normal(value)
 	return nil
 }
 
