@@ -96,7 +96,7 @@ type owner struct {
 }
 
 func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
-	return &owner{
+	n := &owner{
 		options:    o,
 		log:        o.Log,
 		files:      f,
@@ -117,6 +117,8 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		settings:   settings{tuner: reconcile.NewTuner(k), changed: desired.Changed{}},
 		started:    time.Now(),
 	}
+	n.reconciler.Spare(n.spare)
+	return n
 }
 
 // report is where the probe engine delivers. It waits while more news has come up than there is room for, but not for an

@@ -140,6 +140,25 @@ func (o *owner) stopSettings() error {
 	return nil
 }
 
+// spare keeps the kernel from ending the connections of servers that are deleted only to be added again.
+func (o *owner) spare(ctx context.Context) (end func()) {
+	const sysctl = "expire_nodest_conn"
+	if o.settings.found.Sysctls[sysctl] != "1" {
+		return func() {}
+	}
+	set := func(value string) bool {
+		err := o.kernel.SetSysctl(context.WithoutCancel(ctx), sysctl, value)
+		if err != nil {
+			o.log.Warn("a sysctl can't be changed for the moment in which servers change their order", "sysctl", sysctl, "err", err)
+		}
+		return err == nil
+	}
+	if !set("0") {
+		return func() {}
+	}
+	return func() { set("1") }
+}
+
 // planSettings returns what would have to change for the settings of a configuration.
 func planSettings(ctx context.Context, k kernel, cfg *config.Config, s settings) ([]reconcile.SettingStep, error) {
 	found, err := reconcile.ReadSettings(ctx, k)

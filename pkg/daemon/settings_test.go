@@ -156,3 +156,23 @@ func TestSettingRefused(t *testing.T) {
 		h.stop()
 	})
 }
+
+// While servers change their order the kernel ends no connections of theirs; it does before and after.
+func TestOrderSparesConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), strings.Replace(web, `"rr"`, `"dh"`, 1), second)
+		h.pass(10 * time.Second)
+		h.wantServing("without the second", first, third)
+		h.kernel.Changes()
+		h.down.Delete(second)
+		h.pass(10 * time.Second)
+		h.wantServing("all", first, second, third)
+		if got := h.kernel.Changes(); !slices.Equal(got, []string{"set sysctl expire_nodest_conn 0", "set sysctl expire_nodest_conn 1"}) {
+			t.Errorf("changes: %q", got)
+		}
+		if s := h.status().Table; s.Drift != 0 {
+			t.Errorf("status: %+v", s)
+		}
+		h.stop()
+	})
+}
