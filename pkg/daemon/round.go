@@ -25,6 +25,9 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	// Before the table, so that what leaves it leaves as they say.
 	o.tune(ctx, start, parts == reconcile.Whole && !o.ledger.Leaving())
 	round, err := o.reconciler.Round(ctx, start, o.want, parts)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return round // the daemon stops
+	}
 	if errors.Is(err, ipvs.ErrUnavailable) {
 		o.settings.looked = time.Time{} // they have gone with the module
 	}
