@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/ipvsd/ipvsd/pkg/internal/golden"
 )
 
 // reloads holds that a Config survives being printed and loaded, and that printing it again changes nothing.
@@ -49,4 +51,15 @@ func TestFormatExamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What Format writes is meant to be read: settings that servers share stand once, short forms where they will do.
+func TestFormatIsReadable(t *testing.T) {
+	const file = "testdata/format.toml"
+	c, found := Load(file, read(t, file))
+	if c == nil || len(found) > 0 {
+		t.Fatal(found)
+	}
+	reloads(t, c)
+	golden.Check(t, "testdata/format.golden", Format(c))
 }

@@ -59,7 +59,7 @@ func (r *report) group(name string, b *block) *group {
 		if later.mark != 0 {
 			what = fmt.Sprintf("the fwmark %d", later.mark)
 		}
-		r.fail(later.at, r.firstAt(first.at), "%s is there twice", what)
+		r.fail(later.at, r.firstAt(first.at)+": "+first.what(), "%s is there twice", what)
 		g.broken = true
 	})
 	return g

@@ -72,6 +72,14 @@ func (c *claim) service() ipvs.ServiceKey {
 	return c.key(c.from)
 }
 
+// what returns the claim in words.
+func (c *claim) what() string {
+	if c.mark != 0 {
+		return fmt.Sprintf("fwmark %d", c.mark)
+	}
+	return c.entry.String()
+}
+
 // overlaps sorts claims and calls a function with two that have a service in common, in the order of the file, for each claim
 // that has one in common with an earlier one. A mark without a family is taken for both.
 func overlaps(claims []claim, both func(first, later *claim)) {
@@ -118,11 +126,7 @@ func (r *report) duplicates(claims []claim) {
 			if c.group == nil {
 				return ""
 			}
-			what := c.entry.String()
-			if c.mark != 0 {
-				what = fmt.Sprintf("fwmark %d", c.mark)
-			}
-			return fmt.Sprintf(": the group %s on line %d has it, as %s", c.group.name, c.group.line, what)
+			return fmt.Sprintf(": the group %s on line %d has it, as %s", c.group.name, c.group.line, c.what())
 		}
 		r.fail(later.at, r.firstAt(first.at)+whose(first), "the service %s is there twice%s", key, whose(later))
 	})

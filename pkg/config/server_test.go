@@ -130,6 +130,8 @@ func TestFallback(t *testing.T) {
 				"and without it sh drops the clients that hash to it"},
 		{name: "sh, inhibit", text: "lb_algo = \"sh\"\ninhibit_on_failure = true", fallback: true, inhibit: true,
 			warning: "sh-fallback is set: a server may have weight 0 (inhibit_on_failure), and without it sh drops the clients that hash to it"},
+		{name: "sh, inhibit of one without checks",
+			text: "lb_algo = \"sh\"\nreal_server = [{ address = \"10.0.0.5\", inhibit_on_failure = true, TCP_CHECK = false }]"},
 		{name: "sh, drain", text: "lb_algo = \"sh\"\ndrain_timeout = 60", fallback: true,
 			warning: "sh-fallback is set: a server may have weight 0 (drain_timeout), and without it sh drops the clients that hash to it"},
 		{name: "sh, sorry", text: "lb_algo = \"sh\"\nsorry_server = \"10.0.0.9\"\nsorry_server_inhibit = true", fallback: true,
@@ -203,6 +205,23 @@ notify_down = ["/bin/down", "daemon", "adm"]
 	}
 	if !vs.Omega || !vs.HASuspend || !vs.SorryInhibit || vs.DrainTimeout != 90*time.Second {
 		t.Errorf("got %+v", vs)
+	}
+}
+
+func TestWords(t *testing.T) {
+	for text, want := range map[string][]string{
+		"/bin/a":                  {"/bin/a"},
+		" /bin/a  b\tc\n":         {"/bin/a", "b", "c"},
+		`/bin/a "b c" 'd e'`:      {"/bin/a", "b c", "d e"},
+		`/bin/a b" "c''`:          {"/bin/a", "b c"},
+		`/bin/a "" ''`:            {"/bin/a", "", ""},
+		`/bin/a b\ c \"d "\"\\"`:  {"/bin/a", "b c", `"d`, `"\`},
+		`/bin/a 'b\n' "it's"`:     {"/bin/a", `b\n`, "it's"},
+		`/bin/a $HOME ; rm * | b`: {"/bin/a", "$HOME", ";", "rm", "*", "|", "b"},
+	} {
+		if got, w := splitWords(text); w != nil || fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
+			t.Errorf("%s: got %q, %v, want %q", text, got, w, want)
+		}
 	}
 }
 
