@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsproc"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
+	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // namespace is the IPVS of a network namespace: its table and its settings.
@@ -138,6 +140,20 @@ func (o *owner) stopSettings() error {
 		o.log.Info("setting put back", "step", s.String())
 	}
 	return nil
+}
+
+// status returns what there is to tell of them, nothing before they were read.
+func (s *settings) status() *status.Settings {
+	if s.found.Timeouts == (ipvs.Timeouts{}) {
+		return nil
+	}
+	var kept []string
+	for i := range s.want {
+		if name, sysctl := strings.CutPrefix(s.want[i].Name, desired.KindSysctl); sysctl {
+			kept = append(kept, name)
+		}
+	}
+	return status.SettingsOf(s.found, kept)
 }
 
 // spare keeps the kernel from ending the connections of servers that are deleted only to be added again.

@@ -69,6 +69,12 @@ func TestSettings(t *testing.T) {
 			t.Errorf("got %+v", s)
 		}
 
+		told := h.status().Settings
+		if told == nil || told.Timeouts.TCP != 800*time.Second || told.Master == nil || told.Backup != nil ||
+			told.Sysctls["conntrack"] != "1" || len(told.Sysctls) != 3 {
+			t.Errorf("status: %+v", told)
+		}
+
 		changes := h.status().Table.Changes
 		if err := errors.Join(k.SetSysctl(t.Context(), "conntrack", "0"), k.StopSyncDaemon(t.Context(), ipvs.SyncMaster)); err != nil {
 			t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 func (o *owner) snapshot(now time.Time) *status.Snapshot {
 	s := &status.Snapshot{
 		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
-		Config: o.config, Table: o.state,
+		Config: o.config, Table: o.state, Settings: o.settings.status(),
 		Services: make([]status.Service, 0, len(o.cfg.VirtualServers)),
 	}
 	for _, vs := range o.cfg.VirtualServers {

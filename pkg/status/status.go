@@ -21,6 +21,7 @@ type Snapshot struct {
 	At       time.Time `json:"at"`
 	Config   Config    `json:"config"`
 	Table    Table     `json:"table"`
+	Settings *Settings `json:"settings,omitempty"` // absent: they were not read yet
 	Services []Service `json:"services"`
 }
 

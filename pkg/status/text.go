@@ -35,6 +35,9 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 	if s.Table.Version != "" {
 		line("", "kernel", "IPVS %s, %d buckets for connections", s.Table.Version, s.Table.ConnBuckets)
 	}
+	if s.Settings != nil {
+		s.Settings.text(line)
+	}
 	if s.Table.Record != "" {
 		line(red, "record", "what is ours can't be written down: %s\nafter a restart, what left the configuration may stay in the table",
 			s.Table.Record)
