@@ -150,8 +150,8 @@ type runner struct {
 	*Engine
 	jobs   map[health.Check]*job
 	rests  map[health.Check]bool // suspended
-	timers timers // by Deadline
-	queue  []*job // due, and waiting for a place
+	timers timers                // by Deadline
+	queue  []*job                // due, and waiting for a place
 	ended  chan ending
 	timer  *time.Timer
 	probes sync.WaitGroup
