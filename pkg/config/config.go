@@ -65,7 +65,7 @@ type RealServer struct {
 // Script is a command that is run without a shell; the zero value is none.
 type Script struct {
 	Argv        []string // program, which is an absolute path, and arguments
-	User, Group string   // names or numbers; empty: the daemon's
+	User, Group string   // names or numbers; what they are when empty is in script_user of the reference
 }
 
 // Position is a place in a configuration file. Line and Column count from 1; Column counts characters.

@@ -99,7 +99,7 @@ func (g *group) serve(b *block, at spot, p ipvs.Protocol, family ipvs.Family) *s
 	}
 	slices.SortFunc(sv.keys, ipvs.ServiceKey.Compare)
 	sv.survey()
-	sv.name = "group " + g.name
+	sv.name = "group " + bare(g.name)
 	switch {
 	case p != 0:
 		sv.name += " " + p.String()

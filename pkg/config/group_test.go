@@ -108,6 +108,9 @@ lb_kind = "TUN"
 TCP_CHECK = { connect_port = 53 }
 real_servers = ["10.0.0.2"]
 `, "5:1 warning: no virtual_server serves the group")
+	if a, b := c.VirtualServers[0].Name, c.VirtualServers[1].Name; a != `group "all of it" tcp` || b != `group "all of it" udp` {
+		t.Errorf("they are called %s and %s", a, b)
+	}
 	got := summary(c.VirtualServers[0].Services) + "; " + summary(c.VirtualServers[1].Services)
 	if want := "tcp 192.0.2.1:53, tcp [2001:db8::1]:53, fwmark 7; udp 192.0.2.1:53, udp [2001:db8::1]:53, fwmark 7 inet6"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
