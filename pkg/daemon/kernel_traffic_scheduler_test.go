@@ -15,7 +15,7 @@ import (
 // scheduled is a scheduler at work for three servers with weights 3, 2 and 1.
 type scheduled struct {
 	scheduler string   // and its flags, as ipvsadm shows them
-	flags     []string // as the configuration has them
+	flags     []string // as the configuration has to say it
 	shares    string   // of six requests, one after the other; empty if any will do
 }
 
@@ -32,13 +32,13 @@ var schedulers = []scheduled{
 	{"lblc", nil, "one"},
 	{"lblcr", nil, "one"},
 	{"sh", nil, "one"}, // of one client
-	{"sh (sh-fallback)", []string{"sh-fallback"}, "one"},
-	{"sh (sh-port)", []string{"sh-port"}, ""},
-	{"sh (sh-fallback,sh-port)", []string{"sh-fallback", "sh-port"}, ""},
-	{"mh", nil, "one"},
-	{"mh (mh-fallback)", []string{"mh-fallback"}, "one"},
-	{"mh (mh-port)", []string{"mh-port"}, ""},
-	{"mh (mh-fallback,mh-port)", []string{"mh-fallback", "mh-port"}, ""},
+	{"sh (sh-fallback)", []string{"sh-fallback = true"}, "one"},
+	{"sh (sh-port)", []string{"sh-port = true"}, ""},
+	{"sh (sh-fallback,sh-port)", []string{"sh-fallback = true", "sh-port = true"}, ""},
+	{"mh", []string{"mh-fallback = false"}, "one"},
+	{"mh (mh-fallback)", []string{"mh-fallback = true"}, "one"},
+	{"mh (mh-port)", []string{"mh-port = true", "mh-fallback = false"}, ""},
+	{"mh (mh-fallback,mh-port)", []string{"mh-fallback = true", "mh-port = true"}, ""},
 }
 
 // vip is the address of a scheduler's service, in one of both families.
@@ -54,7 +54,7 @@ func (s scheduled) config(vip netip.AddrPort, servers []*lab.Server) string {
 	algo, _, _ := strings.Cut(s.scheduler, " ")
 	text := fmt.Sprintf("[[virtual_server]]\naddress = %q\nprotocol = \"TCP\"\nTCP_CHECK = false\nlb_algo = %q\n", vip, algo)
 	for _, f := range s.flags {
-		text += f + " = true\n"
+		text += f + "\n"
 	}
 	for i, server := range servers {
 		at := server.Addr
