@@ -62,11 +62,18 @@ func Assemble(outcomes []Outcome, owned Owned) State {
 func Decide(vs *config.VirtualServer, f Facts) Outcome {
 	reals, sorries := judge(vs.RealServers, f.Verdicts), judge(vs.SorryServers, f.Verdicts)
 	var o Outcome
-	o.FailOpen = failOpen(vs, reals)
+	believed := credible(vs, reals)
+	o.FailOpen = believed == health.Down
 	var unchecked int64
 	for i := range reals {
-		if o.FailOpen && reals[i].state == health.Down {
-			reals[i] = verdict{state: health.Up, alive: true}
+		if reals[i].state == health.Down {
+			switch believed {
+			case health.Up:
+			case health.Down:
+				reals[i] = verdict{state: health.Up, alive: true}
+			case health.Unchecked: // it has clients as long as that isn't known, if it has any
+				reals[i] = verdict{state: health.Unchecked}
+			}
 		}
 		switch weight := int64(vs.RealServers[i].Destination.Weight); {
 		case reals[i].alive:
@@ -133,23 +140,32 @@ func judge(servers []config.RealServer, verdicts Verdicts) []verdict {
 	return list
 }
 
-// failOpen says whether so few servers are up that it is more likely that the checks are wrong than that all those servers
-// are. Those without a verdict count as up: they may well be.
-func failOpen(vs *config.VirtualServer, reals []verdict) bool {
+// credible says whether the checks of a virtual server are to be believed. They aren't where so few servers are up that it is
+// more likely that the checks are wrong than that all those servers are. Unchecked: that depends on verdicts still to come.
+func credible(vs *config.VirtualServer, reals []verdict) health.State {
 	if vs.MinimumUp == (health.Share{}) {
-		return false
+		return health.Up
 	}
-	up, all := 0, 0
+	up, pending, all := 0, 0, 0
 	for i := range reals {
 		if vs.RealServers[i].Destination.Weight == 0 {
 			continue // out on purpose
 		}
 		all++
-		if reals[i].state != health.Down {
+		switch {
+		case reals[i].alive:
 			up++
+		case reals[i].state == health.Unchecked:
+			pending++
 		}
 	}
-	return up < vs.MinimumUp.Of(all)
+	switch minimum := vs.MinimumUp.Of(all); {
+	case up >= minimum:
+		return health.Up
+	case up+pending < minimum:
+		return health.Down
+	}
+	return health.Unchecked
 }
 
 // place says how a real server should be found. While the sorry servers have the clients it has none.
