@@ -183,7 +183,11 @@ func target(service *ipvs.Service, found *ipvs.DestinationStatus, want *desired.
 	case desired.Kept:
 		return have, Differs
 	case desired.AsFound:
-		if have.Weight == 0 && want.Weight != 0 {
+		switch {
+		case have.Weight != 0 || want.Weight == 0:
+		case service.DropsClients():
+			return nil, Differs // it is what would drop them
+		default:
 			return quiet(want.Destination), Differs
 		}
 	case desired.Draining:
