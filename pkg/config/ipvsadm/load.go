@@ -25,11 +25,11 @@ const (
 // Load reads commands as ipvsadm -R would carry them out on an empty table. The name is what the diagnostics call the file;
 // nothing is opened. The Config is nil when Diagnostics.Err is not; with warnings alone it can be used.
 func Load(name string, source []byte) (*config.Config, config.Diagnostics) {
-	r := &reader{file: name, services: make(map[ipvs.ServiceKey]*service)}
-	number := 0
+	r := &reader{file: name, services: make(map[ipvs.ServiceKey]*service), options: make(map[string]given)}
+	number, words := 0, []word(nil)
 	for line := range strings.Lines(strings.TrimPrefix(string(source), "\ufeff")) {
 		number++
-		if words := split(strings.TrimSuffix(line, "\n"), number); len(words) > 0 {
+		if words = split(words[:0], strings.TrimSuffix(line, "\n"), number); len(words) > 0 {
 			r.first = words[0]
 			r.run(words)
 		}
@@ -60,6 +60,7 @@ type reader struct {
 	order    []ipvs.ServiceKey
 	timeouts ipvs.Timeouts
 	daemons  config.SyncDaemons
+	options  map[string]given // of the line
 }
 
 // service is a service of the table that comes about.
@@ -96,8 +97,8 @@ func (r *reader) run(words []word) {
 		r.fail(c.at, "a file holds what makes a table: -A and -a", "--%s has no place in a file", c.name)
 		return
 	}
-	for _, o := range options {
-		if g, ok := c.options[o.name]; ok && strings.IndexByte(o.in, letter) < 0 {
+	for _, g := range c.options {
+		if strings.IndexByte(g.in, letter) < 0 {
 			r.fail(g.at, "", "%s does not go with --%s", g.at.text, c.name)
 		}
 	}

@@ -132,9 +132,8 @@ type word struct {
 	line   int
 }
 
-// split returns the words of a line, without the comment that may end it and the name of the program that may begin it.
-func split(text string, line int) []word {
-	var words []word
+// split appends the words of a line, without the comment that may end it and the name of the program that may begin it.
+func split(words []word, text string, line int) []word {
 	column, from, begin := 0, -1, 0
 	add := func(to int) {
 		if from >= 0 {
@@ -167,22 +166,24 @@ func program(words []word) []word {
 // command is a line, taken apart.
 type command struct {
 	*option
-	at        word   // the option that names the command
-	state     word   // of --start-daemon and --stop-daemon
-	arguments []word // of --set
-	options   map[string]given
-	broken    bool // something is wrong with the line, and told
+	at        word             // the option that names the command
+	state     word             // of --start-daemon and --stop-daemon
+	arguments []word           // of --set
+	options   map[string]given // until the next line is read
+	broken    bool             // something is wrong with the line, and told
 }
 
 // given is an option as it is written.
 type given struct {
+	*option
 	at    word
-	value word // the option itself, if it takes none
+	value word // the option itself, if it has none
 }
 
 // commandLine takes a line apart. It reports what is wrong with it and says whether it can be carried out.
 func (r *reader) commandLine(words []word) (c command, ok bool) {
-	c.options = make(map[string]given, 8)
+	clear(r.options)
+	c.options = r.options
 	before := len(r.found)
 	for len(words) > 0 {
 		w := words[0]
@@ -277,7 +278,7 @@ func (r *reader) take(c *command, o *option, isCommand bool, at, rest word, atta
 		r.fail(at, "", "%s is there twice", at.text)
 		return words
 	}
-	c.options[o.name] = given{at, val}
+	c.options[o.name] = given{o, at, val}
 	return words
 }
 
