@@ -269,3 +269,26 @@ func TestFailOpenInLog(t *testing.T) {
 		h.stop()
 	})
 }
+
+// A script that can't be run is no reason to refuse a configuration, but one to say so, once for each program.
+func TestUnfitScripts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), web)
+		h.write(scripted("no-such-program", ""))
+		want := "quorum_up of tcp 192.0.2.1:80 and 7 more will not run: /bin/no-such-program: file does not exist"
+		if a := h.reloaded(); a.Rejected != "" || strings.Count(a.Warnings, want) != 1 {
+			t.Errorf("%+v", a)
+		}
+		if a, err := h.Plan(t.Context(), nil); err != nil || strings.Count(a.Warnings, want) != 1 {
+			t.Errorf("%v: %+v", err, a)
+		}
+		if n := strings.Count(h.log.String(), want); n != 1 {
+			t.Errorf("%d lines in the log:\n%s", n, h.log)
+		}
+		h.write(scripted("true", ""))
+		if a := h.reloaded(); a.Warnings != "" {
+			t.Errorf("of a program that there is: %s", a.Warnings)
+		}
+		h.stop()
+	})
+}

@@ -98,6 +98,7 @@ func New(o Options) (_ *Daemon, err error) {
 	d.engine = probe.New(probe.Probe, d.owner.report, probe.Places(places()))
 	d.owner.checks = d.engine
 	d.owner.adopt(cfg, problems, time.Now())
+	d.owner.tellUnfit(unfit(cfg))
 	return d, nil
 }
 

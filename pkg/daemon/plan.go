@@ -46,6 +46,7 @@ func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answ
 type answer struct {
 	*status.Answer
 	problems config.Diagnostics
+	unfit    []string // scripts
 }
 
 // load returns the configuration of a file that a client sent, or else of the daemon's own; nil if it is rejected. It may
@@ -66,9 +67,13 @@ func load(loader *config.Loader, file control.File) (*config.Config, answer) {
 	cfg, problems := loader.Load(file.Name, file.Text)
 	text := problems.Format(file.Text)
 	if problems.Err() != nil {
-		return nil, answer{&status.Answer{Rejected: text}, problems}
+		return nil, answer{Answer: &status.Answer{Rejected: text}, problems: problems}
 	}
-	return cfg, answer{&status.Answer{Warnings: text}, problems}
+	scripts := unfit(cfg)
+	for _, s := range scripts {
+		text += fmt.Sprintf("%s: warning: %s\n", file.Name, s)
+	}
+	return cfg, answer{&status.Answer{Warnings: text}, problems, scripts}
 }
 
 // plan fills in what would have to change.
