@@ -160,14 +160,20 @@ func TestKernelNothingIsWrittenWhenNothingChanges(t *testing.T) {
 		services*servers, programming, idle)
 }
 
-// Scenario 25 of the peers.
-func TestKernelOneChangeAmong10000Services(t *testing.T) {
-	const services, servers = 10_000, 5
+// Scenario 25 of the peers, and the same of few services with many servers.
+func TestKernelOneChangeAmongMany(t *testing.T) {
+	for _, size := range []struct{ services, servers int }{{10_000, 5}, {1000, 100}} {
+		t.Run(fmt.Sprintf("%dx%d", size.services, size.servers), func(t *testing.T) { oneChange(t, size.services, size.servers) })
+	}
+}
+
+func oneChange(t *testing.T, services, servers int) {
 	director := lab.NewHost(t, "director")
 	config := func(weight int) string {
 		last := "[[virtual_server.real_server]]\naddress = \"192.0.2.1:80\"\nweight = %d\n"
 		return many(services, servers) + fmt.Sprintf(last, weight)
 	}
+	service := fmt.Sprintf("10.%d.%d.1:80", (services-1)/256, (services-1)%256)
 	start := time.Now()
 	d := startIPVSD(t, director, config(10))
 	started := time.Since(start)
@@ -183,7 +189,7 @@ func TestKernelOneChangeAmong10000Services(t *testing.T) {
 		t.Errorf("a start over the same table sent %d messages that write", n)
 	}
 	a := d.reload(config(11))
-	want := "edit server 192.0.2.1:80 of tcp 10.39.15.1:80: weight 10 -> weight 11"
+	want := "edit server 192.0.2.1:80 of tcp " + service + ": weight 10 -> weight 11"
 	if len(a.Changes) != 1 || a.Changes[0] != want {
 		t.Errorf("the reload changed %q, want %q", a.Changes, want)
 	}
@@ -192,7 +198,7 @@ func TestKernelOneChangeAmong10000Services(t *testing.T) {
 	}
 	after := director.SavedTable()
 	gone, come := missing(before, after), missing(after, before)
-	if want := "-a -t 10.39.15.1:80 -r 192.0.2.1:80 -m -w 11"; len(gone) != 1 || len(come) != 1 || come[0] != want {
+	if want := "-a -t " + service + " -r 192.0.2.1:80 -m -w 11"; len(gone) != 1 || len(come) != 1 || come[0] != want {
 		t.Errorf("ipvsadm -Sn shows %q instead of %q, want %q", come, gone, want)
 	}
 

@@ -321,7 +321,7 @@ func (o *owner) stop() error {
 	defer cancel()
 	none := desired.Compute(&config.Config{}, desired.Facts{Owned: o.ledger.Owned})
 	o.reconciler.Retry() // there is no later
-	round, err := o.reconciler.Round(ctx, time.Now(), none, reconcile.Whole)
+	round, err := o.reconciler.Round(ctx, time.Now(), none, reconcile.Changes)
 	for _, f := range round.Refused {
 		err = errors.Join(err, f.Err)
 	}

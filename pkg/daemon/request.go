@@ -69,7 +69,7 @@ func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 		answer.Refused = append(answer.Refused, o.state.Error)
 		return
 	}
-	answer.of(o.settings.round.Taken, reconcile.Plan{Steps: round.Taken}, o.want, round.Table)
+	answer.of(o.settings.round.Taken, reconcile.Plan{Steps: round.Taken}, round.Want, round.Table)
 }
 
 // Plan returns what a reload, or the given file, would change now.

@@ -134,7 +134,7 @@ func (o *owner) parts() int {
 	switch {
 	case o.ledger.Leaving():
 		return reconcile.Whole
-	case o.stale && time.Since(o.swept) < 2*resync:
+	case o.stale && time.Since(o.swept) < unseen:
 		return reconcile.Changes
 	}
 	o.swept = time.Now()

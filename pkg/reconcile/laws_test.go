@@ -198,13 +198,21 @@ func unchangedNotWritten(t testing.TB, k reconcile.Kernel, u *universe) {
 	}
 }
 
-// partIsEnough has rounds read only a part of the table: what changes in the desired state is done all the same, at once.
+// partIsEnough has rounds read only a part of the table: what changes in the desired state is done all the same, at once. Of
+// so many services, those that change are read one by one.
 func partIsEnough(t testing.TB, k reconcile.Kernel, u *universe) {
+	var others desired.State
+	for n := range 100 {
+		others = append(others, desired.Service{
+			Service:      ipvs.Service{ServiceKey: key(5 + n), Scheduler: "rr", Granularity: 32},
+			Destinations: []desired.Destination{{Destination: ipvs.Destination{Addr: server(0), Weight: 1}}},
+		})
+	}
 	r := reconcile.New(k)
-	round(t, r, u.state())
-	for range 3 {
-		want := u.state()
-		got, err := r.Round(t.Context(), time.Unix(0, 0), want, 100)
+	round(t, r, append(u.state(), others...))
+	for range 6 {
+		want := append(u.state(), others...)
+		got, err := r.Round(t.Context(), time.Unix(0, 0), want, pick(u, 100, reconcile.Changes))
 		if err != nil || len(got.Refused) != 0 || len(got.Drift) != 0 {
 			t.Fatal(err, got.Refused, got.Drift)
 		}

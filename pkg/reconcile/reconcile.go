@@ -22,6 +22,8 @@ import (
 type Kernel interface {
 	// Read returns all services, sorted, and the destinations of those in of; those of all if it is nil.
 	Read(ctx context.Context, of map[ipvs.ServiceKey]bool) (ipvs.Table, error)
+	// ReadServices returns the services with these keys, sorted, with their destinations; those that don't exist are missing.
+	ReadServices(ctx context.Context, keys []ipvs.ServiceKey) (ipvs.Table, error)
 	// Apply runs the commands in order, going on after a refused one. An error means that it isn't known which of
 	// the commands took effect.
 	Apply(ctx context.Context, cmds []ipvs.Command) (refused []*ipvs.Error, err error)
@@ -66,11 +68,12 @@ type Totals struct {
 
 // Round is what a round found and did.
 type Round struct {
-	Table   ipvs.Table // as it was found, before any step; servers that were not read are missing
-	Plan    Plan       // all that differed, including what is held back after a refusal
-	Taken   []Step     // what was sent and not refused
-	Drift   []Step     // what differed because somebody else changed the table
-	Refused []Failure  // what was sent and refused, with the earlier attempts
+	Table   ipvs.Table    // as it was found, before any step; servers that were not read are missing
+	Want    desired.State // what the Table was compared with: with Changes not all that is wanted
+	Plan    Plan          // all that differed, including what is held back after a refusal
+	Taken   []Step        // what was sent and not refused
+	Drift   []Step        // what differed because somebody else changed the table
+	Refused []Failure     // what was sent and refused, with the earlier attempts
 }
 
 // New returns a Reconciler for a kernel. It does nothing before Round.
@@ -91,7 +94,7 @@ func (r *Reconciler) Spare(f func(ctx context.Context) (end func())) { r.spare =
 // but not because a read failed: one of little is the more likely to succeed while others keep changing the table.
 func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.State, parts int) (Round, error) {
 	of := r.part(want, parts)
-	table, err := r.kernel.Read(ctx, of)
+	round, was, err := r.read(ctx, want, of, parts)
 	if err != nil {
 		if errors.Is(err, ipvs.ErrUnavailable) {
 			r.done = false // the table has gone with the module
@@ -99,8 +102,8 @@ func (r *Reconciler) Round(ctx context.Context, now time.Time, want desired.Stat
 		return Round{}, err
 	}
 	r.totals.Rounds++
-	round := Round{Table: table, Plan: Diff(table, want)}
-	round.Drift = r.drift(table, round.Plan)
+	round.Plan = Diff(round.Table, round.Want)
+	round.Drift = r.drift(round.Table, was, round.Plan)
 
 	due := r.due(now, round.Plan)
 	if len(due.Steps) > 0 {
@@ -164,13 +167,13 @@ func (r *Reconciler) Deadline() time.Time {
 
 // drift returns the steps of the plan that would be needed for the state of the last round as well. That round left the
 // table in that state, so somebody else must have changed it since.
-func (r *Reconciler) drift(table ipvs.Table, plan Plan) []Step {
+func (r *Reconciler) drift(table ipvs.Table, was desired.State, plan Plan) []Step {
 	if !r.done || plan.Empty() {
 		return nil
 	}
 	needed := make(map[ipvs.Command]bool)
 	broken := r.broken()
-	for _, s := range Diff(table, r.last).Steps {
+	for _, s := range Diff(table, was).Steps {
 		_, ours := r.failed[s.object()]
 		ours = ours || r.orphan(s) || s.Reason == Drained ||
 			s.Reason == Order && (r.unmoved[s.Service.ServiceKey] || broken[s.Service.ServiceKey] > 0)

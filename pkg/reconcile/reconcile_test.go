@@ -161,6 +161,22 @@ func TestAsFound(t *testing.T) {
 	}
 }
 
+// Where a server with weight 0 would drop its clients, one without a verdict that is found so goes.
+func TestAsFoundDropsNoClients(t *testing.T) {
+	for scheduler, stays := range map[string]bool{"rr": true, "mh": false} {
+		k := new(ipvstest.Kernel)
+		state := twoByTwo()[:1]
+		state[0].Scheduler = scheduler
+		state[0].Destinations[1].Weight = 0
+		try(t, reconcile.New(k), start, state)
+		state[0].Destinations[1].Weight, state[0].Destinations[1].Want = 9, desired.AsFound
+		try(t, reconcile.New(k), start, state)
+		if d := snapshot(t, k)[0].Destination(server(1)); (d != nil) != stays {
+			t.Errorf("%s: got %+v", scheduler, d)
+		}
+	}
+}
+
 // A table that can't be read is the caller's to know; the next round goes on where the last one stood.
 func TestSnapshotFails(t *testing.T) {
 	k := new(ipvstest.Kernel)

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"context"
+	"maps"
 	"slices"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
@@ -13,9 +15,40 @@ import (
 
 // Special numbers of parts of a sweep.
 const (
-	Changes = 0 // the round reads what is to change, and nothing of the others: the fastest
+	Changes = 0 // the round reads the services that are to change, and nothing of the others: the fastest
 	Whole   = 1 // it reads everything
 )
+
+// few is which part of all services may be read one by one. Of more it is faster to read all, and the servers of these.
+const few = 1. / 16
+
+// read reads what a round looks at, and sets what it has to be compared with, and what the last round left there.
+func (r *Reconciler) read(ctx context.Context, want desired.State, of map[ipvs.ServiceKey]bool, parts int) (Round, desired.State, error) {
+	if parts != Changes || of == nil || float64(len(of)) > few*float64(len(want)) {
+		for i := range want {
+			if parts == Changes && want[i].Want == desired.Absent {
+				delete(of, want[i].ServiceKey) // it goes with its servers, whichever they are
+			}
+		}
+		table, err := r.kernel.Read(ctx, of)
+		return Round{Table: table, Want: want}, r.last, err
+	}
+	keys := slices.SortedFunc(maps.Keys(of), ipvs.ServiceKey.Compare)
+	table, err := r.kernel.ReadServices(ctx, keys)
+	return Round{Table: table, Want: only(keys, want)}, only(keys, r.last), err
+}
+
+// only returns the services of a state that have one of the keys, which are sorted.
+func only(keys []ipvs.ServiceKey, state desired.State) desired.State {
+	var some desired.State
+	for _, k := range keys {
+		i, found := slices.BinarySearchFunc(state, k, func(s desired.Service, k ipvs.ServiceKey) int { return s.ServiceKey.Compare(k) })
+		if found {
+			some = append(some, state[i])
+		}
+	}
+	return some
+}
 
 // part returns the services whose servers the next round reads; nil for all.
 func (r *Reconciler) part(want desired.State, parts int) map[ipvs.ServiceKey]bool {
@@ -43,7 +76,7 @@ func (r *Reconciler) part(want desired.State, parts int) map[ipvs.ServiceKey]boo
 	return of
 }
 
-// changed adds to of the services of which is and was differ, apart from those that are to go, servers and all.
+// changed adds to of the services of which is and was differ.
 func changed(was, is desired.State, of map[ipvs.ServiceKey]bool) {
 	if same(was, is) {
 		return
@@ -52,7 +85,7 @@ func changed(was, is desired.State, of map[ipvs.ServiceKey]bool) {
 		for len(was) > 0 && was[0].ServiceKey.Compare(s.ServiceKey) < 0 {
 			was = was[1:]
 		}
-		if s.Want != desired.Absent && (len(was) == 0 || !equal(&was[0], &s)) {
+		if len(was) == 0 || !equal(&was[0], &s) {
 			of[s.ServiceKey] = true
 		}
 	}

@@ -109,6 +109,15 @@ func (w *builder) dumpServices(family uint16, seq uint32) {
 	w.end(w.begin(family, cmdGetService, netlink.Dump, seq))
 }
 
+// getService appends the request for one service.
+func (w *builder) getService(family uint16, seq uint32, k ipvs.ServiceKey) {
+	start := w.begin(family, cmdGetService, 0, seq)
+	service := w.nest(attrService)
+	w.serviceKey(k)
+	w.endNest(service)
+	w.end(start)
+}
+
 // dumpDestinations appends the request for all destinations of a service.
 func (w *builder) dumpDestinations(family uint16, seq uint32, k ipvs.ServiceKey) {
 	start := w.begin(family, cmdGetDest, netlink.Dump, seq)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -30,6 +31,53 @@ func (c *Client) Read(ctx context.Context, of map[ipvs.ServiceKey]bool) (table i
 		return nil, err
 	}
 	return table, nil
+}
+
+// ReadServices returns the services with these keys, sorted, with their destinations; those that don't exist are missing. It
+// costs a few system calls for each, however many others there are.
+func (c *Client) ReadServices(ctx context.Context, keys []ipvs.ServiceKey) (table ipvs.Table, err error) {
+	err = c.call(ctx, "read services", func(family uint16) error {
+		for _, k := range keys {
+			if table, err = c.appendService(ctx, family, table, k); err != nil {
+				return fmt.Errorf("%s: %w", k, err)
+			}
+		}
+		table.Sort()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return table, nil
+}
+
+// appendService reads one service, and appends it if it exists.
+func (c *Client) appendService(ctx context.Context, family uint16, table ipvs.Table, k ipvs.ServiceKey) (ipvs.Table, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var s ipvs.ServiceStatus
+	c.buf.getService(family, c.newRequest(), k)
+	err := c.exchange(ctx, family, func(b []byte) (err error) {
+		s, err = decodeService(b)
+		return err
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return table, nil
+	case err != nil:
+		return nil, err
+	}
+	for range snapshotAttempts {
+		s.Destinations, err = c.readDestinations(ctx, family, k, nil)
+		if err == nil && twice(ipvs.Table{s}) {
+			err = errInterrupted
+		}
+		if !errors.Is(err, errInterrupted) {
+			break
+		}
+	}
+	return append(table, s), err
 }
 
 // readTable reads the table once.

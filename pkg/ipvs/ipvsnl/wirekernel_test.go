@@ -90,6 +90,13 @@ func (k *wireKernel) handle(m message, header []byte) {
 		}
 		d.end(k, m.seq)
 		return
+	case cmd == cmdGetService:
+		t, _ := k.kernel.ReadServices(ctx, []ipvs.ServiceKey{command.Service.ServiceKey})
+		if len(t) > 0 {
+			k.reply(m.seq, cmdNewService, func(w *builder) { w.serviceStatus(t[0], k.old) })
+			return
+		}
+		errno = ipvs.ESRCH
 	case cmd == cmdGetDest && m.flags&netlink.Dump == netlink.Dump:
 		t, _ := k.kernel.Snapshot(ctx)
 		var d dump

@@ -15,6 +15,7 @@ import (
 type Client interface {
 	Snapshot(context.Context) (ipvs.Table, error)
 	Read(context.Context, map[ipvs.ServiceKey]bool) (ipvs.Table, error)
+	ReadServices(context.Context, []ipvs.ServiceKey) (ipvs.Table, error)
 	Apply(context.Context, []ipvs.Command) ([]*ipvs.Error, error)
 	Timeouts(context.Context) (ipvs.Timeouts, error)
 	SetTimeouts(context.Context, ipvs.Timeouts) error
@@ -42,6 +43,7 @@ func Conformance(t *testing.T, open func(t *testing.T) Subject) {
 		{"an empty table is no error", testEmpty},
 		{"every field comes back as it was written", testRoundTrip},
 		{"a part of the table has all services and some servers", testRead},
+		{"services are read one by one", testReadServices},
 		{"an edit replaces every field", testEdit},
 		{"a refusal has the kernel's number and changes nothing", testErrno},
 		{"commands after a refused one are done", testRefusedBetween},
@@ -90,6 +92,24 @@ func testRead(t *testing.T, s Subject) {
 	}
 	if d := Diff(whole, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// testReadServices reads some services, and one that doesn't exist.
+func testReadServices(t *testing.T, s Subject) {
+	whole := EveryField()
+	wantRefused(t, s, Fill(whole))
+	whole.Sort()
+	keys := []ipvs.ServiceKey{whole[len(whole)-1].ServiceKey, ipvs.AddressKey(ipvs.TCP, netip.MustParseAddrPort("192.0.2.250:9")), whole[0].ServiceKey}
+	got, err := s.ReadServices(t.Context(), keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := Diff(ipvs.Table{whole[0], whole[len(whole)-1]}, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if got, err := s.ReadServices(t.Context(), nil); len(got) > 0 || err != nil {
+		t.Errorf("of no key: %v, %v", got, err)
 	}
 }
 

@@ -64,6 +64,12 @@ func (k *Kernel) Read(ctx context.Context, of map[ipvs.ServiceKey]bool) (ipvs.Ta
 	return table, nil
 }
 
+// ReadServices returns the services with these keys, sorted; those that don't exist are missing.
+func (k *Kernel) ReadServices(ctx context.Context, keys []ipvs.ServiceKey) (ipvs.Table, error) {
+	table, err := k.Read(ctx, nil)
+	return slices.DeleteFunc(table, func(s ipvs.ServiceStatus) bool { return !slices.Contains(keys, s.ServiceKey) }), err
+}
+
 // Apply runs the commands in order and returns an error for each that was refused. The error err is not nil when the
 // outcome of some commands is unknown; then the caller has to look at a new Snapshot.
 func (k *Kernel) Apply(ctx context.Context, commands []ipvs.Command) (refused []*ipvs.Error, err error) {
