@@ -1,10 +1,13 @@
 package config
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,4 +65,55 @@ func TestFormatIsReadable(t *testing.T) {
 	}
 	reloads(t, c)
 	golden.Check(t, "testdata/format.golden", Format(c))
+}
+
+// Whatever keywords come together, what Load accepts is printed and loaded again.
+func TestFormatOfAnything(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 14))
+	some := func(b *strings.Builder, lines ...string) { // each line for itself, or one of several alternatives
+		for _, l := range lines {
+			if alternatives := strings.Split(l, "|"); r.IntN(3) == 0 {
+				b.WriteString(alternatives[r.IntN(len(alternatives))] + "\n")
+			}
+		}
+	}
+	checks := "TCP_CHECK = true|TCP_CHECK = false|TCP_CHECK = { connect_port = 81, retry = 3 }|" +
+		"TCP_CHECK = [{ warmup = 0.5 }, { connect_port = 82, alpha = false, bind_port = 9 }]|TCP_CHECK = { connect_ip = \"10.9.9.9\" }"
+	accepted := 0
+	for range 3000 {
+		var b strings.Builder
+		b.WriteString("[virtual_server_group.A]\naddress = [\"192.0.2.1-3:80\", \"192.0.2.9:80\"]\n")
+		some(&b, `fwmark = [7]|fwmark = ["8 inet", 9]|fwmark = "8 inet6"`)
+		b.WriteString("[virtual_server_group.B]\n")
+		b.WriteString([]string{"fwmark = [1, 2]\n", "address = [\"192.0.3.1:80\", \"192.0.3.1:81\"]\n"}[r.IntN(2)])
+		for i := range 1 + r.IntN(3) {
+			b.WriteString("[[virtual_server]]\n")
+			b.WriteString([]string{
+				fmt.Sprintf("address = \"192.0.2.%d:80\"", 100+i), fmt.Sprintf("address = \"[2001:db8::%d]:80\"", i),
+				fmt.Sprintf("fwmark = %d", 100+i), `group = "A"`, `group = "B"`,
+			}[r.IntN(5)] + "\n" + []string{`protocol = "TCP"`, `protocol = "UDP"`}[r.IntN(2)] + "\n")
+			some(&b, `ip_family = "inet"|ip_family = "inet6"`, `lb_algo = "sh"|lb_algo = "mh"|lb_algo = "dh"|lb_algo = "rr"`,
+				"sh-fallback = true|sh-fallback = false|mh-fallback = true|mh-fallback = false|flag-1 = true|flag-2 = true",
+				`lb_kind = "DR"|lb_kind = "TUN"|lb_kind = "TUN type gre csum"`, "weight = 0|weight = 7", "uthreshold = 9",
+				"inhibit_on_failure = true|inhibit_on_failure = false", "persistence_timeout = true|persistence_timeout = \"10m\"",
+				"persistence_granularity = 24", "quorum = 2", "hysteresis = 1", "drain_timeout = 0.5", "ops = true",
+				"sorry_server_inhibit = true", `sorry_server_lvs_method = "TUN"`, `minimum_healthy = 1|minimum_healthy = "40%"`,
+				"omega = true", "ha_suspend = true", `quorum_up = "/bin/a b"|quorum_down = ["/bin/a", "x"]`, checks,
+				`sorry_server = "10.0.0.9"|sorry_server = ["10.0.0.9:80", "10.0.0.8"]|`+
+					`sorry_server = [{ address = "10.0.0.9", weight = 2, TCP_CHECK = { retry = 9 } }]`,
+				`real_servers = ["10.0.0.2", "10.0.0.3:80"]|real_servers = ["2001:db8::2"]`)
+			for j := range r.IntN(3) {
+				fmt.Fprintf(&b, "[[virtual_server.real_server]]\naddress = \"10.0.1.%d\"\n", j)
+				some(&b, `lb_kind = "NAT"|lb_kind = "TUN type gue port 6080"`, "weight = 0|weight = 7|weight = 1", "uthreshold = 9|uthreshold = 0",
+					"inhibit_on_failure = true|inhibit_on_failure = false", `notify_up = "/bin/a"|notify_down = ["/bin/a", "x", "y"]`, checks)
+			}
+		}
+		if c, _ := Load("t.toml", []byte(b.String())); c != nil {
+			accepted++
+			reloads(t, c)
+		}
+	}
+	if accepted < 300 {
+		t.Errorf("only %d were accepted", accepted)
+	}
 }
