@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -82,8 +84,11 @@ func (a *app) connections(ctx context.Context, q connection.Query) iter.Seq2[con
 }
 
 // list prints entries as they come, so many at most if the limit isn't 0.
-func (a *app) list(entries iter.Seq2[connection.Connection, error], limit int) error {
-	lines := json.NewEncoder(a.stdout)
+func (a *app) list(entries iter.Seq2[connection.Connection, error], limit int) (err error) {
+	out := bufio.NewWriterSize(a.stdout, 32<<10)
+	defer func() { err = errors.Join(err, out.Flush()) }()
+	lines := json.NewEncoder(out)
+	var flushed time.Time
 	n := 0
 	for c, err := range entries {
 		switch {
@@ -93,29 +98,29 @@ func (a *app) list(entries iter.Seq2[connection.Connection, error], limit int) e
 			err = lines.Encode(&c)
 		default:
 			if n == 0 {
-				err = a.row("SERVICE", "CLIENT", "SERVER", "STATE", "EXPIRES", "ENGINE")
+				row(out, "SERVICE", "CLIENT", "SERVER", "STATE", "EXPIRES", "ENGINE")
 			}
 			engine := c.Engine
 			if engine != "" {
 				engine += " " + strconv.QuoteToGraphic(c.EngineData) // which the client chose
 			}
-			err = errors.Join(err, a.row(c.Service(), c.Client, c.Server, c.State, c.Expires, engine))
+			row(out, c.Service(), c.Client, c.Server, c.State, c.Expires, engine)
 		}
-		if err != nil {
+		if now := time.Now(); now.Sub(flushed) > 200*time.Millisecond { // the next one may be long in coming
+			flushed = now
+			err = errors.Join(err, out.Flush())
+		}
+		if n++; n == limit || err != nil {
 			return err
-		}
-		if n++; n == limit {
-			break
 		}
 	}
 	return nil
 }
 
 // row prints a row of the list. Its columns are wide enough for IPv4: what comes later isn't known yet.
-func (a *app) row(cells ...any) error {
+func row(w io.Writer, cells ...any) {
 	line := fmt.Sprintf("%-26s  %-21s  %-21s  %-11s  %7s  %s", cells...)
-	_, err := fmt.Fprintln(a.stdout, strings.TrimRight(line, " "))
-	return err
+	fmt.Fprintln(w, strings.TrimRight(line, " "))
 }
 
 func (a *app) summary(ctx context.Context, q connection.Query, top int) error {
