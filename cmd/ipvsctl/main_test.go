@@ -49,7 +49,9 @@ func (d *fake) Plan(_ context.Context, f *control.File) (*status.Answer, error) 
 
 func (d *fake) Reload(context.Context) (*status.Answer, error) { return &d.reload, d.err }
 
-func (d *fake) Table(context.Context, []ipvs.ServiceKey) (*status.Kernel, error) { return &d.table, d.err }
+func (d *fake) Table(context.Context, []ipvs.ServiceKey) (*status.Kernel, error) {
+	return &d.table, d.err
+}
 
 // ctl runs ipvsctl against a daemon, or against none if it is nil.
 func ctl(t *testing.T, d *fake, args ...string) (code int, stdout, stderr string) {

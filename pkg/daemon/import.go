@@ -54,13 +54,15 @@ func Import(ctx context.Context, file control.File, o ImportOptions) (*status.An
 
 // passedOver says what of a configuration is not for an import.
 func passedOver(cfg *config.Config) string {
+	more := len(cfg.GlobalDefs.LVSSysctl.Values) > 0
 	for _, vs := range cfg.VirtualServers {
-		checks := slices.ContainsFunc(vs.RealServers, func(rs config.RealServer) bool { return len(rs.Checks) > 0 })
-		if checks || len(vs.SorryServers) > 0 {
-			return "note: an import has no checks, no quorum and no sorry servers: every real server gets its weight\n"
-		}
+		more = more || len(vs.SorryServers) > 0 ||
+			slices.ContainsFunc(vs.RealServers, func(rs config.RealServer) bool { return len(rs.Checks) > 0 })
 	}
-	return ""
+	if !more {
+		return ""
+	}
+	return "note: checks, quorums, sorry servers, scripts and sysctls have no part in an import: every real server gets its weight\n"
 }
 
 // importTo makes a kernel what a configuration says, and fills in what that changed, or would change.

@@ -1,12 +1,14 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -230,7 +232,11 @@ func TestImportOfFiles(t *testing.T) {
 	if _, err := Import(t.Context(), control.File{}, ImportOptions{Format: "yaml"}); err == nil {
 		t.Error("there is no such format")
 	}
-	for text, want := range map[string]bool{web: true, strings.ReplaceAll(web, "TCP_CHECK = true", "TCP_CHECK = false"): false} {
+	unchecked := strings.ReplaceAll(web, "TCP_CHECK = true", "TCP_CHECK = false")
+	for text, want := range map[string]bool{
+		web: true, unchecked: false, unchecked + "sorry_server = \"198.51.100.9:80\"\n": true,
+		"[global_defs.lvs_sysctl]\nconntrack = 1\n" + unchecked: true,
+	} {
 		cfg, problems := config.Load("f", []byte(text))
 		if problems.Err() != nil {
 			t.Fatal(problems.Err())
@@ -239,4 +245,46 @@ func TestImportOfFiles(t *testing.T) {
 			t.Errorf("%s: %q", text, got)
 		}
 	}
+}
+
+// The daemon's table has all there is, and marks what is the daemon's.
+func TestTableMarksOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := new(ipvstest.Kernel)
+		h := start(t, k, t.TempDir(), web)
+		h.pass(time.Minute)
+		foreign := ipvs.Service{ServiceKey: ipvs.FWMarkKey(7, ipvs.IPv4), Scheduler: "rr", Granularity: 32}
+		other := ipvs.Destination{Addr: addr(9), Weight: 1}
+		if refused, err := k.Apply(t.Context(), []ipvs.Command{
+			{Op: ipvs.NewService, Service: foreign}, {Op: ipvs.NewDestination, Service: ipvs.Service{ServiceKey: webKey}, Destination: other},
+		}); err != nil || len(refused) > 0 {
+			t.Fatal(err, refused)
+		}
+		if err := k.SetSysctl(t.Context(), "run_estimation", "0"); err != nil {
+			t.Fatal(err)
+		}
+		for _, keys := range [][]ipvs.ServiceKey{nil, {webKey}} {
+			all, err := h.Table(t.Context(), keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(all.Services) != 2-len(keys) || !all.Frozen || all.Timeouts.TCP != 15*time.Minute {
+				t.Errorf("%+v", all)
+			}
+			var ours []bool
+			for _, s := range all.Services {
+				ours = append(ours, s.Ours)
+				for _, r := range s.Servers {
+					ours = append(ours, r.Ours)
+				}
+			}
+			if want := []bool{true, true, true, true, false, false}[:6-len(keys)]; !slices.Equal(ours, want) {
+				t.Errorf("ours are %v, want %v", ours, want)
+			}
+		}
+		k.SetLoaded(false)
+		if _, err := h.Table(t.Context(), nil); !errors.Is(err, ipvs.ErrUnavailable) {
+			t.Errorf("without IPVS: %v", err)
+		}
+	})
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsproc"
-	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -61,14 +60,21 @@ func readKernel(ctx context.Context, k kernel, services []ipvs.ServiceKey, owned
 	if err != nil {
 		return nil, err
 	}
-	settings, err := reconcile.ReadSettings(ctx, k)
-	if err != nil {
+	var settings ipvs.Settings
+	if settings.Timeouts, err = k.Timeouts(ctx); err != nil {
 		return nil, err
+	}
+	if settings.Master, settings.Backup, err = k.SyncDaemons(ctx); err != nil {
+		return nil, err
+	}
+	sysctls, err := k.Sysctls(ctx)
+	if err != nil {
+		sysctls = nil // a container may hide them; the table is worth more than to know whether it counts
 	}
 	s := status.KernelOf(table, settings, func(key ipvs.ServiceKey, server netip.AddrPort) bool {
 		servers, ours := owned[key]
 		return ours && (server == netip.AddrPort{} || slices.Contains(servers, server))
 	})
-	s.At, s.Version, s.ConnBuckets, s.Frozen = at, info.Version.String(), info.ConnTableSize, settings.Sysctls["run_estimation"] == "0"
+	s.At, s.Version, s.ConnBuckets, s.Frozen = at, info.Version.String(), info.ConnTableSize, sysctls["run_estimation"] == "0"
 	return s, nil
 }
