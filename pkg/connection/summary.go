@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// What a counter keeps at most, so that no client can make it large: about 20 MB together.
+// What a counter keeps at most, so that no client can make it large: about 45 MB at worst, the Summary included.
 const (
 	maxGroups  = 1 << 16 // combinations of service, server and state
 	maxClients = 1 << 16
