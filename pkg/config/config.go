@@ -48,8 +48,8 @@ type VirtualServer struct {
 	DrainTimeout time.Duration // how long a server that left the configuration may finish its connections; 0: not at all
 	HASuspend    bool          // no checks while none of the addresses is on this host
 	Omega        bool          // the stop of the daemon is told to NotifyDown and QuorumDown
-	QuorumUp     Script
-	QuorumDown   Script
+	QuorumUp     *Script       // nil: none
+	QuorumDown   *Script
 }
 
 // RealServer is one server of a virtual server.
@@ -58,11 +58,11 @@ type RealServer struct {
 	Destination      ipvs.Destination
 	InhibitOnFailure bool           // weight 0 while down, instead of removal
 	Checks           []health.Check // up while all of them are; without any it is always up
-	NotifyUp         Script
-	NotifyDown       Script
+	NotifyUp         *Script        // nil: none
+	NotifyDown       *Script
 }
 
-// Script is a command that is run without a shell; the zero value is none.
+// Script is a command that is run without a shell.
 type Script struct {
 	Argv        []string // program, which is an absolute path, and arguments
 	User, Group string   // names or numbers; what they are when empty is in script_user of the reference

@@ -248,9 +248,9 @@ func familyOf(servers []RealServer) (ipvs.Family, bool) {
 	return family, true
 }
 
-func (p *printer) script(name string, s Script) {
+func (p *printer) script(name string, s *Script) {
 	switch {
-	case len(s.Argv) == 0:
+	case s == nil:
 	case s.User == "":
 		p.set(name, joinWords(s.Argv))
 	case s.Group == "":

@@ -64,7 +64,7 @@ func (p *printer) servers(vs *VirtualServer) {
 	simple := func(list []RealServer, anyway settings) (addrs []string) {
 		for i := range list {
 			rs := &list[i]
-			if _, checked := own(rs); checked || settingsOf(rs) != anyway || rs.NotifyUp.Argv != nil || rs.NotifyDown.Argv != nil {
+			if _, checked := own(rs); checked || settingsOf(rs) != anyway || rs.NotifyUp != nil || rs.NotifyDown != nil {
 				break
 			}
 			addrs = append(addrs, hostAndPort(rs.Destination.Addr))

@@ -96,11 +96,14 @@ func (r *report) sysctls(doc *document, daemons SyncDaemons) (s Sysctls) {
 	return s
 }
 
-// command returns a script with the user that it is run as.
-func (f *frame) command(name string, b *block) Script {
+// command returns a script with the user that it is run as, nil if there is none.
+func (f *frame) command(name string, b *block) *Script {
 	s, _ := lookup[Script](name, b)
-	if s.Argv != nil && s.User == "" {
+	if s.Argv == nil {
+		return nil
+	}
+	if s.User == "" {
 		s.User, s.Group = f.user.User, f.user.Group
 	}
-	return s
+	return &s
 }

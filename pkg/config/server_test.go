@@ -193,8 +193,8 @@ notify_down = ["/bin/down", "daemon", "adm"]
 `)
 	vs := c.VirtualServers[0]
 	rs := vs.RealServers[3]
-	got := []Script{vs.QuorumUp, vs.QuorumDown, rs.NotifyUp, rs.NotifyDown}
-	want := []Script{
+	got := []*Script{vs.QuorumUp, vs.QuorumDown, rs.NotifyUp, rs.NotifyDown}
+	want := []*Script{
 		{[]string{"/bin/logger", "-t", "the web", "is", "up again"}, "nobody", "nogroup"},
 		{[]string{"/bin/logger", "down"}, "root", ""},
 		{[]string{"/bin/up"}, "nobody", "nogroup"},

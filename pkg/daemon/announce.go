@@ -75,7 +75,7 @@ func (o *owner) announceStop() {
 // queue queues the scripts of notifications: one after another for each virtual server, in this order.
 func (o *owner) queue(list []notification) {
 	for _, n := range list {
-		if len(n.script.Argv) == 0 {
+		if n.script == nil {
 			continue
 		}
 		log := o.log.With("service", n.service)
@@ -84,7 +84,7 @@ func (o *owner) queue(list []notification) {
 		}
 		log = log.With("event", n.event, "script", n.script.Argv[0])
 		o.scripts.Add(script.Job{
-			Command: script.Command(n.script),
+			Command: script.Command(*n.script),
 			Queue:   n.service,
 			Object:  n.server,
 			Timeout: notifyLimit,

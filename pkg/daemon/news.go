@@ -30,10 +30,10 @@ func all(vs *config.VirtualServer) []*config.RealServer { return slices.Collect(
 
 // notification is a script that is to run, and why.
 type notification struct {
-	service string // name of the virtual server
-	server  string // empty: it is about the quorum
-	event   string // the keyword that names the script
-	script  config.Script
+	service string         // name of the virtual server
+	server  string         // empty: it is about the quorum
+	event   string         // the keyword that names the script
+	script  *config.Script // nil: there is none
 }
 
 // transition is a line for the log.
@@ -146,11 +146,11 @@ func (t *told) down() (list []notification) {
 	return list
 }
 
-func (t *told) about(rs *config.RealServer, event string, s config.Script) notification {
+func (t *told) about(rs *config.RealServer, event string, s *config.Script) notification {
 	return notification{t.vs.Name, rs.Destination.Addr.String(), event, s}
 }
 
-func (t *told) aboutQuorum(event string, s config.Script) notification {
+func (t *told) aboutQuorum(event string, s *config.Script) notification {
 	return notification{service: t.vs.Name, event: event, script: s}
 }
 

@@ -87,9 +87,8 @@ type owner struct {
 	stale      bool // outcomes are missing, or the ledger changed
 	reconciler *reconcile.Reconciler
 	settings   settings
-	due        time.Time  // of the next round
-	swept      time.Time  // when the last round began that looked at more than the news
-	table      ipvs.Table // as the last round that read all of it found it
+	due        time.Time // of the next round
+	swept      time.Time // when the last round began that looked at more than the news
 	state      status.Table
 	config     status.Config
 	started    time.Time

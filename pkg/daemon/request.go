@@ -20,8 +20,8 @@ var _ control.Backend = (*owner)(nil)
 // Status returns what there is to know, of a table read for the occasion.
 func (o *owner) Status(ctx context.Context) (*status.Snapshot, error) {
 	return ask(ctx, o, func(ctx context.Context) *status.Snapshot {
-		o.round(ctx, reconcile.Whole)
-		s := o.snapshot(time.Now())
+		round := o.round(ctx, reconcile.Whole)
+		s := o.snapshot(round.Table, time.Now())
 		if info, err := o.kernel.Info(ctx); err == nil { // otherwise the round has said why
 			s.Table.Version, s.Table.ConnBuckets = info.Version.String(), info.ConnTableSize
 		}

@@ -143,7 +143,6 @@ func (o *owner) parts() int {
 
 // know keeps what is known after a round that read the whole table.
 func (o *owner) know(round reconcile.Round) {
-	o.table = round.Table
 	o.state.Foreign = nil
 	for _, f := range round.Plan.Foreign {
 		o.state.Foreign = append(o.state.Foreign, f.String())

@@ -10,8 +10,8 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
-// snapshot puts together all there is to know.
-func (o *owner) snapshot(now time.Time) *status.Snapshot {
+// snapshot puts together all there is to know, of a table that was just read; nil if it could not be.
+func (o *owner) snapshot(table ipvs.Table, now time.Time) *status.Snapshot {
 	s := &status.Snapshot{
 		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
 		Config: o.config, Table: o.state, Settings: o.settings.status(),
@@ -19,20 +19,20 @@ func (o *owner) snapshot(now time.Time) *status.Snapshot {
 	}
 	for _, vs := range o.cfg.VirtualServers {
 		for i := range vs.Services {
-			s.Services = append(s.Services, o.service(vs, &vs.Services[i]))
+			s.Services = append(s.Services, o.service(vs, &vs.Services[i], table))
 		}
 	}
 	return s
 }
 
-func (o *owner) service(vs *config.VirtualServer, s *ipvs.Service) status.Service {
+func (o *owner) service(vs *config.VirtualServer, s *ipvs.Service, table ipvs.Table) status.Service {
 	outcome := o.outcomes[vs]
 	v := status.Service{
 		Key: s.ServiceKey, Options: s.Options(), Servers: make([]status.Server, 0, len(vs.RealServers)+len(vs.SorryServers)),
 		Quorum: status.Quorum{State: outcome.Quorum, Live: outcome.Live, Needed: vs.Quorum.Needed},
 		Sorry:  outcome.Sorry, FailOpen: outcome.FailOpen, Suspended: o.suspension.suspended[vs.Name],
 	}
-	found := o.table.Find(v.Key)
+	found := table.Find(v.Key)
 	if found != nil {
 		v.InTable, v.Stats = true, found.Stats
 	}

@@ -14,8 +14,8 @@ func unfit(cfg *config.Config) []string {
 	uses := make(map[program]int)
 	var wanted []program
 	first := make(map[program]string) // who wants it
-	note := func(s config.Script, event, owner string) {
-		if len(s.Argv) == 0 {
+	note := func(s *config.Script, event, owner string) {
+		if s == nil {
 			return
 		}
 		p := program{s.Argv[0], s.User, s.Group}
