@@ -185,6 +185,22 @@ func TestImportLeavesIdleGranularity(t *testing.T) {
 	}
 }
 
+// The order of the servers of mh is that of their addresses after an import: a file need not tell it, and nothing is lost.
+func TestExportKnowsNoOrder(t *testing.T) {
+	k := new(ipvstest.Kernel)
+	s := ipvs.Service{ServiceKey: webKey, Scheduler: "mh", Granularity: 32}
+	commands := []ipvs.Command{{Op: ipvs.NewService, Service: s}}
+	for _, a := range []netip.AddrPort{third, first, second} {
+		commands = append(commands, ipvs.Command{Op: ipvs.NewDestination, Service: s, Destination: ipvs.Destination{Addr: a, Weight: 1}})
+	}
+	if refused, err := k.Apply(t.Context(), commands); err != nil || len(refused) > 0 {
+		t.Fatal(err, refused)
+	}
+	for name := range formats {
+		exported(t, k, name)
+	}
+}
+
 // What a format can't express is left out and told, and all else is written.
 func TestExportTellsWhatIsLost(t *testing.T) {
 	addr := netip.MustParseAddrPort
