@@ -1,7 +1,10 @@
 package config
 
 import (
+	"fmt"
+	"math"
 	"net/netip"
+	"strconv"
 
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
@@ -29,6 +32,7 @@ func newFrame(r *report, doc *document) *frame {
 	f.user, _ = lookup[Script]("script_user", doc.global)
 	f.defs.LVSSyncDaemon = r.syncDaemons(doc.sync)
 	f.defs.LVSSysctl = r.sysctls(doc, f.defs.LVSSyncDaemon)
+	r.syncPorts(doc.sync, f.defs.LVSSysctl.Values)
 	for _, name := range sortedKeys(doc.groups) {
 		f.groups[name] = r.group(name, doc.groups[name])
 	}
@@ -69,8 +73,44 @@ func (r *report) syncDaemons(tables []*block) (daemons SyncDaemons) {
 				taken[i], *of.to = b, d
 			}
 		}
+		r.maxLen(b, d, role)
 	}
 	return daemons
+}
+
+// maxLen reports a length that the kernel would change.
+func (r *report) maxLen(b *block, d ipvs.SyncDaemon, role string) {
+	v := b.value("maxlen")
+	if v == nil || v.data == nil {
+		return
+	}
+	_, most := d.Lengths(ipvs.SyncMaster)
+	least, _ := d.Lengths(ipvs.SyncBackup)
+	switch {
+	case d.MaxLen > most:
+		r.fail(v.at, "the headers of IPv6 and UDP take the rest", "maxlen must be at most %d with an IPv6 group, not %d", most, d.MaxLen)
+	case d.MaxLen < least && role == roleBackup:
+		r.warn(v.at, "leave it out", "maxlen has no effect: a backup takes packets of %d bytes at least", least)
+	}
+}
+
+// syncPorts reports ports of a sync daemon beyond the last one: it takes several in a row.
+func (r *report) syncPorts(tables []*block, sysctls ipvs.Sysctls) {
+	number, err := strconv.Atoi(sysctls["sync_ports"])
+	if err != nil {
+		return // the kernel's one
+	}
+	for _, b := range tables {
+		port, v := lookup[int64]("port", b)
+		if last := int(port) + number - 1; last > math.MaxUint16 {
+			at := b.at()
+			if v != nil {
+				at = v.at
+			}
+			r.fail(at, fmt.Sprintf("write %d or less", math.MaxUint16-number+1),
+				"the sync daemon would use the ports %d to %d: sync_ports is %d", port, last, number)
+		}
+	}
 }
 
 // sysctls resolves lvs_sysctl and what belongs to it.

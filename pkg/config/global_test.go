@@ -62,6 +62,9 @@ est_cpulist = ""
 	if c := accept(t, web+"[global_defs.lvs_sysctl]"); c.GlobalDefs.LVSSysctl.Values != nil || !c.GlobalDefs.LVSSysctl.Defaults {
 		t.Errorf("got %+v", c.GlobalDefs.LVSSysctl)
 	}
+	accept(t, web+"[global_defs]\nlvs_sync_daemon = { interface = \"eth1\", role = \"backup\", maxlen = 1000 }",
+		"7:67 warning: maxlen has no effect: a backup takes packets of 1024 bytes at least")
+	accept(t, web+"[global_defs]\nlvs_sync_daemon = { interface = \"eth1\", maxlen = 1000, port = 65528 }\nlvs_sysctl = { sync_ports = 8 }")
 	accept(t, web+"[global_defs]\nlvs_sync_daemon = \"eth1\"\nlvs_sysctl = { backup_only = 1 }",
 		"8:30 warning: backup_only makes this director balance nothing: its backup daemon runs, as well as the master one")
 }

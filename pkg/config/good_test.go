@@ -161,7 +161,15 @@ func TestOneService(t *testing.T) {
 			ops = true
 			TCP_CHECK = false
 			real_servers = ["10.0.0.2"]`,
-			want: "udp 192.0.2.1:53 wlc ops; 10.0.0.2:53 NAT weight 1"},
+			want:     "udp 192.0.2.1:53 wlc ops; 10.0.0.2:53 NAT weight 1",
+			warnings: []string{"4:4 warning: with ops clients get no replies from servers under NAT, since the kernel does not rewrite them"}},
+		{name: "ops under DR", text: `address = "192.0.2.1:53"
+			protocol = "UDP"
+			ops = true
+			lb_kind = "DR"
+			TCP_CHECK = false
+			real_servers = ["10.0.0.2"]`,
+			want: "udp 192.0.2.1:53 wlc ops; 10.0.0.2:53 DR weight 1"},
 		{name: "sip", text: `address = "192.0.2.1:5060"
 			protocol = "UDP"
 			persistence_timeout = true

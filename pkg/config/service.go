@@ -69,6 +69,7 @@ func (r *resolver) virtualServer(b *block) (*VirtualServer, *served) {
 	vs.SorryInhibit, _ = lookup[bool]("sorry_server_inhibit", b)
 	r.servers(b, vs, &s, sv)
 	s.Flags |= r.fallback(b, vs, &s)
+	r.onePacket(b, vs, &s, sv)
 	r.quorum(b, vs)
 	vs.Omega, _ = lookup[bool]("omega", b)
 	suspend, suspended := lookup[bool]("ha_suspend", b)
@@ -262,6 +263,20 @@ func (r *resolver) flags(b *block, scheduler string, sv *served) (flags ipvs.Ser
 		}
 	}
 	return flags
+}
+
+// onePacket warns of servers whose replies the kernel would not give the service's address: it keeps no connection to know them by.
+func (r *resolver) onePacket(b *block, vs *VirtualServer, s *ipvs.Service, sv *served) {
+	if s.Flags&ipvs.OnePacket == 0 || sv != nil && sv.protocol != 0 && sv.protocol != ipvs.UDP {
+		return
+	}
+	for rs := range vs.Servers() {
+		if rs.Destination.Forward == ipvs.NAT {
+			r.warn(b.value("ops").key, `write lb_kind = "DR" or "TUN", or leave ops out`,
+				"with ops clients get no replies from servers under NAT, since the kernel does not rewrite them")
+			return
+		}
+	}
 }
 
 // persistence fills in the services' persistence and what depends on it, and returns how many bits of a client's address

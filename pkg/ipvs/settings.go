@@ -72,16 +72,26 @@ func (d SyncDaemon) Started(role SyncRole) SyncDaemon {
 		d.Group = SyncGroup
 	}
 	d.Port, d.TTL = cmp.Or(d.Port, SyncPort), cmp.Or(d.TTL, SyncTTL)
-	headers := uint16(20 + 8) // of IP and UDP
-	if d.Group.Is6() {
-		headers = 40 + 8
-	}
-	least := uint16(1)
+	least, most := d.Lengths(role)
+	d.MaxLen = min(max(cmp.Or(d.MaxLen, 1500-d.headers()), least), most)
+	return d
+}
+
+// Lengths returns the least and the greatest MaxLen that the kernel takes as it is, with the daemon's group.
+func (d SyncDaemon) Lengths(role SyncRole) (least, most uint16) {
+	least = 1
 	if role == SyncBackup {
 		least = 1024
 	}
-	d.MaxLen = min(max(cmp.Or(d.MaxLen, 1500-headers), least), math.MaxUint16-headers)
-	return d
+	return least, math.MaxUint16 - d.headers()
+}
+
+// headers are the bytes of a packet before its payload: those of IP and UDP.
+func (d SyncDaemon) headers() uint16 {
+	if d.Group.Is6() {
+		return 40 + 8
+	}
+	return 20 + 8
 }
 
 // String describes the daemon: "eth1 id 1 group 224.0.0.81 port 8848 ttl 1 maxlen 1472"; what is zero is left out.

@@ -115,35 +115,25 @@ func diffDaemon(role ipvs.SyncRole, actual *ipvs.Settings, want *desired.Setting
 		steps = append(steps, SettingStep{Name: want.Name, Was: found.String()})
 	}
 	if want.Want == desired.Present {
-		steps = append(steps, SettingStep{Name: want.Name, Is: described(want.Daemon), Daemon: want.Daemon})
+		steps = append(steps, SettingStep{Name: want.Name, Is: described(role, want.Daemon), Daemon: want.Daemon})
 	}
 	return steps
 }
 
 // completed returns a sync daemon as the kernel runs it, by the interface's MTU as it was taken for the one that is found.
 func completed(role ipvs.SyncRole, d, found ipvs.SyncDaemon) ipvs.SyncDaemon {
-	if !d.Group.IsValid() {
-		d.Group = ipvs.SyncGroup
-	}
-	d.Port = cmp.Or(d.Port, ipvs.SyncPort)
-	d.TTL = cmp.Or(d.TTL, ipvs.SyncTTL)
-	if d.MaxLen == 0 {
-		d.MaxLen = found.MaxLen
-		return d
-	}
-	headers, least := uint16(20+8), uint16(1) // of IP and UDP
-	if d.Group.Is6() {
-		headers = 40 + 8
-	}
-	if role == ipvs.SyncBackup {
-		least = 1024
-	}
-	d.MaxLen = min(max(d.MaxLen, least), 65535-headers)
-	return d
+	d.MaxLen = cmp.Or(d.MaxLen, found.MaxLen)
+	return d.Started(role)
 }
 
 // described returns a sync daemon in words, with what the kernel will take where that is known.
-func described(d ipvs.SyncDaemon) string { return completed(0, d, d).String() }
+func described(role ipvs.SyncRole, d ipvs.SyncDaemon) string {
+	started := d.Started(role)
+	if d.MaxLen == 0 {
+		started.MaxLen = 0 // it may depend on the interface
+	}
+	return started.String()
+}
 
 // take takes a step.
 func (s SettingStep) take(ctx context.Context, k Settable) error {
