@@ -141,6 +141,14 @@ func TestUser(t *testing.T) {
 		}
 		return
 	}
+	before, err := os.Getgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setgroups([]int{0, 4711, 4712}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Setgroups(before) })
 	for _, tt := range []struct{ user, group, option, want string }{
 		{"nobody", "", "-un", "nobody"},
 		{"nobody", "", "-G", "65534"},
@@ -191,6 +199,9 @@ func TestInsecure(t *testing.T) {
 			return errors.Join(os.Mkdir(hop, 0o755), os.Chown(hop, someone, 0),
 				os.Rename(p, p+".real"), os.Symlink(p+".real", filepath.Join(hop, "hop")), os.Symlink("someones/hop", p))
 		}, "someones is not root's"},
+		"absolute link": {func(_, p string) error {
+			return errors.Join(os.Rename(p, p+".real"), os.Symlink(p+".real", p))
+		}, ""},
 		"link to a good place": {func(_, p string) error {
 			return errors.Join(os.Rename(p, p+".real"), os.Symlink("../"+filepath.Base(filepath.Dir(p))+"/./script.real", p))
 		}, ""},

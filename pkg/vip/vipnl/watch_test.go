@@ -34,6 +34,9 @@ func (s *table) subscribe(done <-chan struct{}) (<-chan netlink.AddrUpdate, erro
 	s.listen = c
 	go func() {
 		<-done
+		if s.listens(c) {
+			c <- netlink.AddrUpdate{} // there is always one more
+		}
 		s.lose(c)
 	}()
 	return c, nil
@@ -59,6 +62,12 @@ func (s *table) set(n int, err error, addrs ...string) {
 	for range n {
 		c <- netlink.AddrUpdate{}
 	}
+}
+
+func (s *table) listens(c chan netlink.AddrUpdate) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listen == c
 }
 
 // lose closes the listener's channel, as the library does when the socket overruns.
