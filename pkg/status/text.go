@@ -108,4 +108,6 @@ func (a *Answer) Text(w io.Writer, style Style) error {
 }
 
 // verbColor colours the first word of a change.
-var verbColor = map[string]string{"add": green, "edit": yellow, "delete": red}
+var verbColor = map[string]string{
+	"add": green, "start": green, "edit": yellow, "set": yellow, "re-add": yellow, "delete": red, "stop": red,
+}
