@@ -113,7 +113,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		scripts:    script.NewQueues(script.Run),
 		suspension: suspension{addresses: vipnl.Namespace{}},
 		reconciler: reconcile.New(k),
-		settings:   settings{tuner: reconcile.NewTuner(k), changed: desired.Changed{}},
+		settings:   settings{tuner: reconcile.NewTuner(k), changed: desired.Changed{}, index: interfaceIndex},
 		started:    time.Now(),
 	}
 	n.reconciler.Spare(n.spare)

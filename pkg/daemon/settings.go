@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +36,8 @@ type settings struct {
 	want     desired.Settings // at the last look
 	found    ipvs.Settings    // after it
 	looked   time.Time
+	links    map[string]int // index of the interface of each sync daemon, at the last look
+	index    func(name string) int
 	round    reconcile.SettingsRound // what the last round of the table did to them
 }
 
@@ -59,6 +63,7 @@ func (o *owner) tune(ctx context.Context, now time.Time, look bool) {
 	if s.changed.Claim(want) {
 		o.recordSettings()
 	}
+	o.relink(ctx, want)
 	round, err := s.tuner.Round(ctx, now, want, o.before)
 	if err != nil {
 		return
@@ -69,6 +74,39 @@ func (o *owner) tune(ctx context.Context, now time.Time, look bool) {
 	}
 	o.forget(round.Over)
 	o.tellSettings()
+}
+
+// interfaceIndex returns the index of an interface of this namespace, 0 if there is none with that name.
+func interfaceIndex(name string) int {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return 0
+	}
+	return i.Index
+}
+
+// relink stops the sync daemons whose interface was removed and made again, so that they are started on the new one: the kernel
+// lists them still, but they reach nobody.
+func (o *owner) relink(ctx context.Context, want desired.Settings) {
+	links := make(map[string]int)
+	for i := range want {
+		role, daemon := desired.SyncRoles[want[i].Name]
+		if !daemon || want[i].Want != desired.Present {
+			continue
+		}
+		key := want[i].Name + " " + want[i].Daemon.Interface
+		was, is := o.settings.links[key], o.settings.index(want[i].Daemon.Interface)
+		links[key] = cmp.Or(is, was)
+		if was == 0 || is == 0 || is == was {
+			continue
+		}
+		o.log.Warn("the interface of a sync daemon was made anew; the daemon is started again", "role", role.String(),
+			"interface", want[i].Daemon.Interface)
+		if err := o.kernel.StopSyncDaemon(ctx, role); err != nil { // it may not run at all
+			o.log.Debug("the sync daemon could not be stopped", "err", err)
+		}
+	}
+	o.settings.links = links
 }
 
 // before has what is about to be changed on record before it is.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"os"
 	"slices"
@@ -88,6 +89,34 @@ func TestSettings(t *testing.T) {
 		}
 		if !strings.Contains(h.log.String(), `msg="somebody else changed a setting" repair="set sysctl conntrack 0 -> 1"`) {
 			t.Errorf("log:\n%s", h.log)
+		}
+		h.stop()
+	})
+}
+
+// A sync daemon whose interface was removed and made again is started anew; while there is no interface it is left alone.
+func TestSyncDaemonFollowsItsInterface(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := new(ipvstest.Kernel)
+		h := start(t, k, t.TempDir(), tuned)
+		h.pass(time.Second)
+		for _, step := range []struct {
+			index int
+			stops int
+		}{{3, 0}, {3, 0}, {0, 0}, {7, 1}, {7, 1}, {8, 2}} {
+			if _, err := ask(t.Context(), h.owner, func(context.Context) bool {
+				h.settings.index = func(string) int { return step.index }
+				return true
+			}); err != nil {
+				t.Fatal(err)
+			}
+			h.pass(2 * sweep * resync)
+			if n := strings.Count(h.log.String(), "was made anew"); n != step.stops {
+				t.Errorf("index %d: started again %d times, want %d", step.index, n, step.stops)
+			}
+			if d := h.status().Table.Drift; d != uint64(step.stops) || h.settingsOf().Master.SyncID != 7 {
+				t.Errorf("index %d: drift %d, %+v", step.index, d, h.settingsOf().Master)
+			}
 		}
 		h.stop()
 	})
