@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -33,6 +34,9 @@ const (
 var errUsage = errors.New("try ipvsd --help")
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // nearly all of the heap lives as long as the configuration does
+	}
 	// A log that nobody reads any more is no reason to end. To ignore the signal would make our scripts ignore it, too.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// The signals are caught from the first moment on: a SIGHUP that comes early must not end the process.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -139,6 +140,7 @@ func (o *owner) run(ctx context.Context) error {
 	o.watch(ctx)
 	o.round(ctx, reconcile.Whole)
 	notify(ready, o.summary())
+	go debug.FreeOSMemory() // what it took to read a large file
 	for {
 		timer.Reset(time.Until(o.due))
 		select {
