@@ -27,7 +27,15 @@ func (o *owner) announce(vs *config.VirtualServer, outcome desired.Outcome) {
 	}
 	list, lines := t.step(outcome, o.judge)
 	for _, l := range lines {
-		o.log.Info(l.what, "service", l.service, "from", l.from, "to", l.to, "reason", l.reason)
+		log := o.log.With("service", l.service, "from", l.from, "to", l.to, "reason", l.reason)
+		switch l.of {
+		case ofQuorum:
+			log.Info("quorum changed")
+		case ofSorry:
+			log.Info("sorry servers changed")
+		case ofFailOpen:
+			log.Info("fail-open changed")
+		}
 	}
 	o.queue(list)
 }

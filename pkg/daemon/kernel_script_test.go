@@ -264,10 +264,10 @@ func TestKernelNotificationsAsKeepalived(t *testing.T) {
 		lab.WaitFor(t, patience, step+": the same table", func() error {
 			a, err := saved(theirs)
 			b, err2 := saved(ours)
-			if err := errors.Join(err, err2); err != nil || a != b {
-				return fmt.Errorf("%v: keepalived made\n%s\nand ipvsd\n%s", err, a, b)
+			if err = errors.Join(err, err2); a != b {
+				err = errors.Join(err, fmt.Errorf("keepalived made\n%s\nand ipvsd\n%s", a, b))
 			}
-			return nil
+			return err
 		})
 	}
 	start := func() {
@@ -303,7 +303,7 @@ func TestKernelNotificationsAsKeepalived(t *testing.T) {
 // What surrounds a script is nothing of the daemon's: not its rights, its variables, its files, nor what it does with signals.
 func TestKernelScriptSurroundings(t *testing.T) {
 	host := lab.NewHost(t, "director")
-	dir, err := os.MkdirTemp("", "surroundings-")
+	dir, err := os.MkdirTemp("", "surroundings-") //nolint:usetesting // nobody can't enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}

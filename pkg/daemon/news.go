@@ -37,7 +37,19 @@ type notification struct {
 }
 
 // transition is a line for the log.
-type transition struct{ what, service, from, to, reason string }
+type transition struct {
+	of                        aspect
+	service, from, to, reason string
+}
+
+// aspect is what changes of a virtual server.
+type aspect uint8
+
+const (
+	ofQuorum aspect = iota
+	ofSorry
+	ofFailOpen
+)
 
 // step takes what was decided of a virtual server, and what its servers are, and returns what there is to tell.
 //
@@ -71,7 +83,7 @@ func (t *told) step(o desired.Outcome, judge func(*config.RealServer) health.Ver
 			list = append(list, t.aboutQuorum("quorum_down", t.vs.QuorumDown))
 		}
 		if was != health.Unchecked || o.Quorum == health.Down {
-			lines = append(lines, transition{"quorum changed", t.vs.Name, was.String(), o.Quorum.String(),
+			lines = append(lines, transition{ofQuorum, t.vs.Name, was.String(), o.Quorum.String(),
 				fmt.Sprintf("live weight %d, quorum %d", o.Live, t.vs.Quorum.Needed)})
 		}
 	}
@@ -83,10 +95,10 @@ func (t *told) step(o desired.Outcome, judge func(*config.RealServer) health.Ver
 		case o.Quorum != health.Up:
 			reason = "none of them is alive"
 		}
-		lines = append(lines, transition{"sorry servers changed", t.vs.Name, sorry(t.sorry), sorry(o.Sorry), reason})
+		lines = append(lines, transition{ofSorry, t.vs.Name, sorry(t.sorry), sorry(o.Sorry), reason})
 	}
 	if o.FailOpen != t.failOpen {
-		lines = append(lines, transition{"fail-open changed", t.vs.Name, onOff(t.failOpen), onOff(o.FailOpen),
+		lines = append(lines, transition{ofFailOpen, t.vs.Name, onOff(t.failOpen), onOff(o.FailOpen),
 			fmt.Sprintf("%d of %d servers up", up, len(t.vs.RealServers))})
 	}
 	t.sorry, t.failOpen = o.Sorry, o.FailOpen

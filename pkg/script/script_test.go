@@ -24,7 +24,7 @@ const patience = time.Minute
 // write writes an executable file that everybody can reach, and returns its path.
 func write(t *testing.T, name, text string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "script-") // the one above t.TempDir is our own
+	dir, err := os.MkdirTemp("", "script-") //nolint:usetesting // others can't enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}

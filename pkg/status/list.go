@@ -43,9 +43,7 @@ func (v *Service) list(w io.Writer, style Style, now time.Time) error {
 	if !v.InTable {
 		count += ", not in the kernel's table"
 	}
-	for _, n := range v.notes() {
-		count += ", " + n
-	}
+	count = strings.Join(append([]string{count}, v.notes()...), ", ")
 	if _, err := fmt.Fprintf(w, "%s  %s  %s\n", style.paint(bold, v.Key.String()), strings.Join(v.Options, " "),
 		style.paint(sgr, count)); err != nil {
 		return err
