@@ -118,12 +118,13 @@ weight = 3
 type edit struct{ old, new, want string }
 
 var edits = []edit{
-	{`lb_algo = "rr"`, `lb_algo = "mh"`, "-A -t 192.168.1.202:7 -s mh"},
-	{`lb_algo = "mh"`, "lb_algo = 'mh'\nmh-port = true", "-A -t 192.168.1.202:7 -s mh -b mh-port"},
-	{`mh-port = true`, "mh-port = true\nmh-fallback = true", "-A -t 192.168.1.202:7 -s mh -b mh-fallback,mh-port"},
+	{`lb_algo = "rr"`, `lb_algo = "mh"`, "-A -t 192.168.1.202:7 -s mh -b mh-fallback"}, // which it has by default
+	{`lb_algo = "mh"`, "lb_algo = 'mh'\nmh-fallback = false", "-A -t 192.168.1.202:7 -s mh"},
+	{`mh-fallback = false`, "mh-fallback = false\nmh-port = true", "-A -t 192.168.1.202:7 -s mh -b mh-port"},
+	{`mh-fallback = false`, "mh-fallback = true", "-A -t 192.168.1.202:7 -s mh -b mh-fallback,mh-port"},
 	{`lb_algo = 'mh'`, "lb_algo = 'mh'\npersistence_timeout = 300", "-A -t 192.168.1.202:7 -s mh -p 300 -b mh-fallback,mh-port"},
 	{`timeout = 300`, `granularity = 24`, "-A -t 192.168.1.202:7 -s mh -p 360 -M 255.255.255.0 -b mh-fallback,mh-port"},
-	{"persistence_granularity = 24\nmh-port = true\nmh-fallback = true", "", "-A -t 192.168.1.202:7 -s mh"},
+	{"persistence_granularity = 24\nmh-fallback = true\nmh-port = true", "", "-A -t 192.168.1.202:7 -s mh -b mh-fallback"},
 	{`weight = 1`, `weight = 70000`, "-a -t 192.168.1.202:7 -r 10.0.100.2:7 -m -w 70000"},
 	{`weight = 70000`, `weight = 2147483647`, "-a -t 192.168.1.202:7 -r 10.0.100.2:7 -m -w 2147483647"},
 	{`weight = 2147483647`, `weight = 0`, "-a -t 192.168.1.202:7 -r 10.0.100.2:7 -m -w 0"},

@@ -228,6 +228,7 @@ address = "[2001:db8::6]:80"
 lb_algo = "mh"
 mh-port = true
 mh-fallback = true
+inhibit_on_failure = false
 lb_kind = "NAT"
 protocol = "TCP"
 delay_loop = 1
