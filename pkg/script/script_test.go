@@ -162,6 +162,11 @@ func TestUser(t *testing.T) {
 			t.Errorf("id %s as %s:%s: %v %q, want %q", tt.option, tt.user, tt.group, err, got, tt.want)
 		}
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := script.Run(ctx, script.Command{Argv: []string{"/bin/sleep", "1000"}, User: "nobody"}); err == nil || err.Error() != "stopped: context deadline exceeded" {
+		t.Errorf("another user's process: %v", err)
+	}
 	hidden := sh(t, "")
 	if err := os.Chmod(filepath.Dir(hidden.Argv[0]), 0o700); err != nil {
 		t.Fatal(err)
