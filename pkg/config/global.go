@@ -138,10 +138,11 @@ func (r *report) sysctls(doc *document, daemons SyncDaemons) (s Sysctls) {
 
 // command returns a script with the user that it is run as, nil if there is none.
 func (f *frame) command(name string, b *block) *Script {
-	s, _ := lookup[Script](name, b)
-	if s.Argv == nil {
+	written, _ := lookup[Script](name, b)
+	if written.Argv == nil {
 		return nil
 	}
+	s := written // made here: most servers have none
 	if s.User == "" {
 		s.User, s.Group = f.user.User, f.user.Group
 	}
