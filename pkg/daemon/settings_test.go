@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,10 +37,10 @@ func (h *house) settingsOf() ipvs.Settings {
 func TestSettings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := new(ipvstest.Kernel)
-		reads := 0
+		var reads atomic.Int64
 		k.RefuseSettings(func(call string) error {
 			if call == "read timeouts" {
-				reads++
+				reads.Add(1)
 			}
 			return nil
 		})
@@ -48,10 +49,10 @@ func TestSettings(t *testing.T) {
 		if s := h.settingsOf(); s.Sysctls["expire_nodest_conn"] != "1" || s.Sysctls["conntrack"] != "0" {
 			t.Errorf("by default: %v", s.Sysctls)
 		}
-		reads = 0
+		reads.Store(0)
 		h.pass(time.Minute)
-		if reads > 13 {
-			t.Errorf("read %d times in a minute", reads)
+		if n := reads.Load(); n > 13 {
+			t.Errorf("read %d times in a minute", n)
 		}
 
 		h.write(tuned)
