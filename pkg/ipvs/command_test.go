@@ -82,6 +82,7 @@ func TestServiceFlagNames(t *testing.T) {
 func TestErrorText(t *testing.T) {
 	sip := web
 	sip.Engine = "sip"
+	other := ipvs.Destination{Addr: netip.MustParseAddrPort("[2001:db8::1]:80"), Weight: 1, Forward: ipvs.Tun}
 	for _, c := range []struct {
 		err  ipvs.Error
 		want string
@@ -89,6 +90,13 @@ func TestErrorText(t *testing.T) {
 		{
 			ipvs.Error{Command: ipvs.Command{Op: ipvs.NewDestination, Service: web, Destination: server}, Errno: ipvs.EEXIST},
 			"add server 198.51.100.1:8080 NAT weight 1 of tcp 192.0.2.1:80: exists already (EEXIST)",
+		}, {
+			ipvs.Error{Command: ipvs.Command{Op: ipvs.NewDestination, Service: web, Destination: other}, Errno: ipvs.EINVAL},
+			"add server [2001:db8::1]:80 TUN weight 1 of tcp 192.0.2.1:80: a server may be of another IP family than its service only " +
+				"under TUN, and only while no sync daemon runs, be it somebody else's (ipvsadm -L --daemon) (EINVAL)",
+		}, {
+			ipvs.Error{Command: ipvs.Command{Op: ipvs.SetDestination, Service: web, Destination: server}, Errno: ipvs.EINVAL},
+			"edit server 198.51.100.1:8080 NAT weight 1 of tcp 192.0.2.1:80: the kernel holds this combination of settings to be invalid (EINVAL)",
 		}, {
 			ipvs.Error{Command: ipvs.Command{Op: ipvs.DelDestination, Service: web, Destination: server}, Errno: ipvs.ENOENT},
 			"delete server 198.51.100.1:8080 of tcp 192.0.2.1:80: no such server (ENOENT)",

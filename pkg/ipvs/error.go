@@ -81,15 +81,20 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	s := e.Command.String() + ": "
-	if e.Errno == ENOENT && !e.Command.Op.OnDestination() {
+	c := &e.Command
+	s := c.String() + ": "
+	switch {
+	case e.Errno == ENOENT && !c.Op.OnDestination():
 		// The kernel loads these modules by itself; where it can't, it says no more than "no such entry".
-		s += fmt.Sprintf("the kernel has no scheduler %q", e.Command.Service.Scheduler)
-		if pe := e.Command.Service.Engine; pe != "" {
+		s += fmt.Sprintf("the kernel has no scheduler %q", c.Service.Scheduler)
+		if pe := c.Service.Engine; pe != "" {
 			s += fmt.Sprintf(" or no persistence engine %q", pe)
 		}
-		s += ": load its module (modprobe ip_vs_" + e.Command.Service.Scheduler + ") (ENOENT)"
-	} else {
+		s += ": load its module (modprobe ip_vs_" + c.Service.Scheduler + ") (ENOENT)"
+	case e.Errno == EINVAL && c.Op.OnDestination() && FamilyOf(c.Destination.Addr.Addr()) != c.Service.Family:
+		s += "a server may be of another IP family than its service only under TUN, and only while no sync daemon runs, " +
+			"be it somebody else's (ipvsadm -L --daemon) (EINVAL)"
+	default:
 		s += e.Errno.Error()
 	}
 	if e.Detail != "" {
