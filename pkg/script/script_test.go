@@ -262,7 +262,7 @@ func TestStopped(t *testing.T) {
 		"grandchild ignores":         {`echo begun; (trap "" TERM; sh -c 'echo $PPID' > "$1.new"; mv "$1.new" "$1"; while :; do sleep 1; done) & wait`, "killed: enough"},
 		"silent grandchild ignores":  {`echo begun; (trap "" TERM; sh -c 'echo $PPID' > "$1.new"; mv "$1.new" "$1"; while :; do sleep 1; done) > /dev/null 2>&1 & wait`, "stopped: enough"},
 		"leaves a shell that waits":  {`echo begun; sh -c 'trap "" TERM; echo $$ > "$1.new"; mv "$1.new" "$1"; while :; do sleep 1; done' x "$1" & sleep 1000`, "killed: enough"},
-		"stopped itself (SIGSTOP)":   {`echo begun; echo $$ > "$1.new"; mv "$1.new" "$1"; kill -STOP $$`, "killed: enough"},
+		"stopped itself (SIGSTOP)":   {`echo begun; echo $$ > "$1.new"; (until [ "$(cut -d' ' -f3 /proc/$$/stat)" = T ]; do :; done; mv "$1.new" "$1") & kill -STOP $$`, "killed: enough"},
 		"closes its output and runs": {`echo begun; exec > /dev/null 2>&1; echo $$ > "$1.new"; mv "$1.new" "$1"; exec sleep 1000`, "stopped: enough"},
 	} {
 		t.Run(name, func(t *testing.T) {
