@@ -5,7 +5,7 @@ GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Kernel tests are in files with this build tag. Each package with such files gets a kernel of its own, which takes some
 # 3 seconds to boot; one that gets stuck is given up after KERNEL_TIMEOUT.
 KERNEL_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build kernel$$' cmd pkg)))
-KERNEL_TIMEOUT ?= 10m
+KERNEL_TIMEOUT ?= 20m
 KERNEL_PARALLEL ?= 2
 
 PREFIX ?= /usr/local
