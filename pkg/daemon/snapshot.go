@@ -32,6 +32,9 @@ func (o *owner) service(vs *config.VirtualServer, s *ipvs.Service, table ipvs.Ta
 		Quorum: status.Quorum{State: outcome.Quorum, Live: outcome.Live, Needed: vs.Quorum.Needed},
 		Sorry:  outcome.Sorry, FailOpen: outcome.FailOpen, Suspended: o.suspension.suspended[vs.Name],
 	}
+	if vs.Group != "" {
+		v.Group = vs.Name
+	}
 	found := table.Find(v.Key)
 	if found != nil {
 		v.InTable, v.Stats = true, found.Stats

@@ -44,7 +44,11 @@ func (v *Service) list(w io.Writer, style Style, now time.Time) error {
 		count += ", not in the kernel's table"
 	}
 	count = strings.Join(append([]string{count}, v.notes()...), ", ")
-	if _, err := fmt.Fprintf(w, "%s  %s  %s\n", style.paint(bold, v.Key.String()), strings.Join(v.Options, " "),
+	name := style.paint(bold, v.Key.String())
+	if v.Group != "" {
+		name += "  " + v.Group
+	}
+	if _, err := fmt.Fprintf(w, "%s  %s  %s\n", name, strings.Join(v.Options, " "),
 		style.paint(sgr, count)); err != nil {
 		return err
 	}

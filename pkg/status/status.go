@@ -58,9 +58,10 @@ type Refused struct {
 	Next     time.Time `json:"next"`
 }
 
-// Service is a virtual server of the configuration.
+// Service is a virtual server of the configuration, or what it is for one entry of its group.
 type Service struct {
 	Key     ipvs.ServiceKey `json:"service"`
+	Group   string          `json:"group,omitempty"` // name of the virtual server with a group, as in logs: "group WEB tcp"
 	Options []string        `json:"options"` // scheduler first
 	InTable bool            `json:"in_table"`
 	Stats   ipvs.Stats      `json:"stats"`

@@ -59,8 +59,10 @@ func trouble() *status.Snapshot {
 			{Addr: netip.MustParseAddrPort("198.51.100.9:80"), Sorry: true, Forward: "DR", Weight: 1, InTable: true, TableWeight: 1, Health: health.Up},
 			{Addr: netip.MustParseAddrPort("198.51.100.10:80"), Sorry: true, Forward: "DR", Weight: 1, Health: health.Down, Error: "connection refused"},
 		},
-		Quorum: status.Quorum{State: health.Down, Live: 1, Needed: 3}, Sorry: true,
+		Quorum: status.Quorum{State: health.Down, Live: 1, Needed: 3}, Sorry: true, Group: "group WEB tcp",
 	}
+	sorry2 := sorry
+	sorry2.Key.Addr = netip.MustParseAddrPort("192.0.2.4:80")
 	open := status.Service{
 		Key: ipvs.AddressKey(ipvs.UDP, netip.MustParseAddrPort("192.0.2.3:53")), Options: []string{"rr"}, InTable: true,
 		Servers: []status.Server{
@@ -86,7 +88,7 @@ func trouble() *status.Snapshot {
 			Master:   ipvs.SyncDaemon{Interface: "eth1", SyncID: 7, MaxLen: 1464, Group: ipvs.SyncGroup, Port: 8848, TTL: 1},
 			Sysctls:  ipvs.Sysctls{"expire_nodest_conn": "1", "conntrack": "0", "sloppy_tcp": "0"},
 		}, []string{"expire_nodest_conn", "conntrack", "est_nice"}),
-		Services: []status.Service{web, six, sorry, open},
+		Services: []status.Service{web, six, sorry, sorry2, open},
 	}
 }
 

@@ -66,17 +66,28 @@ func (s *Snapshot) servers(line func(sgr, label, format string, args ...any)) {
 	}
 	line("", "services", "%d with %d servers: %d up, %d down, %d unchecked",
 		len(s.Services), total, count[health.Up], count[health.Down], count[health.Unchecked])
+	told := make(map[string]bool)
 	for i := range s.Services {
 		v := &s.Services[i]
 		if serving, _ := v.Count(); serving == 0 && !v.Sorry {
 			line(red, "no server", "%s has none to send clients to", v.Key)
 		}
+		name := v.Key.String()
+		if v.Group != "" {
+			name = v.Group
+		}
+		once := func(sgr, label, text string) {
+			if said := label + text; !told[said] { // of another service of the group
+				told[said] = true
+				line(sgr, label, "%s", text)
+			}
+		}
 		for _, n := range v.notes() {
-			line(yellow, "service", "%s: %s", v.Key, n)
+			once(yellow, "service", name+": "+n)
 		}
 		for j := range v.Servers {
 			if r := &v.Servers[j]; r.Health == health.Down {
-				line(red, "down", "%s of %s for %s: %s", r.Addr, v.Key, since(s.At, r.Since), r.Error)
+				once(red, "down", fmt.Sprintf("%s of %s for %s: %s", r.Addr, name, since(s.At, r.Since), r.Error))
 			}
 		}
 	}
