@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
 )
@@ -57,6 +58,42 @@ func TestReloadWithNewTimingKeepsVerdicts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A reload that changes the timing of the checks of one virtual server forgets no verdict that another one's tell: a dead
+// server that both have gets no clients, although it would have them unchecked.
+func TestReloadWithNewTimingOfSharedServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := strings.Replace(web, "retry = 1\n", "retry = 1\nalpha = false\n", 1)
+		two := strings.Replace(one, "192.0.2.1:80", "192.0.2.2:80", 1)
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), one+two, second)
+		h.pass(10 * time.Second)
+		h.wantServing("before", first, third)
+		h.write(strings.Replace(one, "delay_loop = 3", "delay_loop = 600", 1) + two)
+		if plan, err := h.Plan(t.Context(), nil); err != nil || len(plan.Changes) != 0 {
+			t.Errorf("plan: %v %+v", err, plan)
+		}
+		if a := h.reloaded(); len(a.Changes) != 0 {
+			t.Errorf("reload: %+v", a)
+		}
+		h.stop()
+	})
+}
+
+// The status of a moment in which a server has just left tells the quorum all the same.
+func TestStatusAfterAServerLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), web)
+		h.pass(time.Second)
+		h.write(strings.Replace(web, `, "198.51.100.3:80"`, "", 1))
+		h.reloaded()
+		for range 2 {
+			if q := h.status().Services[0].Quorum; q.State != health.Up || q.Live != 2 {
+				t.Errorf("%+v", q)
+			}
+		}
+		h.stop()
+	})
 }
 
 // A stop doesn't wait for news that nobody takes any more.

@@ -153,7 +153,7 @@ func (o *owner) know(round reconcile.Round) {
 	}
 	if shrank {
 		o.record()
-		o.stale = true
+		o.decide() // at once: the status tells outcomes
 	}
 }
 

@@ -7,6 +7,7 @@
 package desired
 
 import (
+	"maps"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -52,14 +53,11 @@ const (
 type Verdicts map[health.Check]health.Checker
 
 // Follow changes the verdicts to those on other checks. As in the probe engine, which learns of it later, an added check
-// takes over what a removed one with the same Subject knew.
+// takes over what another one with the same Subject knew, be it removed or not.
 func (v Verdicts) Follow(removed, added []health.Check, now time.Time) {
-	legacy := make(health.Legacy, len(removed))
+	legacy := health.LegacyFor(added, maps.All(v))
 	for _, c := range removed {
-		if k, known := v[c]; known {
-			legacy.Add(c, k)
-			delete(v, c)
-		}
+		delete(v, c)
 	}
 	for _, c := range added {
 		if k, known := legacy.Heir(c, now); known {

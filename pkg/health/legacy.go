@@ -1,21 +1,39 @@
 package health
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
-// Legacy is what removed checks knew of their subjects. New checks of the same subjects take it over.
+// Legacy is what checks know of the subjects of new ones, which take it over.
 type Legacy map[Check]Checker
 
-// Add keeps what a removed check knew, unless another one of the same subject had its last probe later.
-func (l Legacy) Add(removed Check, k Checker) {
-	if known, ok := l[removed.Subject()]; !ok || known.LastRun.Before(k.LastRun) {
-		l[removed.Subject()] = k
+// LegacyFor returns what is known for new checks, by checks that go and by those that stay: of several of one subject, by the
+// one that had its last probe later.
+func LegacyFor(added []Check, known iter.Seq2[Check, Checker]) Legacy {
+	if len(added) == 0 {
+		return nil
 	}
+	var l Legacy
+	for c, k := range known {
+		if l == nil { // not before there is anything to take over: at the start all checks are new
+			l = make(Legacy, len(added))
+			for _, c := range added {
+				l[c.Subject()] = Checker{}
+			}
+		}
+		subject := c.Subject()
+		if last, wanted := l[subject]; wanted && k.State != Unchecked && !k.LastRun.Before(last.LastRun) {
+			l[subject] = k
+		}
+	}
+	return l
 }
 
 // Heir returns the checker of a new check, under its own policy; false if nobody knew its subject.
 func (l Legacy) Heir(c Check, now time.Time) (Checker, bool) {
-	k, ok := l[c.Subject()]
-	if !ok {
+	k := l[c.Subject()]
+	if k.State == Unchecked {
 		return Checker{}, false
 	}
 	return k.Under(c.Policy, now), true

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"maps"
 	"net/netip"
 	"testing"
 	"time"
@@ -17,12 +18,13 @@ func TestLegacy(t *testing.T) {
 		k = k.Step(at, r)
 		return k
 	}
-	l := make(Legacy)
-	l.Add(old, judged(start.Add(time.Second), Result{Err: "connection refused"}))
-	l.Add(older, judged(start, Result{}))
-
 	next := old
 	next.Timeout, next.Policy = 3*time.Second, Policy{DelayLoop: time.Second, Alpha: true}
+	fresh := next
+	fresh.Policy.Alpha = false
+	l := LegacyFor([]Check{next}, maps.All(map[Check]Checker{
+		old: judged(start.Add(time.Second), Result{Err: "connection refused"}), older: judged(start, Result{}), fresh: New(fresh.Policy, start, 0),
+	}))
 	now := start.Add(10 * time.Second)
 	k, known := l.Heir(next, now)
 	if !known || k.State != Down || k.LastResult.Err != "connection refused" || k.Deadline().After(now) || k.Alive() {

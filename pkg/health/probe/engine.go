@@ -5,6 +5,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"path"
 	"runtime"
@@ -80,8 +81,8 @@ type change struct{ removed, added, suspended, resumed []health.Check }
 
 // Change takes checks away and adds others, and never blocks. A check that is in neither list keeps its state and its
 // schedule. A removed one is forgotten: its probe is cancelled and no more is heard of it. An added one is reported and
-// starts as unchecked, but takes over the state of a removed one with the same Subject. To add what is there, or to remove
-// what isn't, changes nothing. The lists are the engine's from then on.
+// starts as unchecked, but takes over the state of another one with the same Subject, be that one removed or not. To add
+// what is there, or to remove what isn't, changes nothing. The lists are the engine's from then on.
 func (e *Engine) Change(removed, added []health.Check) { e.ask(change{removed: removed, added: added}) }
 
 // Suspend has checks not be probed until Resume, be they there or added later; it never blocks. What is known of them stays,
@@ -190,11 +191,10 @@ func (r *runner) change(c change) {
 		}
 		delete(r.rests, check)
 	}
-	legacy := make(health.Legacy, len(c.removed))
+	legacy := health.LegacyFor(c.added, r.checkers())
 	for _, check := range c.removed {
 		if j := r.jobs[check]; j != nil {
 			r.remove(j)
-			legacy.Add(check, j.checker)
 		}
 		delete(r.rests, check)
 	}
@@ -215,6 +215,17 @@ func (r *runner) change(c change) {
 		r.report(Report{Check: check, Checker: checker})
 	}
 	r.checks.Store(int64(len(r.jobs)))
+}
+
+// checkers returns all that is known.
+func (r *runner) checkers() iter.Seq2[health.Check, health.Checker] {
+	return func(yield func(health.Check, health.Checker) bool) {
+		for c, j := range r.jobs {
+			if !yield(c, j.checker) {
+				return
+			}
+		}
+	}
 }
 
 // remove forgets a job, but leaves it in the queue.

@@ -83,6 +83,21 @@ func TestOfReplacedChecksTheLatestKnowsTheState(t *testing.T) {
 	})
 }
 
+// Of two virtual servers with the same server one gets another timing.
+func TestCheckWithTheSubjectOfOneThatStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := run(t, func(context.Context, health.Check) error { return errors.New("connection refused") })
+		e.Set([]health.Check{check(1)})
+		e.settle(4 * time.Second)
+		other := check(1)
+		other.DelayLoop = 7 * time.Second
+		e.Set([]health.Check{check(1), other})
+		e.settle(time.Minute)
+		e.stop()
+		equal(t, "reports", e.of(other)[:2], []string{"0s down connection refused", "7s down connection refused"})
+	})
+}
+
 func TestChangeKeepsTheProbeUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := run(t, func(ctx context.Context, _ health.Check) error { return take(ctx, 2*time.Second) })
@@ -224,6 +239,6 @@ func TestSuspendedIsRemoved(t *testing.T) {
 		e.settle(time.Minute + time.Second)
 		e.stop()
 		equal(t, "the heir", e.of(heir), []string{"0s up"})
-		equal(t, "the new one", e.of(check(1))[2:], []string{"1m0s unchecked", "1m0s up"})
+		equal(t, "the new one knows what the heir does, and is not suspended", e.of(check(1))[2:], []string{"0s up", "1m0s up"})
 	})
 }
