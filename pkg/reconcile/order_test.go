@@ -3,10 +3,12 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -156,6 +158,64 @@ func TestOrderWaitsForTheRefused(t *testing.T) {
 		t.Errorf("counted %d times as drift", n-drift)
 	}
 	holds(t, snapshot(t, k), state)
+}
+
+// Whatever is refused, and however often: no attempt is owed that isn't made, and all is as it should be soon after nothing is
+// refused any more.
+func TestRefusedAtRandom(t *testing.T) {
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range 300 {
+		k, now := new(ipvstest.Kernel), start
+		r := reconcile.New(k)
+		var state desired.State
+		for range 30 {
+			if state == nil || random.IntN(6) == 0 {
+				s := ipvstest.Service("tcp 192.0.2.1:80", []string{"mh", "sh", "rr"}[random.IntN(3)])
+				state = desired.State{{Service: s}}
+				for n := range 6 {
+					d := desired.Destination{Destination: ipvs.Destination{Addr: server(n), Weight: random.Int32N(3)}}
+					d.Want = []desired.Want{desired.Present, desired.Present, desired.Present, desired.Absent}[random.IntN(4)]
+					state[0].Destinations = append(state[0].Destinations, d)
+				}
+			}
+			if random.IntN(4) == 0 {
+				var cmds []ipvs.Command
+				for range random.IntN(3) {
+					d := state[0].Destinations[random.IntN(6)].Destination
+					cmds = append(cmds, ipvs.Command{Op: ipvs.DelDestination, Service: state[0].Service, Destination: d},
+						ipvs.Command{Op: ipvs.NewDestination, Service: state[0].Service, Destination: d})
+				}
+				if random.IntN(4) == 0 {
+					cmds = append(cmds, ipvs.Command{Op: ipvs.DelService, Service: state[0].Service})
+				}
+				if _, err := k.Apply(t.Context(), cmds); err != nil {
+					t.Fatal(err)
+				}
+			}
+			k.Refuse(func(ipvs.Command) ipvs.Errno {
+				if random.IntN(2) == 0 {
+					return ipvs.ENOMEM
+				}
+				return 0
+			})
+			if got := try(t, r, now, state); len(got.Taken)+len(got.Refused) == 0 && !r.Deadline().IsZero() && !r.Deadline().After(now) {
+				t.Fatalf("seed %d: nothing was done of what is due: %v", seed, got.Plan.Steps)
+			}
+			if next := r.Deadline(); next.After(now) && random.IntN(2) == 0 {
+				now = next
+			}
+		}
+		k.Refuse(nil)
+		for range 5 {
+			now = now.Add(time.Minute)
+			try(t, r, now, state)
+		}
+		holds(t, snapshot(t, k), state)
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
 }
 
 // A server that drains loses its weight, and goes with its last connection: with TCP the last active one, otherwise the last.

@@ -210,37 +210,55 @@ func (r *Reconciler) orphan(s Step) bool {
 // due returns the plan without the steps that must wait, and forgets failures of which nothing is wanted any more. Only the
 // very command that was refused waits: another one for the same object is another question. But a server that is to change
 // its place waits with both steps, and while one of its service's is refused the others keep theirs: there is no order
-// without that one, and each attempt would have them move again.
+// without that one, and each attempt would have them move again. What waits for another one's next attempt has its own no
+// sooner.
 func (r *Reconciler) due(now time.Time, plan Plan) Plan {
 	r.unmoved = nil
 	if len(r.failed) == 0 {
 		return plan
 	}
-	wanted := make(map[object]bool, len(plan.Steps))
+	wanted := make(map[object]bool, len(plan.Steps)) // true: it is to change its place
 	for _, s := range plan.Steps {
-		wanted[s.object()] = true
+		wanted[s.object()] = wanted[s.object()] || s.Reason == Order
 	}
-	for o := range r.failed {
-		if !wanted[o] {
+	broken, stuck := make(map[ipvs.ServiceKey]int), make(map[ipvs.ServiceKey]bool) // by a server; by one that is to stay in its place
+	last := make(map[ipvs.ServiceKey]time.Time)                                    // of the next attempts
+	for o, f := range r.failed {
+		moves, found := wanted[o]
+		if !found {
 			delete(r.failed, o)
+			continue
+		}
+		if o.server.IsValid() {
+			broken[o.service]++
+			stuck[o.service] = stuck[o.service] || !moves
+		}
+		if f.Next.After(last[o.service]) {
+			last[o.service] = f.Next
 		}
 	}
 	unmade := make(map[ipvs.ServiceKey]bool) // a plan makes a service before its servers
-	broken := r.broken()
 	waits := func(s Step) bool {
+		key := s.Service.ServiceKey
 		f, ok := r.failed[s.object()]
-		wait := ok && now.Before(f.Next) && (s.Reason == Order || f.Err.Command == s.Command())
-		if s.Reason == Order && (wait || !ok && broken[s.Service.ServiceKey] > 0 || ok && broken[s.Service.ServiceKey] > 1) {
+		wait, until := ok && now.Before(f.Next) && f.Err.Command == s.Command(), f.Next
+		switch {
+		case s.Reason == Order && (!ok && broken[key] > 0 || ok && (stuck[key] || now.Before(last[key]))):
 			if r.unmoved == nil {
 				r.unmoved = make(map[ipvs.ServiceKey]bool)
 			}
-			r.unmoved[s.Service.ServiceKey] = true
-			return true
+			r.unmoved[key] = true
+			wait, until = true, last[key]
+		case s.Op.OnDestination() && unmade[key]:
+			wait, until = true, r.failed[object{service: key}].Next
+		case wait && s.Op == ipvs.NewService:
+			unmade[key] = true
 		}
-		if wait && s.Op == ipvs.NewService {
-			unmade[s.Service.ServiceKey] = true
+		if ok && !now.Before(f.Next) && f.Next.Before(until) {
+			f.Next = until
+			r.failed[s.object()] = f
 		}
-		return wait || s.Op.OnDestination() && unmade[s.Service.ServiceKey]
+		return wait
 	}
 	return Plan{Steps: slices.DeleteFunc(slices.Clone(plan.Steps), waits)}
 }
