@@ -153,7 +153,14 @@ var edits = []edit{
 	{`lb_algo = "sh"`, "lb_algo = 'sh'\nsh-fallback = true", "-A -f 7 -6 -s sh -b sh-fallback"},
 	{`sh-fallback`, `sh-port`, "-A -f 7 -6 -s sh -b sh-port"},
 	{"lb_algo = 'sh'\nsh-port = true", "lb_algo = 'lc'\nflag-1 = true", "-A -f 7 -6 -s lc -b flag-1"},
+	{`flag-1 = true`, "flag-1 = true\npersistence_granularity = 64", "-A -f 7 -6 -s lc -p 360 -M 64 -b flag-1"},
+	{`granularity = 64`, "granularity = 48", "-A -f 7 -6 -s lc -p 360 -M 48 -b flag-1"},
+	{`granularity = 48`, "timeout = 86400\nops = true", "-A -f 7 -6 -s lc -p 86400 -o -b flag-1"},
+	{`ops = true`, "ops = true\npersistence_engine = 'sip'", "-A -f 7 -6 -s lc -p 86400 --pe sip -o -b flag-1"},
 	{`weight = 3`, `weight = 300`, "-a -f 7 -6 -r 10.0.100.2:80 -i -w 300 --tun-type ipip"},
+	{`weight = 300`, "weight = 300\nuthreshold = 2000000000", "-a -f 7 -6 -r 10.0.100.2:80 -i -w 300 --tun-type ipip -x 2000000000 -y 0"},
+	{`lb_kind = "TUN"`, `lb_kind = "TUN type gue port 1 csum"`,
+		"-a -f 7 -6 -r 10.0.100.2:80 -i -w 300 --tun-type gue --tun-port 1 --tun-csum -x 2000000000 -y 0"},
 }
 
 // Scenario 16 of the peers, and the same for all other options: what can be edited is edited. Nothing is ever deleted for
