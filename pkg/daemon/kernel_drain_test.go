@@ -103,3 +103,76 @@ func TestKernelDrainUDP(t *testing.T) {
 		return err
 	})
 }
+
+// Scenario 11 of the peers: under schedulers that send a client to its server again and again, and with persistence, a client of a
+// server that drains has its old connection there, and new ones elsewhere.
+func TestKernelDrainOfOwnServer(t *testing.T) {
+	c := lab.NewNATCluster(t)
+	d := newIPVSD(t, c.Director, "")
+	d.start()
+	for i, options := range []string{
+		"lb_algo = 'wrr'\npersistence_timeout = 300\n", "lb_algo = 'mh'\n", "lb_algo = 'sh'\n", "lb_algo = 'sh'\npersistence_timeout = 300\n",
+	} {
+		vip := port(lab.WebVIP, uint16(7000+i))
+		servers := map[string]bool{}
+		for _, s := range c.Web {
+			servers[port(s.Addr, vip.Port()).String()] = true
+			echo(t, s.Host, port(s.Addr, vip.Port()).String())
+		}
+		config := func() string {
+			text := fmt.Sprintf("[[virtual_server]]\naddress = %q\nprotocol = \"TCP\"\n%sdrain_timeout = 3600\nTCP_CHECK = false\nreal_servers = [",
+				vip, options)
+			for s := range servers {
+				text += fmt.Sprintf("%q, ", s)
+			}
+			return text + "]\n"
+		}
+		// serverOf is whom ipvsadm -Lnc shows for a connection.
+		serverOf := func(f *flow) string {
+			t.Helper()
+			lines, err := c.Director.ReadConnections(vip)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range lines {
+				if word := strings.Fields(l); word[3] == f.LocalAddr().String() {
+					return word[5]
+				}
+			}
+			t.Fatalf("%s: %s is not in %q", options, f.LocalAddr(), lines)
+			return ""
+		}
+		d.reload(config())
+		old := openFlow(t, c.Client, vip)
+		own := serverOf(old)
+		delete(servers, own)
+		d.reload(config())
+		weight := func() (n int64) {
+			n = -1
+			for _, r := range c.Director.Table() {
+				if r.Server == own {
+					n = r.Int(1)
+				}
+			}
+			return n
+		}
+		for range 4 {
+			young := openFlow(t, c.Client, vip)
+			if got := serverOf(young); got == own {
+				t.Errorf("%s: a new connection goes to %s, which drains", options, got)
+			}
+			if got := weight(); got != 0 {
+				t.Errorf("%s: the weight of %s is %d", options, own, got)
+			}
+			old.ping("while its server drains")
+			_ = young.Close()
+		}
+		_ = old.Close()
+		lab.WaitFor(t, patience, "the server to go", func() error {
+			if got := weight(); got >= 0 {
+				return fmt.Errorf("its weight is %d", got)
+			}
+			return nil
+		})
+	}
+}
