@@ -26,9 +26,9 @@ var hashes = []struct {
 	{8007, "lb_algo = 'dh'\n", "dh", ""},
 }
 
-// TestKernelTrafficHashed: schedulers that hash a client to a server drop it if that one has weight 0, unless they fall back. We
-// see to it that no client is lost: by the flag, or, where there is none, by removal. Under mh the others' clients stay where
-// they are, and those of the dead server come back to it.
+// TestKernelTrafficHashed: schedulers that hash a client to a server drop it if that one has weight 0, dead or not, unless
+// they fall back. We see to it that no client is lost: by the flag, or, where there is none, by removal. Under mh the others'
+// clients stay where they are, and those of the dead server come back to it.
 func TestKernelTrafficHashed(t *testing.T) {
 	c := lab.NewNATCluster(t)
 	// Dh looks at the service's address, the others at the client's.
@@ -40,8 +40,8 @@ func TestKernelTrafficHashed(t *testing.T) {
 	}
 	for _, h := range hashes {
 		fmt.Fprintf(&config, "[[virtual_server]]\ngroup = \"P%d\"\nprotocol = \"TCP\"\n%sinhibit_on_failure = true\n"+
-			"delay_loop = 0.5\nretry = 0\nTCP_CHECK = true\nreal_servers = [%q, %q, %q]\n",
-			h.port, h.options, c.Web[0].Addr, c.Web[1].Addr, c.Web[2].Addr)
+			"delay_loop = 0.5\nretry = 0\nTCP_CHECK = true\nreal_servers = [%q, %q]\n"+
+			"[[virtual_server.real_server]]\naddress = %q\nweight = 1\n", h.port, h.options, c.Web[1].Addr, c.Web[2].Addr, c.Web[0].Addr)
 	}
 	var from []netip.Addr
 	for i := range ways {
@@ -49,7 +49,7 @@ func TestKernelTrafficHashed(t *testing.T) {
 		c.Client.AddAddress("eth0", fmt.Sprintf("192.168.1.%d/24", 120+i))
 		from = append(from, netip.MustParseAddr(fmt.Sprintf("192.168.1.%d", 120+i)))
 	}
-	startIPVSD(t, c.Director, config.String())
+	d := startIPVSD(t, c.Director, config.String())
 	table := func(when string, dead bool) {
 		t.Helper()
 		lab.WaitFor(t, patience, "the table "+when, func() error {
@@ -99,6 +99,13 @@ func TestKernelTrafficHashed(t *testing.T) {
 	c.Web[0].Start()
 	table("when it is back", false)
 	after := served("when it is back")
+	d.reload(strings.ReplaceAll(config.String(), "weight = 1", "weight = 0"))
+	table("when one has no weight", true)
+	for key, name := range served("when one has no weight") {
+		if name == "web1" {
+			t.Errorf("%s: the server without weight answered", key)
+		}
+	}
 
 	moved := map[uint16]int{}
 	for _, h := range hashes {
@@ -118,7 +125,7 @@ func TestKernelTrafficHashed(t *testing.T) {
 				t.Errorf("%s: %s was served by %s, then %s, then %s", h.whole, client, was, then, is)
 			}
 		}
-		if moved[h.port] == 0 {
+		if moved[h.port] == 0 && !strings.Contains(h.options, "-port") {
 			t.Errorf("%s: no client had the server that died: this test shows nothing", h.whole)
 		}
 	}
