@@ -43,8 +43,6 @@ func story(s *stage, bin, file string) {
 	s.title("1. A client, a director, three web servers (nginx) and three name servers (bind9): a namespace each")
 	cluster := lab.NewNATCluster(s)
 	d := newDirector(s, cluster, bin, file)
-	// As README.md tells operators to: a client's port that comes again soon after must not be sent to a server that is gone.
-	d.Sysctl("net.ipv4.vs.expire_nodest_conn", "1")
 	s.say("clients 192.168.1.0/24 -> director 192.168.1.101 with the virtual addresses .200 and .202 -> servers 10.0.100.0/24")
 
 	s.title("2. ipvsd -f " + file)
