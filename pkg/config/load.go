@@ -171,7 +171,7 @@ func split(text string) (rest string, pieces []piece, ok bool) {
 			cut(at, line+1)
 		}
 	}
-	return strings.TrimRight(other.String(), "\n"), pieces, true
+	return strings.TrimRight(other.String(), "\n") + "\n", pieces, true // no line may end with half of "\r\n"
 }
 
 // moved returns what is said about a part of a file as said about the file: after so many lines and virtual servers.

@@ -40,6 +40,18 @@ func TestLoaderKeepsWhatIsTheSame(t *testing.T) {
 	}
 }
 
+// Lines may end as on Windows, and the last one not at all.
+func TestLoaderKeepsWhateverEndsLines(t *testing.T) {
+	text := strings.ReplaceAll("[global_defs]\nrouter_id = \"x\"\n"+string(generated(2, 2, true)), "\n", "\r\n")
+	for _, text := range []string{text, "\uFEFF" + text, strings.TrimSpace(text), text + "[virtual_server_group.G]\r\naddress = \"192.0.2.99:80\"\r\n"} {
+		var l Loader
+		before, after := load(t, &l, text), load(t, &l, strings.Replace(text, "weight = 2", "weight = 4", 1))
+		if after[0] == before[0] || after[1] != before[1] {
+			t.Errorf("%q: what had not changed was loaded anew", text)
+		}
+	}
+}
+
 // A version that is refused changes nothing of what is known of the one before.
 func TestLoaderAfterARefusal(t *testing.T) {
 	text := string(generated(2, 2, true))
