@@ -16,6 +16,7 @@ func (o *owner) decide() {
 		if !known || !outcome.Until.IsZero() && !facts.Now.Before(outcome.Until) {
 			outcome = desired.Decide(vs, facts)
 			o.outcomes[vs] = outcome
+			o.ledger.Leave(&outcome, facts.Now)
 			o.quorums[vs.Name] = outcome.Quorum
 			o.announce(vs, outcome)
 		}

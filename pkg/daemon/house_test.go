@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +29,8 @@ type house struct {
 	*owner
 	t      *testing.T
 	kernel *ipvstest.Kernel
-	down   *sync.Map // of netip.AddrPort
+	down   *sync.Map     // of netip.AddrPort
+	took   *atomic.Int64 // by a probe
 	log    *bytes.Buffer
 	ran    *ran
 	probed uint64 // see probes
@@ -58,7 +60,7 @@ func addr(n int) netip.AddrPort { return netip.MustParseAddrPort(fmt.Sprintf("19
 // start starts a daemon in a bubble, with a kernel and a directory that may have seen others before.
 func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.AddrPort) *house {
 	t.Helper()
-	h := &house{t: t, kernel: k, down: new(sync.Map), log: new(bytes.Buffer), ran: new(ran), host: new(host)}
+	h := &house{t: t, kernel: k, down: new(sync.Map), took: new(atomic.Int64), log: new(bytes.Buffer), ran: new(ran), host: new(host)}
 	for _, a := range down {
 		h.down.Store(a, true)
 	}
@@ -80,6 +82,9 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	}
 	h.scripts, h.suspension.addresses = script.NewQueues(h.ran.run), h.host
 	engine := probe.New(func(_ context.Context, c health.Check) error {
+		if took := h.took.Load(); took > 0 {
+			<-time.After(time.Duration(took))
+		}
 		if _, down := h.down.Load(c.Target); down {
 			return errors.New("connection refused")
 		}

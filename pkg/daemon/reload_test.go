@@ -80,6 +80,36 @@ func TestReloadWithNewTimingOfSharedServers(t *testing.T) {
 	})
 }
 
+// Servers that are kept until one of the new ones is known to work have clients until then, and all of their time after it.
+func TestDrainBeginsWhenClientsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := web + "drain_timeout = 10\n"
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), text)
+		h.pass(time.Second)
+		h.took.Store(int64(15 * time.Second))
+		h.write(strings.Replace(text, `"198.51.100.1:80", "198.51.100.2:80", "198.51.100.3:80"`, `"198.51.100.4:80"`, 1))
+		h.reloaded()
+		h.pass(14 * time.Second)
+		h.wantServing("while the new one is checked", first, second, third)
+		if err := h.kernel.Count(webKey, first, ipvs.Stats{}, 1, 0); err != nil {
+			t.Fatal(err)
+		}
+		there := func() bool {
+			table, err := h.kernel.Snapshot(t.Context())
+			return err == nil && table[0].Destination(first) != nil
+		}
+		h.pass(10 * time.Second)
+		h.wantServing("when it is known to work", addr(4))
+		if !there() {
+			t.Error("a server with a connection is gone before its time")
+		}
+		if h.pass(2 * time.Second); there() {
+			t.Error("a server is there after its time")
+		}
+		h.stop()
+	})
+}
+
 // The status of a moment in which a server has just left tells the quorum all the same.
 func TestStatusAfterAServerLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 type Facts struct {
 	Verdicts Verdicts
 	Owned    Owned                   // what earlier configurations put into the kernel
-	Left     Left                    // one that is missing left just now
+	Left     Left                    // one that is missing leaves just now
 	Quorums  map[string]health.State // as decided last, by name of the virtual server
 	Now      time.Time
 }
@@ -231,8 +231,8 @@ func (o *Outcome) leave(servers []Destination, vs *config.VirtualServer, s *ipvs
 
 // drainedBy returns until when a server that left the configuration may have connections.
 func (f Facts) drainedBy(vs *config.VirtualServer, key ipvs.ServiceKey, addr netip.AddrPort) time.Time {
-	left, known := f.Left[key][addr]
-	if !known {
+	left := f.Left[key][addr]
+	if left.IsZero() {
 		left = f.Now
 	}
 	return left.Add(vs.DrainTimeout)

@@ -14,7 +14,8 @@ import (
 // and what others put into the table never is. Its JSON form is {"tcp 192.0.2.1:80": ["192.0.2.10:80"]}.
 type Owned map[ipvs.ServiceKey][]netip.AddrPort
 
-// Left is since when servers of configured services are no longer in the configuration.
+// Left is since when servers of configured services that are no longer in the configuration get no new clients; zero while
+// they are kept.
 type Left map[ipvs.ServiceKey]map[netip.AddrPort]time.Time
 
 // Ledger keeps what is ours, and what of that the configuration no longer names.
@@ -78,6 +79,25 @@ func (l Ledger) name(s *ipvs.Service, servers []netip.AddrPort, now time.Time) (
 	slices.SortFunc(all, netip.AddrPort.Compare)
 	l.Owned[key] = slices.Compact(all)
 	return true
+}
+
+// Leave notes since when the servers of a virtual server that leave get no new clients, by what was decided of it.
+func (l Ledger) Leave(o *Outcome, now time.Time) {
+	for i := range o.Services {
+		left := l.Left[o.Services[i].ServiceKey]
+		if len(left) == 0 {
+			continue
+		}
+		for _, d := range o.Services[i].Destinations {
+			switch since, leaves := left[d.Addr]; {
+			case !leaves:
+			case d.Want == Kept:
+				left[d.Addr] = time.Time{}
+			case since.IsZero():
+				left[d.Addr] = now
+			}
+		}
+	}
 }
 
 // Leaving says whether something is ours that the configuration does not name.
