@@ -77,7 +77,7 @@ type owner struct {
 	ledger     desired.Ledger
 	recorded   time.Time                                 // when the ledger was last written, or could not be
 	outcomes   map[*config.VirtualServer]desired.Outcome // of those of cfg of which nothing has changed since
-	quorums    map[string]health.State
+	quorums    desired.Quorums
 	told       map[string]*told // by name of the virtual server
 	scripts    *script.Queues
 	suspension suspension
@@ -109,7 +109,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		verdicts:   desired.Verdicts{},
 		ledger:     desired.NewLedger(owned),
 		outcomes:   make(map[*config.VirtualServer]desired.Outcome),
-		quorums:    make(map[string]health.State),
+		quorums:    make(desired.Quorums),
 		told:       make(map[string]*told),
 		scripts:    script.NewQueues(script.Run),
 		suspension: suspension{addresses: vipnl.Namespace{}},
@@ -241,11 +241,7 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	if o.ledger.Follow(removed, added, now) {
 		o.record()
 	}
-	was := o.quorums
-	o.quorums = make(map[string]health.State, len(was))
-	for _, vs := range cfg.VirtualServers {
-		o.quorums[vs.Name] = was[vs.Name]
-	}
+	o.quorums = o.quorums.Under(cfg, removed)
 	for _, vs := range removed {
 		o.roster.remove(vs)
 		delete(o.outcomes, vs)

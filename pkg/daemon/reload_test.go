@@ -80,6 +80,33 @@ func TestReloadWithNewTimingOfSharedServers(t *testing.T) {
 	})
 }
 
+// A group that becomes several virtual servers with its addresses, or another name, does not lose its quorum for that.
+func TestReloadOfAGroupKeepsItsQuorum(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const options = "quorum = 2\nhysteresis = 1\nsorry_server = \"198.51.100.9:80\"\n"
+		group := "[virtual_server_group.WEB]\naddress = [\"192.0.2.1:80\", \"192.0.2.2:80\"]\n" +
+			strings.Replace(web, `address = "192.0.2.1:80"`, `group = "WEB"`, 1) + options
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), group)
+		h.pass(time.Second)
+		h.down.Store(first, true)
+		h.down.Store(second, true)
+		h.pass(time.Minute)
+		h.wantServing("before", third)
+		for _, text := range []string{
+			strings.ReplaceAll(group, "WEB", "W3"), web + options + strings.Replace(web+options, "192.0.2.1:", "192.0.2.2:", 1), group,
+		} {
+			h.write(text)
+			if plan, err := h.Plan(t.Context(), nil); err != nil || len(plan.Changes) != 0 {
+				t.Errorf("plan: %v %+v", err, plan)
+			}
+			if a := h.reloaded(); len(a.Changes) != 0 {
+				t.Errorf("reload: %+v", a)
+			}
+		}
+		h.stop()
+	})
+}
+
 // Servers that are kept until one of the new ones is known to work have clients until then, and all of their time after it.
 func TestDrainBeginsWhenClientsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

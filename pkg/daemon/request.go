@@ -85,7 +85,9 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		return answer.Answer, nil
 	}
 	p, err := ask(ctx, o, func(ctx context.Context) planned {
-		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, o.facts(o.verdictsOn(cfg)), o.settings)}
+		facts := o.facts(o.verdictsOn(cfg))
+		facts.Quorums = facts.Quorums.Under(cfg, o.cfg.VirtualServers)
+		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, facts, o.settings)}
 	})
 	return p.Answer, errors.Join(err, p.err)
 }

@@ -13,9 +13,9 @@ import (
 // Facts are what decisions rest on besides the configuration.
 type Facts struct {
 	Verdicts Verdicts
-	Owned    Owned                   // what earlier configurations put into the kernel
-	Left     Left                    // one that is missing leaves just now
-	Quorums  map[string]health.State // as decided last, by name of the virtual server
+	Owned    Owned // what earlier configurations put into the kernel
+	Left     Left  // one that is missing leaves just now
+	Quorums  Quorums
 	Now      time.Time
 }
 
