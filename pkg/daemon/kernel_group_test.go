@@ -74,6 +74,7 @@ func members(t *testing.T, h *lab.Host) (services []string) {
 func TestKernelGroup(t *testing.T) {
 	director := lab.NewHost(t, "director")
 	config := grouped
+	writes := newWatch(t, director, writeRequests)
 	d := startIPVSD(t, director, config)
 	want := slices.Concat(
 		run("192.0.2.1", 1, 80), run("10.0.255.250", 12, 80), run("198.51.100.8", 8, 8080),
@@ -88,7 +89,6 @@ func TestKernelGroup(t *testing.T) {
 		t.Fatalf("ipvsadm -Ln shows too much %q, too little %q", missing(got, want), missing(want, got))
 	}
 
-	writes := newWatch(t, director, writeRequests)
 	for _, e := range []struct {
 		old, new   string
 		gone, come []string
