@@ -173,7 +173,7 @@ func place(d ipvs.Destination, v verdict, sorry, inhibit bool) Destination {
 	switch {
 	case v.alive && !sorry:
 		return Destination{Destination: d}
-	case v.state == health.Unchecked && !v.alive:
+	case v.state == health.Unchecked && !v.alive && !sorry:
 		return Destination{Destination: d, Want: AsFound}
 	case inhibit:
 		d.Weight = 0

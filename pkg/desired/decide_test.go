@@ -77,6 +77,9 @@ func TestDecide(t *testing.T) {
 		{"sorry server takes all", []func(*config.VirtualServer){quorum(2, 0)}, []step{
 			{"udd/u", "down sorry: -1 -2 -3 91:1"}, {"uud/u", "up: 1:1 2:1 -3 -91"},
 		}},
+		{"sorry server takes all, also of a server that is found and unchecked", []func(*config.VirtualServer){quorum(2, 0)}, []step{
+			{"?dd/u", "down sorry: -1 -2 -3 91:1"}, {"?ud/u", "down sorry: -1 -2 -3 91:1"}, {"uud/u", "up: 1:1 2:1 -3 -91"},
+		}},
 		{"sorry server takes all, inhibited", []func(*config.VirtualServer){quorum(2, 0), inhibit, sorryInhibit}, []step{
 			{"uuu/u", "up: 1:1 2:1 3:1 91:0"}, {"udd/u", "down sorry: 1:0 2:0 3:0 91:1"}, {"uud/u", "up: 1:1 2:1 3:0 91:0"},
 		}},
