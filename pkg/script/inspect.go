@@ -92,6 +92,15 @@ func rootsOwn(path string) error {
 		return fmt.Errorf("%w: root would run what anybody can exchange: chmod o-w %s", ErrInsecure, path)
 	case s.Mode&groupWrites != 0 && s.Gid != 0:
 		return fmt.Errorf("%w: root would run what the group %d can exchange: chmod g-w %s", ErrInsecure, s.Gid, path)
+	case s.Mode&groupWrites != 0 && hasACL(path):
+		return fmt.Errorf("%w: root would run what others in its ACL may be able to exchange: setfacl -b %s", ErrInsecure, path)
 	}
 	return nil
+}
+
+// hasACL says whether a file has an access control list (acl(5)). With one, the mode's bits of the group are the most that
+// anybody named in the list can do.
+func hasACL(path string) bool {
+	n, err := unix.Lgetxattr(path, "system.posix_acl_access", nil)
+	return err == nil && n > 0
 }

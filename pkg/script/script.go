@@ -1,7 +1,7 @@
 // Package script runs the commands that a configuration names: notifications, and whatever else is a program of the user's.
 // It knows nothing of what they are about.
 //
-// A command is run without a shell, in a process group and with an environment of its own, as the user that it says. When its
+// A command is run without a shell, in a session and with an environment of its own, as the user that it says. When its
 // time is up, all of its process group is ended. Programs that somebody else could exchange behind root's back are refused.
 //
 // Run blocks its caller until the command has ended; Queues, which keeps commands in order, does not. Every command has two
@@ -88,10 +88,12 @@ func (c Command) prepare() (*exec.Cmd, error) {
 	if err := inspect(c.Argv[0], as); err != nil {
 		return nil, err
 	}
+	// A session of its own is a process group of its own, and keeps it off the terminal that we may have been started from: who
+	// can open that types what root's shell reads next.
 	return &exec.Cmd{
 		Path: c.Argv[0], Args: c.Argv, Dir: "/",
 		Env:         []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + as.home},
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Credential: as.credential()},
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Credential: as.credential()},
 	}, nil
 }
 

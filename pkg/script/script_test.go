@@ -2,9 +2,11 @@ package script_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/script"
@@ -76,6 +80,15 @@ func TestRun(t *testing.T) {
 	}
 	if children, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid())); err != nil || len(children) > 0 {
 		t.Errorf("%v: left %q", err, children)
+	}
+}
+
+// A command can't get at the terminal of whoever started us.
+func TestSession(t *testing.T) {
+	output, err := script.Run(t.Context(), sh(t, "cut -d' ' -f1,5,6,7 /proc/$$/stat"))
+	var pid, group, session, terminal int
+	if _, e := fmt.Sscan(output, &pid, &group, &session, &terminal); err != nil || e != nil || group != pid || session != pid || terminal != 0 {
+		t.Errorf("%v %v: pid, group, session and terminal are %q", err, e, output)
 	}
 }
 
@@ -191,14 +204,15 @@ func TestInsecure(t *testing.T) {
 		change func(dir, program string) error // returns what is run
 		want   string
 	}{
-		"good":                {func(string, string) error { return nil }, ""},
-		"root's group writes": {func(_, p string) error { return os.Chmod(p, 0o775) }, ""},
-		"sticky directory":    {func(d, _ string) error { return os.Chmod(d, 0o777|fs.ModeSticky) }, ""},
-		"anybody writes":      {func(_, p string) error { return os.Chmod(p, 0o757) }, "chmod o-w "},
-		"a group writes":      {func(_, p string) error { return errors.Join(os.Chown(p, 0, someone), os.Chmod(p, 0o775)) }, "group 4711"},
-		"someone's":           {func(_, p string) error { return os.Chown(p, someone, 0) }, "user 4711"},
-		"someone's directory": {func(d, _ string) error { return os.Chown(d, someone, 0) }, "user 4711"},
-		"open directory":      {func(d, _ string) error { return os.Chmod(d, 0o757) }, "chmod o-w "},
+		"good":                      {func(string, string) error { return nil }, ""},
+		"root's group writes":       {func(_, p string) error { return os.Chmod(p, 0o775) }, ""},
+		"sticky directory":          {func(d, _ string) error { return os.Chmod(d, 0o777|fs.ModeSticky) }, ""},
+		"anybody writes":            {func(_, p string) error { return os.Chmod(p, 0o757) }, "chmod o-w "},
+		"a group writes":            {func(_, p string) error { return errors.Join(os.Chown(p, 0, someone), os.Chmod(p, 0o775)) }, "group 4711"},
+		"someone in the ACL writes": {func(_, p string) error { return grant(p, someone) }, "setfacl -b "},
+		"someone's":                 {func(_, p string) error { return os.Chown(p, someone, 0) }, "user 4711"},
+		"someone's directory":       {func(d, _ string) error { return os.Chown(d, someone, 0) }, "user 4711"},
+		"open directory":            {func(d, _ string) error { return os.Chmod(d, 0o757) }, "chmod o-w "},
 		"through a link": {func(d, p string) error {
 			hop := filepath.Join(d, "someones")
 			return errors.Join(os.Mkdir(hop, 0o755), os.Chown(hop, someone, 0),
@@ -230,6 +244,21 @@ func TestInsecure(t *testing.T) {
 			}
 		})
 	}
+}
+
+// grant lets a user write to a file by its ACL (the form is the kernel's, include/uapi/linux/posix_acl_xattr.h).
+func grant(path string, user uint32) error {
+	const nobody = math.MaxUint32
+	list := binary.LittleEndian.AppendUint32(nil, 2)
+	for _, e := range []struct {
+		tag, rights uint16
+		id          uint32
+	}{{1, 7, nobody}, {2, 7, user}, {4, 5, nobody}, {0x10, 7, nobody}, {0x20, 5, nobody}} {
+		list = binary.LittleEndian.AppendUint16(list, e.tag)
+		list = binary.LittleEndian.AppendUint16(list, e.rights)
+		list = binary.LittleEndian.AppendUint32(list, e.id)
+	}
+	return unix.Setxattr(path, "system.posix_acl_access", list, 0)
 }
 
 // within runs a command that is stopped as soon as it has made the file.
