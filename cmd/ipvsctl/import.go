@@ -21,7 +21,7 @@ func importCommand(a *app) *cobra.Command {
 		Long: `Make the kernel's table what FILE (- is standard input) says: a configuration of ipvsd, or commands of ipvsadm such as
 ipvsadm -Sn and ipvsctl export --format ipvsadm write. What is so already is not touched, so that its connections and counters
 live; what is in the table and not in the file is removed, whoever made it. Timeouts and sync daemons that the file doesn't name
-stay as they are. Checks are not run: every real server gets its weight. Prints the changes.
+stay as they are. Checks are not run: every real server gets its weight. An empty file is refused. Prints the changes.
 Exit codes: 0 made, 1 the kernel refused some of it (the rest is in force) or an ipvsd runs, 3 the file is not valid.`,
 		Args: files(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -57,6 +57,7 @@ func TestTableVerbs(t *testing.T) {
 		{"export as JSON", tableFake(), []string{"export", "-o", "json"}, 2, "", "ipvsctl stats -o json"},
 		{"export in no such format", tableFake(), []string{"export", "--format", "yaml"}, 2, "", "--format yaml"},
 		{"import while a daemon runs", tableFake(), []string{"import", file(t, "-A -f 1\n")}, 1, "", "ipvsd runs (process 7)"},
+		{"import of an empty file", nil, []string{"import", file(t, " \n")}, 3, "", "it is empty, and all services would go"},
 		{"import of a bad file", nil, []string{"import", file(t, "-A -t x:80\n")}, 3, "", `:1:7: "x" of the service`},
 		{"import of a bad file, although", tableFake(), []string{"import", "--force", file(t, "-A -t x:80\n")}, 3, "", `:1:7: "x" of the service`},
 		{"import of a bad file, tried", tableFake(), []string{"import", "--dry-run", file(t, "x = 1\n")}, 3, "", `"x"`},

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,8 @@ type ImportOptions struct {
 
 // Import makes the kernel's table what a file says: services, servers with their weights, and those timeouts and sync daemons
 // that are in the file. What is as it should be already is not touched, and what the kernel refuses does not hold up the rest.
-// It makes no difference between what is ours and what is others', and does not look whether a daemon runs.
+// It makes no difference between what is ours and what is others', and does not look whether a daemon runs. A file without a
+// word is refused: it is rather the output of a command that failed than a table without services.
 func Import(ctx context.Context, file control.File, o ImportOptions) (*status.Answer, error) {
 	name := o.Format
 	if name == "" {
@@ -35,6 +37,10 @@ func Import(ctx context.Context, file control.File, o ImportOptions) (*status.An
 	f, ok := formats[name]
 	if !ok {
 		return nil, fmt.Errorf("there is no format %q", name)
+	}
+	if len(bytes.TrimSpace(file.Text)) == 0 {
+		return &status.Answer{Rejected: file.Name + ": it is empty, and all services would go: did the command that wrote it fail?\n" +
+			"hint: to empty the table on purpose, import the line -C\n"}, nil
 	}
 	cfg, problems := f.read(file.Name, file.Text)
 	text := problems.Format(file.Text)
