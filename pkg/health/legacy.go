@@ -2,6 +2,7 @@ package health
 
 import (
 	"iter"
+	"net/netip"
 	"time"
 )
 
@@ -15,12 +16,16 @@ func LegacyFor(added []Check, known iter.Seq2[Check, Checker]) Legacy {
 		return nil
 	}
 	var l Legacy
+	targets := make(map[netip.AddrPort]bool) // most checks are of none of them, which is soon seen
 	for c, k := range known {
 		if l == nil { // not before there is anything to take over: at the start all checks are new
 			l = make(Legacy, len(added))
 			for _, c := range added {
-				l[c.Subject()] = Checker{}
+				l[c.Subject()], targets[c.Target] = Checker{}, true
 			}
+		}
+		if !targets[c.Target] {
+			continue
 		}
 		subject := c.Subject()
 		if last, wanted := l[subject]; wanted && k.State != Unchecked && !k.LastRun.Before(last.LastRun) {
