@@ -19,6 +19,9 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	defer cancel()
 	news := o.stale
 	start := time.Now()
+	if parts != reconcile.Changes {
+		o.swept = start
+	}
 	if o.stale || !o.until.IsZero() && !start.Before(o.until) {
 		o.decide()
 	}
@@ -137,7 +140,6 @@ func (o *owner) parts() int {
 	case o.stale && time.Since(o.swept) < unseen:
 		return reconcile.Changes
 	}
-	o.swept = time.Now()
 	return sweep
 }
 
