@@ -18,12 +18,13 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
+	"github.com/ipvsd/ipvsd/pkg/reconcile"
 )
 
 // Whatever the order of reloads, verdicts, drift, refusals and restarts: once it is quiet, the table is what a daemon without
 // a past would make, and nobody remembers more than there is.
 func TestHistories(t *testing.T) {
-	const histories, moments = 10, 12
+	const histories, moments = 6, 12
 	base := rand.Uint64()
 	for n := range uint64(histories) {
 		seed := base + n
@@ -226,33 +227,29 @@ func (m *model) flip(a netip.AddrPort) {
 // reload takes another configuration. What a check knew of a server, all checks of that server know after it.
 func (m *model) reload() {
 	m.write(m.configure())
-	before := m.known()
+	known := make(map[health.Check]bool) // by subject
+	m.within(func(context.Context) {
+		for c, k := range m.verdicts {
+			known[c.Subject()] = known[c.Subject()] || k.State != health.Unchecked
+		}
+	})
 	if a := m.reloaded(); a.Rejected != "" {
 		m.t.Fatal(a.Rejected)
 	}
-	after := m.known()
-	for c := range m.cfg.Checks() {
-		if was := before[c.Subject()]; was && !after[c] {
-			m.t.Errorf("the reload forgot what was known of %s", c.Target)
-		}
-	}
-}
-
-// known returns the checks with a verdict, and their subjects.
-func (m *model) known() map[health.Check]bool {
-	list, err := ask(m.t.Context(), m.owner, func(context.Context) map[health.Check]bool {
-		known := make(map[health.Check]bool)
-		for c, k := range m.verdicts {
-			if k.State != health.Unchecked {
-				known[c], known[c.Subject()] = true, true
+	m.within(func(context.Context) {
+		for c := range m.cfg.Checks() {
+			if known[c.Subject()] && m.verdicts[c].State == health.Unchecked {
+				m.t.Errorf("the reload forgot what was known of %s", c.Target)
 			}
 		}
-		return known
 	})
-	if err != nil {
+}
+
+// within has f run by the owner's goroutine.
+func (m *model) within(f func(context.Context)) {
+	if _, err := ask(m.t.Context(), m.owner, func(ctx context.Context) bool { f(ctx); return true }); err != nil {
 		m.t.Fatal(err)
 	}
-	return list
 }
 
 // drift changes the table by hand.
@@ -335,28 +332,9 @@ func (m *model) settle() {
 
 // check compares what is with what should be, as far as that is settled.
 func (m *model) check(quiet bool) {
-	status := m.status()
-	_, err := ask(m.t.Context(), m.owner, func(ctx context.Context) bool {
-		m.compare(ctx, quiet)
-		return true
-	})
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	for _, s := range status.Services {
-		for _, vs := range m.cfg.VirtualServers {
-			for i := range vs.Services {
-				if vs.Services[i].ServiceKey == s.Key && s.Quorum.State != m.quorums[vs.Name] {
-					m.t.Errorf("status: the quorum of %s is %s, not %s", vs.Name, s.Quorum.State, m.quorums[vs.Name])
-				}
-			}
-		}
-	}
+	m.within(func(ctx context.Context) { m.compare(ctx, quiet) })
 	if !quiet {
 		return
-	}
-	if len(status.Table.Refused) > 0 || status.Table.Error != "" || status.Table.Record != "" {
-		m.t.Errorf("status: %+v", status.Table)
 	}
 	if plan, err := m.Plan(m.t.Context(), nil); err != nil || len(plan.Changes)+len(plan.Waiting) > 0 {
 		m.t.Errorf("plan: %v, %+v", err, plan)
@@ -365,6 +343,21 @@ func (m *model) check(quiet bool) {
 
 // compare runs in the owner's goroutine.
 func (m *model) compare(ctx context.Context, quiet bool) {
+	status := m.snapshot(m.round(ctx, reconcile.Whole).Table, time.Now())
+	quorums := make(map[ipvs.ServiceKey]health.State)
+	for _, vs := range m.cfg.VirtualServers {
+		for i := range vs.Services {
+			quorums[vs.Services[i].ServiceKey] = m.quorums[vs.Name]
+		}
+	}
+	for _, s := range status.Services {
+		if s.Quorum.State != quorums[s.Key] {
+			m.t.Errorf("status: the quorum of %s is %s, not %s", s.Key, s.Quorum.State, quorums[s.Key])
+		}
+	}
+	if quiet && (len(status.Table.Refused) > 0 || status.Table.Error != "" || status.Table.Record != "") {
+		m.t.Errorf("status: %+v", status.Table)
+	}
 	facts := desired.Facts{Verdicts: m.verdicts, Owned: m.ledger.Owned, Left: m.ledger.Left, Quorums: m.quorums, Now: time.Now()}
 	if quiet {
 		facts.Owned, facts.Left, facts.Verdicts = nil, nil, make(desired.Verdicts)
