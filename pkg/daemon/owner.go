@@ -35,6 +35,8 @@ const (
 	// unseen is how long at most nobody looks all the same: a round may have been slow for a reason that has gone. A disk
 	// that couldn't be written is tried again after as long.
 	unseen = 10 * time.Second
+	// turn is how long news may keep the others from being looked at, a part of them at a time.
+	turn = time.Second
 	// again is when a table that couldn't be read or changed is tried again.
 	again = time.Second
 	// patience is how long one round may take: less than the watchdog's, whose ticks have to wait for it. The driver gives

@@ -137,7 +137,7 @@ func (o *owner) parts() int {
 	switch {
 	case o.ledger.Leaving():
 		return reconcile.Whole
-	case o.stale && time.Since(o.swept) < unseen:
+	case o.stale && time.Since(o.swept) < turn:
 		return reconcile.Changes
 	}
 	return sweep

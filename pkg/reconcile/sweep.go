@@ -19,6 +19,9 @@ const (
 	Whole   = 1 // it reads everything
 )
 
+// atOnce is how many services may be read in one round although it is not their turn, only because they were changed.
+const atOnce = 64
+
 // few is which part of all services may be read one by one. Of more it is faster to read all, and the servers of these.
 const few = 1. / 16
 
@@ -63,13 +66,17 @@ func (r *Reconciler) part(want desired.State, parts int) map[ipvs.ServiceKey]boo
 	if parts == Changes {
 		return of
 	}
-	for k := range r.touched {
-		of[k] = true // to see that it is as it should be
+	turns := (len(want) + parts - 1) / parts
+	for k := range r.touched { // to see that it is as it should be
+		if len(of) >= max(turns, atOnce) {
+			break // more of them in the next round
+		}
+		of[k] = true
 	}
 	for _, k := range r.draining {
 		of[k] = true // to see the last connection end
 	}
-	for range (len(want) + parts - 1) / parts {
+	for range turns {
 		r.sweep++
 		of[want[r.sweep%len(want)].ServiceKey] = true
 	}

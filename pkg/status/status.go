@@ -62,7 +62,7 @@ type Refused struct {
 type Service struct {
 	Key     ipvs.ServiceKey `json:"service"`
 	Group   string          `json:"group,omitempty"` // name of the virtual server with a group, as in logs: "group WEB tcp"
-	Options []string        `json:"options"` // scheduler first
+	Options []string        `json:"options"`         // scheduler first
 	InTable bool            `json:"in_table"`
 	Stats   ipvs.Stats      `json:"stats"`
 	Servers []Server        `json:"servers"`
