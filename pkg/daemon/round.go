@@ -26,7 +26,7 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 		o.decide()
 	}
 	// Before the table, so that what leaves it leaves as they say.
-	o.tune(ctx, start, parts == reconcile.Whole && !o.ledger.Leaving())
+	o.tune(ctx, start, parts == reconcile.Whole)
 	round, err := o.reconciler.Round(ctx, start, o.want, parts)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return round // the daemon stops
@@ -35,8 +35,14 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 		o.settings.looked = time.Time{} // they have gone with the module
 	}
 	took := time.Since(start)
-	if parts == reconcile.Whole && err == nil {
-		o.know(round)
+	if err == nil && parts != reconcile.Changes && o.ledger.Leaving() {
+		o.disown(round.Table)
+	}
+	if err == nil && parts == reconcile.Whole {
+		o.state.Foreign = nil
+		for _, f := range round.Plan.Foreign {
+			o.state.Foreign = append(o.state.Foreign, f.String())
+		}
 	}
 	if o.state.Record != "" && start.Sub(o.recorded) >= unseen {
 		o.record()
@@ -131,25 +137,17 @@ func (o *owner) tell(round reconcile.Round, took time.Duration) {
 }
 
 // parts returns in how many parts the next round reads the table. With news nothing may be in its way; without, it is the turn
-// of some of what nobody has looked at for the longest time. While something has to leave the table that the configuration
-// does not name any more, it is worth to know all of it.
+// of some of what nobody has looked at for the longest time.
 func (o *owner) parts() int {
-	switch {
-	case o.ledger.Leaving():
-		return reconcile.Whole
-	case o.stale && time.Since(o.swept) < turn:
+	if o.stale && time.Since(o.swept) < turn {
 		return reconcile.Changes
 	}
 	return sweep
 }
 
-// know keeps what is known after a round that read the whole table.
-func (o *owner) know(round reconcile.Round) {
-	o.state.Foreign = nil
-	for _, f := range round.Plan.Foreign {
-		o.state.Foreign = append(o.state.Foreign, f.String())
-	}
-	changed, shrank := o.ledger.Forget(round.Table)
+// disown drops from the record what the configuration does not name and the table, as it was read, no longer has.
+func (o *owner) disown(table ipvs.Table) {
+	changed, shrank := o.ledger.Forget(table)
 	for _, vs := range changed {
 		delete(o.outcomes, vs)
 	}
