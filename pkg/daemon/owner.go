@@ -92,6 +92,7 @@ type owner struct {
 	settings   settings
 	due        time.Time // of the next round
 	swept      time.Time // when the last round began that looked at more than the news
+	owed       bool      // such a look, since rounds with news kept it off for longer than turn
 	state      status.Table
 	config     status.Config
 	started    time.Time

@@ -22,6 +22,7 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	if parts != reconcile.Changes {
 		o.swept = start
 	}
+	o.owed = time.Since(o.swept) > turn
 	if o.stale || !o.until.IsZero() && !start.Before(o.until) {
 		o.decide()
 	}
@@ -65,6 +66,9 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 				o.due = owed
 			}
 		}
+	}
+	if o.owed {
+		o.due = time.Now()
 	}
 	return round
 }
@@ -137,9 +141,9 @@ func (o *owner) tell(round reconcile.Round, took time.Duration) {
 }
 
 // parts returns in how many parts the next round reads the table. With news nothing may be in its way; without, it is the turn
-// of some of what nobody has looked at for the longest time.
+// of some of what nobody has looked at for the longest time, and also between two rounds with news if that is owed.
 func (o *owner) parts() int {
-	if o.stale && time.Since(o.swept) < turn {
+	if o.stale && !o.owed {
 		return reconcile.Changes
 	}
 	return sweep
