@@ -91,7 +91,7 @@ func (ds Diagnostics) Print(w io.Writer, source []byte) error {
 	if len(ds) == 0 {
 		return nil
 	}
-	lines := strings.Split(withoutMark(source), "\n")
+	lines := strings.Split(withoutMark(string(source)), "\n")
 	for _, d := range ds {
 		if _, err := io.WriteString(w, d.format(lines)); err != nil {
 			return err

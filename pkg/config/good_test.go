@@ -352,7 +352,7 @@ func FuzzLoad(f *testing.F) {
 		if (c == nil) != (found.Err() != nil) {
 			t.Fatalf("Config %v with error %v", c, found.Err())
 		}
-		lines := strings.Split(withoutMark(text), "\n")
+		lines := strings.Split(withoutMark(string(text)), "\n")
 		for i, d := range found {
 			if d.File != "f" || d.Line < 1 || d.Line > len(lines) || d.Column < 1 || d.Width < 1 || d.Message == "" {
 				t.Fatalf("%+v is not in the text", d)
@@ -372,7 +372,7 @@ func FuzzLoad(f *testing.F) {
 		if diff := cmp.Diff(found, same); diff != "" {
 			t.Fatalf("loaded twice:\n%s", diff)
 		}
-		inOne, same := whole("f", withoutMark(text))
+		inOne, same := whole("f", withoutMark(string(text)))
 		if diff := cmp.Diff(found, same); diff != "" {
 			t.Fatalf("by parts and in one piece:\n%s", diff)
 		}

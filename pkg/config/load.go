@@ -10,7 +10,9 @@ import (
 
 // Load reads a configuration. The name is what the diagnostics call the file; nothing is opened. The Config is nil when
 // Diagnostics.Err is not; with warnings alone it can be used.
-func Load(name string, source []byte) (*Config, Diagnostics) { return new(Loader).Load(name, source) }
+func Load(name string, source []byte) (*Config, Diagnostics) {
+	return new(Loader).Load(name, string(source))
+}
 
 // Loader loads one version of a file after the other. A virtual server whose text is the same as before, in a file whose
 // other tables are the same, is the same object in both versions: a change of a large file costs little more than what it
@@ -21,9 +23,9 @@ type Loader struct {
 	parts map[string]part // of the last version that was loaded, by text
 }
 
-// Load is the function of that name.
-func (l *Loader) Load(name string, source []byte) (*Config, Diagnostics) {
-	text := withoutMark(source)
+// Load is the function of that name, for a text that need not be copied.
+func (l *Loader) Load(name, text string) (*Config, Diagnostics) {
+	text = withoutMark(text)
 	if name != l.name {
 		*l = Loader{name: name}
 	}

@@ -57,7 +57,7 @@ func TestLoaderAfterARefusal(t *testing.T) {
 	text := string(generated(2, 2, true))
 	var l Loader
 	before := load(t, &l, text)
-	if c, found := l.Load("t.toml", []byte(text+"weight = true\n")); c != nil || found.Err() == nil {
+	if c, found := l.Load("t.toml", text+"weight = true\n"); c != nil || found.Err() == nil {
 		t.Fatal(found)
 	}
 	if after := load(t, &l, text); after[0] != before[0] || after[1] != before[1] {
@@ -94,7 +94,7 @@ func TestLoaderSaysTheSame(t *testing.T) {
 func sameAsWhole(t *testing.T, l *Loader, text string) {
 	t.Helper()
 	want, problems := whole("t.toml", text)
-	got, found := l.Load("t.toml", []byte(text))
+	got, found := l.Load("t.toml", text)
 	if diff := cmp.Diff(problems, found); diff != "" {
 		t.Errorf("%s\n(-whole +loader):\n%s", text, diff)
 	}
@@ -105,7 +105,7 @@ func sameAsWhole(t *testing.T, l *Loader, text string) {
 
 func load(t *testing.T, l *Loader, text string) []*VirtualServer {
 	t.Helper()
-	c, found := l.Load("t.toml", []byte(text))
+	c, found := l.Load("t.toml", text)
 	if c == nil {
 		t.Fatal(found)
 	}
@@ -123,8 +123,8 @@ func indexOf(list []*VirtualServer, vs *VirtualServer) int {
 
 func BenchmarkReload(b *testing.B) {
 	for _, form := range []string{"short", "long"} {
-		text := generated(1000, 100, form == "long")
-		changed := []byte(strings.Replace(string(text), "wrr", "wlc", 1))
+		text := string(generated(1000, 100, form == "long"))
+		changed := strings.Replace(text, "wrr", "wlc", 1)
 		b.Run("1000x100/"+form, func(b *testing.B) {
 			var l Loader
 			l.Load("bench.toml", text)

@@ -106,7 +106,7 @@ func FuzzLocate(f *testing.F) {
 	addFiles(f, "testdata/wrong/*.toml")
 	addFiles(f, "../../examples/*.toml")
 	f.Fuzz(func(t *testing.T, source []byte) {
-		text := withoutMark(source)
+		text := withoutMark(string(source))
 		root := locate(text) // must end, whatever the text
 		var tree map[string]any
 		if _, err := toml.Decode(text, &tree); err != nil || !utf8.ValidString(text) {

@@ -10,7 +10,7 @@ import (
 )
 
 // withoutMark drops the byte order mark that editors on Windows write. The library does so too, and then doesn't count it.
-func withoutMark(source []byte) string { return strings.TrimLeft(string(source), "\uFEFF") }
+func withoutMark(source string) string { return strings.TrimLeft(source, "\uFEFF") }
 
 // parse reads the text as TOML. It reports what is wrong with the syntax and then returns nil; there is one such error at
 // most, since after it nobody can tell what the rest means.

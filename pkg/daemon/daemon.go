@@ -65,7 +65,7 @@ func New(o Options) (_ *Daemon, err error) {
 	var loader config.Loader
 	cfg, problems := loader.Load(o.ConfigFile, text)
 	if problems.Err() != nil {
-		return nil, fmt.Errorf("%w\n%s", ErrConfig, problems.Format(text))
+		return nil, fmt.Errorf("%w\n%s", ErrConfig, problems.Format([]byte(text)))
 	}
 
 	d := &Daemon{options: o}

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
@@ -33,27 +33,27 @@ const maxConfig = 64 << 20
 
 // readConfig returns the text of the configuration. Only a regular file is one: what may have no end, or none to write it,
 // must not hold up a daemon.
-func (f files) readConfig() ([]byte, error) {
+func (f files) readConfig() (string, error) {
 	// Non-blocking: the other end of a pipe need not be there. A regular file doesn't care.
 	file, err := os.OpenFile(f.config, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer func() { _ = file.Close() }()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", f.config)
+		return "", fmt.Errorf("%s: not a regular file", f.config)
 	}
-	var text bytes.Buffer
-	text.Grow(int(min(info.Size(), maxConfig)) + bytes.MinRead)
-	_, err = text.ReadFrom(io.LimitReader(file, maxConfig+1))
+	var text strings.Builder
+	text.Grow(int(min(info.Size(), maxConfig)))
+	_, err = io.Copy(&text, io.LimitReader(file, maxConfig+1))
 	if err == nil && text.Len() > maxConfig {
 		err = fmt.Errorf("%s: larger than %d MB", f.config, maxConfig>>20)
 	}
-	return text.Bytes(), err
+	return text.String(), err
 }
 
 // readOwned returns the record of what is ours; an absent one is empty.

@@ -318,7 +318,7 @@ func (m *model) text() string {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return string(text)
+	return text
 }
 
 // settle waits until it is quiet, and checks everything.

@@ -19,7 +19,7 @@ import (
 // Plan returns what a daemon that was started now with this file would change. It knows no verdicts: servers that are in
 // the table stay, the others wait for their checks.
 func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answer, error) {
-	cfg, answer := load(new(config.Loader), file)
+	cfg, answer := load(new(config.Loader), file.Name, string(file.Text))
 	if cfg == nil {
 		return answer.Answer, nil
 	}
@@ -54,24 +54,27 @@ type answer struct {
 // goroutine of whoever asks.
 func (o *owner) load(file *control.File) (*config.Config, answer) {
 	if file != nil {
-		return load(new(config.Loader), *file)
+		return load(new(config.Loader), file.Name, string(file.Text))
 	}
 	text, err := o.files.readConfig()
 	if err != nil {
 		return nil, answer{Answer: &status.Answer{Rejected: fmt.Sprintln(err)}}
 	}
-	return load(&o.loader, control.File{Name: o.files.config, Text: text})
+	return load(&o.loader, o.files.config, text)
 }
 
-func load(loader *config.Loader, file control.File) (*config.Config, answer) {
-	cfg, problems := loader.Load(file.Name, file.Text)
-	text := problems.Format(file.Text)
+func load(loader *config.Loader, file, source string) (*config.Config, answer) {
+	cfg, problems := loader.Load(file, source)
+	text := ""
+	if len(problems) > 0 {
+		text = problems.Format([]byte(source))
+	}
 	if problems.Err() != nil {
 		return nil, answer{Answer: &status.Answer{Rejected: text}, problems: problems}
 	}
 	scripts := unfit(cfg)
 	for _, s := range scripts {
-		text += fmt.Sprintf("%s: warning: %s\n", file.Name, s)
+		text += fmt.Sprintf("%s: warning: %s\n", file, s)
 	}
 	return cfg, answer{&status.Answer{Warnings: text}, problems, scripts}
 }
