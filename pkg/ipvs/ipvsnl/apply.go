@@ -29,7 +29,7 @@ func (c *Client) Apply(ctx context.Context, commands []ipvs.Command) (refused []
 				return fmt.Errorf("stopped before command %d: %w", first, err)
 			}
 			n, base := c.request(family, commands[first:])
-			if err := c.socket.send(c.buf.b); err != nil {
+			if err := c.send(ctx); err != nil {
 				c.stale = true
 				return fmt.Errorf("send commands from %d on: %w", first, err)
 			}

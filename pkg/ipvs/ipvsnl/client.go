@@ -180,7 +180,7 @@ func (c *Client) newRequest() (seq uint32) {
 // refusal is returned as a *kernelError. An answer that was interrupted by a change is read to its end and then given up
 // with errInterrupted.
 func (c *Client) exchange(ctx context.Context, family uint16, each func(payload []byte) error) error {
-	if err := c.socket.send(c.buf.b); err != nil {
+	if err := c.send(ctx); err != nil {
 		return fmt.Errorf("send request: %w", err)
 	}
 	a := answer{family: family, seq: c.seq, each: each}
@@ -195,6 +195,14 @@ func (c *Client) exchange(ctx context.Context, family uint16, each func(payload 
 		}
 	}
 	return a.result()
+}
+
+// send sends what is in the buffer. The kernel works on it meanwhile, which may take as long as an answer.
+func (c *Client) send(ctx context.Context) error {
+	if err := c.socket.setDeadline(limit(ctx)); err != nil {
+		return err
+	}
+	return c.socket.send(c.buf.b)
 }
 
 // receive returns the answers that are there, whatever the time, or else waits for one.
