@@ -12,7 +12,7 @@ import (
 // checks resolves the checks of a server; real is nil for a virtual server without any. The server's own tables count, and
 // what they leave open comes from the server, from the virtual server's table if that is the only one, from the virtual
 // server, and from the defaults, in this order. A server without tables has the virtual server's.
-func (r *resolver) checks(vs, real *block, server netip.AddrPort) []health.Check {
+func (r *resolver) checks(vs, real *block, server netip.AddrPort) []health.ID {
 	var shared *block
 	if len(vs.checks) == 1 {
 		shared = vs.checks[0]
@@ -26,24 +26,25 @@ func (r *resolver) checks(vs, real *block, server netip.AddrPort) []health.Check
 			own = real.checks
 		}
 	}
-	var checks []health.Check
+	var checks []health.ID
 	for _, b := range own {
 		c, ok := r.tcpCheck(server, b, real, shared, vs)
 		if !ok {
 			continue
 		}
-		if slices.Contains(checks, c) {
+		id := c.ID()
+		if slices.Contains(checks, id) {
 			r.warn(b.at(), "", "the server has this check already")
 			continue
 		}
-		checks = append(checks, c)
+		checks = append(checks, id)
 	}
 	return checks
 }
 
 // tcpCheck resolves one check, and says whether its target is known.
 func (r *resolver) tcpCheck(server netip.AddrPort, b, real, shared, vs *block) (c health.Check, ok bool) {
-	c.Type = "TCP_CHECK"
+	c.Type, c.Spec = "TCP_CHECK", health.TCP{}
 	c.Timeout, _ = lookup[time.Duration]("connect_timeout", b, real, shared, vs)
 	c.DelayLoop, _ = lookup[time.Duration]("delay_loop", b, real, shared, vs)
 	c.DelayBeforeRetry, _ = lookup[time.Duration]("delay_before_retry", b, real, shared, vs)

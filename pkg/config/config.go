@@ -20,6 +20,14 @@ type GlobalDefs struct {
 	LVSTimeouts    ipvs.Timeouts // of connection entries; zero fields keep the kernel's
 	LVSSyncDaemon  SyncDaemons
 	LVSSysctl      Sysctls
+	Checks         CheckLimits
+}
+
+// CheckLimits is how much the checks of all servers may take together. Zero fields are the engine's own limits.
+type CheckLimits struct {
+	InFlight  int // probes at once
+	PerSecond int // probes that start within a second; 0: no limit
+	Scripts   int // of those at once: commands
 }
 
 // SyncDaemons are the sync daemons that are to run. A daemon whose interface is empty is nobody's business: one that
@@ -56,9 +64,12 @@ type VirtualServer struct {
 type RealServer struct {
 	// Destination has the weight that the server has when healthy. Port 0 stands for the port of each service.
 	Destination      ipvs.Destination
-	InhibitOnFailure bool           // weight 0 while down, instead of removal
-	Checks           []health.Check // up while all of them are; without any it is always up
-	NotifyUp         *Script        // nil: none
+	InhibitOnFailure bool          // weight 0 while down, instead of removal
+	Checks           []health.ID   // up while all of them are, or Needed of them; without any it is always up
+	Needed           int           // so many checks that pass are enough; 0: all
+	Off              bool          // down on purpose; it has no checks
+	SlowStart        time.Duration // from coming back to its full weight; 0: at once
+	NotifyUp         *Script       // nil: none
 	NotifyDown       *Script
 }
 

@@ -34,7 +34,7 @@ func TestWebAndDNS(t *testing.T) {
 	for _, vs := range c.VirtualServers {
 		fmt.Fprintln(&got, vs.Services[0])
 		for _, rs := range vs.RealServers {
-			k := rs.Checks[0]
+			k := rs.Checks[0].Check()
 			fmt.Fprintf(&got, "  %s; %s %s every %v, at most %v\n", rs.Destination, k.Type, k.Target, k.DelayLoop, k.Timeout)
 		}
 	}

@@ -144,8 +144,9 @@ func (w checkWord) String() string {
 // checksOf returns the checks of a server as they are written.
 func checksOf(rs *RealServer) checkWord {
 	w := make(checkWord, 0, len(rs.Checks))
-	for i := range rs.Checks {
-		w = append(w, inlineCheck(&rs.Checks[i], rs))
+	for _, id := range rs.Checks {
+		c := id.Check()
+		w = append(w, inlineCheck(&c, rs))
 	}
 	return w
 }

@@ -107,8 +107,9 @@ warmup = 0.25
 					UpperThreshold: 200, LowerThreshold: 100,
 				},
 				InhibitOnFailure: true,
-				Checks: []health.Check{{
+				Checks: []health.ID{health.Check{
 					Type:      "TCP_CHECK",
+					Spec:      health.TCP{},
 					Target:    netip.MustParseAddrPort("10.0.100.2:8080"),
 					Source:    netip.MustParseAddrPort("10.0.100.1:40000"),
 					Interface: "eth1", FWMark: 4294967295,
@@ -117,22 +118,22 @@ warmup = 0.25
 						DelayLoop: 3 * time.Second, Retry: 7, DelayBeforeRetry: 2 * time.Second,
 						Warmup: 250 * time.Millisecond, Alpha: false,
 					},
-				}},
+				}.ID()},
 			}, {
 				Destination: ipvs.Destination{
 					Addr: netip.MustParseAddrPort("10.0.100.3:80"), Forward: ipvs.DR, Weight: 10,
 				},
-				Checks: []health.Check{{
-					Type: "TCP_CHECK", Target: netip.MustParseAddrPort("10.0.100.3:80"), Timeout: 1500 * time.Millisecond,
+				Checks: []health.ID{health.Check{
+					Type: "TCP_CHECK", Spec: health.TCP{}, Target: netip.MustParseAddrPort("10.0.100.3:80"), Timeout: 1500 * time.Millisecond,
 					Policy: health.Policy{
 						DelayLoop: 5 * time.Second, Retry: 0, DelayBeforeRetry: time.Second,
 						Warmup: 250 * time.Millisecond, Alpha: true,
 					},
-				}},
+				}.ID()},
 			}},
 		}},
 	}
-	comparable := cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{})
+	comparable := cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}, health.ID{})
 	if diff := cmp.Diff(want, c, comparable); diff != "" {
 		t.Errorf("Config (-want +got):\n%s", diff)
 	}
@@ -300,7 +301,8 @@ bind_port = 2222
 `, "39:3 warning: the server has this check already")
 	var got []string
 	for _, rs := range c.VirtualServers[0].RealServers {
-		for _, k := range rs.Checks {
+		for _, id := range rs.Checks {
+			k := id.Check()
 			got = append(got, fmt.Sprintf("%s from %s: %v %v %v %v %v alpha %t log %t",
 				k.Target, k.Source, k.DelayLoop, k.Retry, k.Warmup, k.DelayBeforeRetry, k.Timeout, k.Alpha, k.LogAllFailures))
 		}
@@ -366,7 +368,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		_ = found.Format(text)
 		again, same := Load("f", text)
-		if diff := cmp.Diff(c, again, cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{})); diff != "" {
+		if diff := cmp.Diff(c, again, cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}, health.ID{})); diff != "" {
 			t.Fatalf("loaded twice:\n%s", diff)
 		}
 		if diff := cmp.Diff(found, same); diff != "" {
@@ -376,7 +378,7 @@ func FuzzLoad(f *testing.F) {
 		if diff := cmp.Diff(found, same); diff != "" {
 			t.Fatalf("by parts and in one piece:\n%s", diff)
 		}
-		if diff := cmp.Diff(c, inOne, cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{})); diff != "" {
+		if diff := cmp.Diff(c, inOne, cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}, health.ID{})); diff != "" {
 			t.Fatalf("by parts and in one piece:\n%s", diff)
 		}
 		if c == nil {
@@ -405,7 +407,8 @@ func FuzzLoad(f *testing.F) {
 				t.Fatalf("accepted %+v", q)
 			}
 			for rs := range vs.Servers() {
-				for _, k := range rs.Checks {
+				for _, id := range rs.Checks {
+			k := id.Check()
 					if k.Target.Port() == 0 || !k.Target.IsValid() || k.Timeout <= 0 || k.DelayLoop <= 0 || k.Retry < 0 {
 						t.Fatalf("accepted %+v", k)
 					}

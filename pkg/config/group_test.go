@@ -129,8 +129,8 @@ func TestPortsOfAGroup(t *testing.T) {
 		var got []string
 		for _, rs := range vs.RealServers {
 			got = append(got, rs.Destination.Addr.String())
-			if k := rs.Checks[0]; k.Target != netip.AddrPortFrom(rs.Destination.Addr.Addr(), 81) {
-				t.Errorf("%s is checked at %s", rs.Destination.Addr, k.Target)
+			if k := rs.Checks[0]; k.Check().Target != netip.AddrPortFrom(rs.Destination.Addr.Addr(), 81) {
+				t.Errorf("%s is checked at %s", rs.Destination.Addr, k.Check().Target)
 			}
 		}
 		if s := strings.Join(got, " "); s != want {

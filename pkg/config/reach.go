@@ -19,8 +19,8 @@ func (rs *RealServer) For(s *ipvs.Service) (ipvs.Destination, bool) {
 }
 
 // Checks returns every check of every server, the same one as often as it is there.
-func (c *Config) Checks() iter.Seq[health.Check] {
-	return func(yield func(health.Check) bool) {
+func (c *Config) Checks() iter.Seq[health.ID] {
+	return func(yield func(health.ID) bool) {
 		for _, vs := range c.VirtualServers {
 			for rs := range vs.Servers() {
 				for _, check := range rs.Checks {

@@ -105,7 +105,7 @@ connect_port = 99
 			for _, rs := range vs.SorryServers {
 				s := rs.Destination.String() + ", checks"
 				for _, k := range rs.Checks {
-					s += " " + k.Target.String()
+					s += " " + k.Check().Target.String()
 				}
 				got = append(got, s)
 			}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/health/engine"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsproc"
@@ -49,7 +50,7 @@ var ErrConfig = errors.New("invalid configuration")
 type Daemon struct {
 	options Options
 	owner   *owner
-	engine  *probe.Engine
+	engine  *engine.Engine
 	locks   []*os.File
 	kernel  *ipvsnl.Client
 }
@@ -95,7 +96,7 @@ func New(o Options) (_ *Daemon, err error) {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
 	}
 	d.owner.loader = loader
-	d.engine = probe.New(probe.Probe, d.owner.report, probe.Places(places()))
+	d.engine = engine.New(probe.Probe, d.owner.report, engine.Places(places()))
 	d.owner.checks = d.engine
 	d.owner.adopt(cfg, problems, time.Now())
 	d.owner.tellUnfit(unfit(cfg))
@@ -108,9 +109,9 @@ func places() int {
 	const others = 64 // control connections, files, the runtime's own
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return probe.DefaultPlaces
+		return engine.DefaultPlaces
 	}
-	return int(min(probe.DefaultPlaces, max(limit.Cur, others+1)-others))
+	return int(min(engine.DefaultPlaces, max(limit.Cur, others+1)-others))
 }
 
 // Run works until the context is done. It returns nil then, and has removed from the kernel what lvs_flush_on_stop says.

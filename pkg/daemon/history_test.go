@@ -229,7 +229,8 @@ func (m *model) reload() {
 	m.write(m.configure())
 	known := make(map[health.Check]bool) // by subject
 	m.within(func(context.Context) {
-		for c, k := range m.verdicts {
+		for id, k := range m.verdicts {
+			c := id.Check()
 			known[c.Subject()] = known[c.Subject()] || k.State != health.Unchecked
 		}
 	})
@@ -237,8 +238,8 @@ func (m *model) reload() {
 		m.t.Fatal(a.Rejected)
 	}
 	m.within(func(context.Context) {
-		for c := range m.cfg.Checks() {
-			if known[c.Subject()] && m.verdicts[c].State == health.Unchecked {
+		for id := range m.cfg.Checks() {
+			if c := id.Check(); known[c.Subject()] && m.verdicts[id].State == health.Unchecked {
 				m.t.Errorf("the reload forgot what was known of %s", c.Target)
 			}
 		}
@@ -363,12 +364,12 @@ func (m *model) compare(ctx context.Context, quiet bool) {
 		facts.Owned, facts.Left, facts.Verdicts = nil, nil, make(desired.Verdicts)
 		for c := range m.cfg.Checks() {
 			state := health.Up
-			if m.down[c.Target] {
+			if m.down[c.Check().Target] {
 				state = health.Down
 			}
 			facts.Verdicts[c] = health.Checker{State: state}
 			if m.verdicts[c].State != state {
-				m.t.Errorf("verdict on %s: %s, not %s", c.Target, m.verdicts[c].State, state)
+				m.t.Errorf("verdict on %s: %s, not %s", c.Check().Target, m.verdicts[c].State, state)
 			}
 		}
 	}

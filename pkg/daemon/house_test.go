@@ -17,7 +17,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
-	"github.com/ipvsd/ipvsd/pkg/health/probe"
+	"github.com/ipvsd/ipvsd/pkg/health/engine"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
 	"github.com/ipvsd/ipvsd/pkg/script"
@@ -81,16 +81,16 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 		t.Fatal(err)
 	}
 	h.scripts, h.suspension.addresses = script.NewQueues(h.ran.run), h.host
-	engine := probe.New(func(_ context.Context, c health.Check) error {
+	checks := engine.New(func(_ context.Context, c health.Check) (f health.Finding, err error) {
 		if took := h.took.Load(); took > 0 {
 			<-time.After(time.Duration(took))
 		}
 		if _, down := h.down.Load(c.Target); down {
-			return errors.New("connection refused")
+			return f, errors.New("connection refused")
 		}
-		return nil
-	}, h.report, probe.Random(func() float64 { return 0 }))
-	h.checks = engine
+		return f, nil
+	}, h.report, engine.Random(func() float64 { return 0 }))
+	h.checks = checks
 	h.write(text)
 	cfg, problems := config.Load(o.ConfigFile, []byte(text))
 	if problems.Err() != nil {
@@ -101,7 +101,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
 	go func() { ended <- h.run(ctx) }()
-	go func() { ended <- without(context.Canceled, engine.Run(ctx)) }()
+	go func() { ended <- without(context.Canceled, checks.Run(ctx)) }()
 	h.stop = func() {
 		cancel()
 		for range 2 {

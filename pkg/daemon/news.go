@@ -168,7 +168,7 @@ func (t *told) aboutQuorum(event string, s *config.Script) notification {
 
 // alpha says whether a server has no clients before its first check.
 func alpha(rs *config.RealServer) bool {
-	return slices.ContainsFunc(rs.Checks, func(c health.Check) bool { return c.Alpha })
+	return slices.ContainsFunc(rs.Checks, func(id health.ID) bool { return id.Check().Alpha })
 }
 
 func sorry(serve bool) string {

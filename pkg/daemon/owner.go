@@ -14,7 +14,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/health"
-	"github.com/ipvsd/ipvsd/pkg/health/probe"
+	"github.com/ipvsd/ipvsd/pkg/health/engine"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/script"
@@ -53,9 +53,9 @@ type kernel interface {
 
 // checks is the engine that runs the checks.
 type checks interface {
-	Change(removed, added []health.Check)
-	Suspend(checks []health.Check)
-	Resume(checks []health.Check)
+	Change(removed, added []health.ID)
+	Suspend(checks []health.ID)
+	Resume(checks []health.ID)
 }
 
 // owner holds all state of the daemon that changes. Only its own goroutine, in run, touches the fields below the channels,
@@ -67,7 +67,7 @@ type owner struct {
 	kernel  kernel
 	checks  checks
 
-	reports  chan probe.Report
+	reports  chan engine.Report
 	requests chan func(context.Context) // see ask
 	gone     chan struct{}              // closed when run has returned
 	reloads  sync.Mutex                 // held from reading the file until it is in force
@@ -104,7 +104,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		log:        o.Log,
 		files:      f,
 		kernel:     k,
-		reports:    make(chan probe.Report, 4096), // so that the engine can go on while a large batch is programmed
+		reports:    make(chan engine.Report, 4096), // so that the engine can go on while a large batch is programmed
 		requests:   make(chan func(context.Context)),
 		gone:       make(chan struct{}),
 		cfg:        &config.Config{},
@@ -126,7 +126,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 
 // report is where the probe engine delivers. It waits while more news has come up than there is room for, but not for an
 // owner that has gone.
-func (o *owner) report(r probe.Report) {
+func (o *owner) report(r engine.Report) {
 	select {
 	case o.reports <- r:
 	case <-o.gone:
@@ -191,7 +191,7 @@ func (o *owner) soon() {
 }
 
 // take keeps the news of a check, and tells of the servers whose verdict it changes.
-func (o *owner) take(r probe.Report) {
+func (o *owner) take(r engine.Report) {
 	servers, ours := o.roster.servers[r.Check]
 	if !ours {
 		return // the late news of a check that a reload removed
@@ -203,8 +203,8 @@ func (o *owner) take(r probe.Report) {
 		before[i] = o.judge(s.RealServer)
 	}
 	o.verdicts[r.Check] = r.Checker
-	if r.Check.LogAllFailures && r.Checker.LastResult.Err != "" && !changed {
-		o.log.Info("a check failed", "check", r.Check.Type, "target", r.Check.Target,
+	if c := r.Check.Check(); c.LogAllFailures && r.Checker.LastResult.Err != "" && !changed {
+		o.log.Info("a check failed", "check", c.Type, "target", c.Target,
 			"failures", r.Checker.Failures, "reason", r.Checker.LastResult.Err)
 	}
 	if !changed {
@@ -227,7 +227,7 @@ func (o *owner) judge(rs *config.RealServer) health.Verdict {
 	for _, c := range rs.Checks {
 		k, known := o.verdicts[c]
 		if !known {
-			k = health.New(c.Policy, time.Time{}, 0)
+			k = health.New(c.Check().Policy, time.Time{}, 0)
 		}
 		checkers = append(checkers, k)
 	}

@@ -95,15 +95,15 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 // verdictsOn returns the verdicts as they would be if a configuration were taken.
 func (o *owner) verdictsOn(cfg *config.Config) desired.Verdicts {
 	verdicts, now := maps.Clone(o.verdicts), time.Now()
-	added := make([]health.Check, 0, len(verdicts))
-	has := make(map[health.Check]bool, len(verdicts))
+	added := make([]health.ID, 0, len(verdicts))
+	has := make(map[health.ID]bool, len(verdicts))
 	for c := range cfg.Checks() {
 		if _, known := verdicts[c]; !known && !has[c] {
 			added = append(added, c)
 		}
 		has[c] = true
 	}
-	var removed []health.Check
+	var removed []health.ID
 	for c := range verdicts {
 		if !has[c] {
 			removed = append(removed, c)

@@ -9,8 +9,8 @@ import (
 
 // roster is which servers have which check. It is changed by virtual servers, so that a reload costs what it changes.
 type roster struct {
-	servers map[health.Check][]server
-	touched map[health.Check]bool // since the last settle; true: it had servers then
+	servers map[health.ID][]server
+	touched map[health.ID]bool // since the last settle; true: it had servers then
 }
 
 // server is a server of the configuration, and the virtual server that it belongs to.
@@ -20,7 +20,7 @@ type server struct {
 }
 
 func newRoster() roster {
-	return roster{servers: make(map[health.Check][]server), touched: make(map[health.Check]bool)}
+	return roster{servers: make(map[health.ID][]server), touched: make(map[health.ID]bool)}
 }
 
 // add enters the servers of a virtual server.
@@ -48,7 +48,7 @@ func (r roster) remove(vs *config.VirtualServer) {
 	}
 }
 
-func (r roster) touch(c health.Check) {
+func (r roster) touch(c health.ID) {
 	if _, known := r.touched[c]; !known {
 		_, had := r.servers[c]
 		r.touched[c] = had
@@ -56,7 +56,7 @@ func (r roster) touch(c health.Check) {
 }
 
 // settle returns the checks that lost their last server since it was called before, and those that have their first.
-func (r roster) settle() (removed, added []health.Check) {
+func (r roster) settle() (removed, added []health.ID) {
 	for c, had := range r.touched {
 		switch _, has := r.servers[c]; {
 		case had && !has:

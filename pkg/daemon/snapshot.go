@@ -64,7 +64,7 @@ func (o *owner) server(rs *config.RealServer, d ipvs.Destination) status.Server 
 		Health: verdict.State, Since: verdict.Since, Error: verdict.Err,
 	}
 	for _, c := range rs.Checks {
-		r.Checks = append(r.Checks, checkStatus(c, o.verdicts[c]))
+		r.Checks = append(r.Checks, checkStatus(c.Check(), o.verdicts[c]))
 	}
 	return r
 }

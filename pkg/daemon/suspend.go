@@ -29,7 +29,7 @@ type suspension struct {
 	news      chan located          // the newest; nil while nobody watches
 	stop      context.CancelFunc    // watching
 	watching  sync.WaitGroup        // the goroutine that does
-	resting   map[health.Check]bool // that the engine was told of
+	resting   map[health.ID]bool // that the engine was told of
 	suspended map[string]bool       // virtual servers, by name
 }
 
@@ -81,9 +81,9 @@ func (o *owner) locate(l located) {
 
 // engage tells the engine which checks there are, and which of them rest: those that only virtual servers have that are
 // suspended. Those that a reload removed and added are told in between, so that no check runs that is to rest.
-func (o *owner) engage(removed, added []health.Check) {
+func (o *owner) engage(removed, added []health.ID) {
 	s := &o.suspension
-	suspended, resting := make(map[string]bool), make(map[health.Check]bool)
+	suspended, resting := make(map[string]bool), make(map[health.ID]bool)
 	for _, vs := range o.cfg.VirtualServers {
 		if vs.HASuspend && !s.serves(vs) {
 			suspended[vs.Name] = true
@@ -139,8 +139,8 @@ func (s *suspension) serves(vs *config.VirtualServer) bool {
 }
 
 // missing returns what there is in a set beyond another one.
-func missing(from, in map[health.Check]bool) []health.Check {
-	var list []health.Check
+func missing(from, in map[health.ID]bool) []health.ID {
+	var list []health.ID
 	for c := range in {
 		if !from[c] {
 			list = append(list, c)

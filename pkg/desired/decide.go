@@ -132,7 +132,7 @@ func judge(servers []config.RealServer, verdicts Verdicts) []verdict {
 				if v.state == health.Up {
 					v.state = health.Unchecked
 				}
-				v.alive = v.alive && !check.Alpha
+				v.alive = v.alive && !check.Check().Alpha
 			}
 		}
 		list[i] = v

@@ -50,11 +50,11 @@ const (
 )
 
 // Verdicts are the states of all checks. A check without an entry is unchecked.
-type Verdicts map[health.Check]health.Checker
+type Verdicts map[health.ID]health.Checker
 
 // Follow changes the verdicts to those on other checks. As in the probe engine, which learns of it later, an added check
 // takes over what another one with the same Subject knew, be it removed or not.
-func (v Verdicts) Follow(removed, added []health.Check, now time.Time) {
+func (v Verdicts) Follow(removed, added []health.ID, now time.Time) {
 	legacy := health.LegacyFor(added, maps.All(v))
 	for _, c := range removed {
 		delete(v, c)

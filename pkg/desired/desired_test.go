@@ -41,7 +41,7 @@ func TestServer(t *testing.T) {
 			}
 			verdicts := desired.Verdicts{}
 			for i, state := range tt.states {
-				c := health.Check{FWMark: uint32(i), Policy: health.Policy{Alpha: tt.alpha}}
+				c := health.Check{FWMark: uint32(i), Policy: health.Policy{Alpha: tt.alpha}}.ID()
 				rs.Checks = append(rs.Checks, c)
 				verdicts[c] = health.Checker{State: state}
 			}
@@ -113,11 +113,11 @@ func addr(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
 func states(s ...health.State) []health.State { return s }
 
-func check(n uint32) health.Check {
-	return health.Check{FWMark: n, Policy: health.Policy{Alpha: true, DelayLoop: time.Second}}
+func check(n uint32) health.ID {
+	return health.Check{FWMark: n, Policy: health.Policy{Alpha: true, DelayLoop: time.Second}}.ID()
 }
 
-func server(a string, checks ...health.Check) config.RealServer {
+func server(a string, checks ...health.ID) config.RealServer {
 	return config.RealServer{Destination: ipvs.Destination{Addr: addr(a), Weight: 1}, Checks: checks}
 }
 

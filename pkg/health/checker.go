@@ -42,12 +42,6 @@ func (s *State) UnmarshalText(b []byte) error {
 	return fmt.Errorf("%q is not unchecked, up or down", b)
 }
 
-// Result is how a probe ended.
-type Result struct {
-	Err  string        // why it failed; empty: it passed
-	Took time.Duration // from its start to its end
-}
-
 // Checker is the state machine of one check. A zero Checker is of no use: make one with New.
 //
 //	            New

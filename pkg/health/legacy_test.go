@@ -22,16 +22,16 @@ func TestLegacy(t *testing.T) {
 	next.Timeout, next.Policy = 3*time.Second, Policy{DelayLoop: time.Second, Alpha: true}
 	fresh := next
 	fresh.Policy.Alpha = false
-	l := LegacyFor([]Check{next}, maps.All(map[Check]Checker{
-		old: judged(start.Add(time.Second), Result{Err: "connection refused"}), older: judged(start, Result{}), fresh: New(fresh.Policy, start, 0),
+	l := LegacyFor([]ID{next.ID()}, maps.All(map[ID]Checker{
+		old.ID(): judged(start.Add(time.Second), Result{Err: "connection refused"}), older.ID(): judged(start, Result{}), fresh.ID(): New(fresh.Policy, start, 0),
 	}))
 	now := start.Add(10 * time.Second)
-	k, known := l.Heir(next, now)
+	k, known := l.Heir(next.ID(), now)
 	if !known || k.State != Down || k.LastResult.Err != "connection refused" || k.Deadline().After(now) || k.Alive() {
 		t.Errorf("%v: %+v", known, k)
 	}
 	next.Target = netip.MustParseAddrPort("192.0.2.2:80")
-	if k, known := l.Heir(next, now); known {
+	if k, known := l.Heir(next.ID(), now); known {
 		t.Errorf("of another subject: %+v", k)
 	}
 }

@@ -3,7 +3,6 @@ package probe_test
 import (
 	"context"
 	"net"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -46,34 +45,6 @@ func perCheck(b *testing.B, check func() error) {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
-}
-
-// BenchmarkEngine is what the engine itself spends on a probe, at 10,000 checks.
-func BenchmarkEngine(b *testing.B) {
-	const checks = 10_000
-	probes := 0
-	ctx, cancel := context.WithCancel(b.Context())
-	e := probe.New(func(context.Context, health.Check) error { return nil }, func(r probe.Report) {
-		if r.Checker.Probes > 0 {
-			if probes++; probes == b.N {
-				cancel()
-			}
-		}
-	})
-	set := make([]health.Check, checks)
-	for i := range set {
-		set[i] = health.Check{
-			Target:  netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80),
-			Timeout: time.Second,
-			Policy:  health.Policy{DelayLoop: time.Nanosecond}, // always due: the engine is never idle
-		}
-	}
-	e.Change(nil, set)
-	b.ReportAllocs()
-	before := cpu(b)
-	b.ResetTimer()
-	e.Run(ctx)
 	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
 }
 

@@ -1,10 +1,9 @@
-// Package probe runs health checks: the Engine decides when, and a function of each type of check, such as TCP, does it.
+// Package probe is the types of health checks, a file each: functions that look at a server once and say what is wrong with it.
 //
-// It is not a judge: what a result means is decided by health.Checker. To add a type of check, write one file with a
-// function of the form of Func, and name it in Probe.
+// It is not a judge: what a result means is decided by health.Checker, and when a probe runs by package engine. To add a type of
+// check, give it a Spec in package health, write one file with a function of the form of Func here, and name it in Probe.
 //
-// Run of an Engine is one goroutine that owns all Checkers and reports. Beside it there is one for each probe under way,
-// which ends with its probe, and none for a check that waits. All have ended when Run returns.
+// A probe may have goroutines of its own; they end with it.
 package probe
 
 import (
@@ -14,15 +13,16 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/health"
 )
 
-// Func probes once. It returns nil if the server passed and otherwise an error that says why not in a few words, without
-// the server's address. It must return soon after its context is done. An Engine takes a panic for a failure.
-type Func func(context.Context, health.Check) error
+// Func probes once. The error is nil if the server passed and otherwise says why not in a few words, without the server's
+// address. It must return soon after its context is done, whose deadline is the check's, and must not take more memory for what
+// a server sends than a good answer needs.
+type Func func(context.Context, health.Check) (health.Finding, error)
 
-// Probe probes once in the way that the check's Type names.
-func Probe(ctx context.Context, c health.Check) error {
-	switch c.Type {
-	case "TCP_CHECK":
-		return TCP(ctx, c)
+// Probe probes once in the way that the check's Spec says.
+func Probe(ctx context.Context, c health.Check) (f health.Finding, err error) {
+	switch c.Spec.(type) {
+	case health.TCP:
+		return f, TCP(ctx, c)
 	}
-	return fmt.Errorf("no check is called %q", c.Type)
+	return f, fmt.Errorf("nothing is known of the check %q", c.Type)
 }

@@ -86,8 +86,8 @@ func try(t *testing.T, c health.Check) string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), c.Timeout)
 	defer cancel()
-	c.Type = "TCP_CHECK"
-	if err := probe.Probe(ctx, c); err != nil {
+	c.Spec = health.TCP{}
+	if _, err := probe.Probe(ctx, c); err != nil {
 		return err.Error()
 	}
 	return ""
@@ -213,46 +213,9 @@ func TestTCPCheckLeavesNoDescriptor(t *testing.T) {
 }
 
 func TestUnknownTypeIsAnError(t *testing.T) {
-	err := probe.Probe(t.Context(), health.Check{Type: "TPC_CHECK"})
-	if want := `no check is called "TPC_CHECK"`; err == nil || err.Error() != want {
+	_, err := probe.Probe(t.Context(), health.Check{Type: "TPC_CHECK"})
+	if want := `nothing is known of the check "TPC_CHECK"`; err == nil || err.Error() != want {
 		t.Errorf("%v; want %s", err, want)
 	}
 }
 
-// A real server is stopped and started under the engine.
-func TestEngineFollowsARealServer(t *testing.T) {
-	l := listen(t, "127.0.0.1:0")
-	changes := make(chan health.State, 10)
-	last := health.Unchecked
-	e := probe.New(probe.Probe, func(r probe.Report) {
-		if r.Checker.State != last {
-			last = r.Checker.State
-			changes <- last
-		}
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- e.Run(ctx) }()
-	e.Change(nil, []health.Check{{
-		Type:    "TCP_CHECK",
-		Target:  addrOf(l),
-		Timeout: time.Minute,
-		Policy:  health.Policy{DelayLoop: time.Millisecond, Retry: 3, DelayBeforeRetry: time.Millisecond},
-	}})
-	expect := func(want health.State) {
-		t.Helper()
-		if got := <-changes; got != want {
-			t.Fatalf("the server went %v; want %v", got, want)
-		}
-	}
-	// Nobody accepts, but the backlog has room for thousands.
-	expect(health.Up)
-	l.Close()
-	expect(health.Down)
-	listen(t, addrOf(l).String())
-	expect(health.Up)
-	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("Run returned %v; want context canceled", err)
-	}
-}

@@ -20,8 +20,9 @@
 //	pkg/vip/vipnl       | io   |                                                | watches the addresses of this host
 //	pkg/script          | io   |                                                | runs the user's commands, in order
 //	pkg/connection      | pure | ipvs                                           | reads, filters, counts connections
-//	pkg/health          | pure |                                                | from results of probes to up and down
-//	pkg/health/probe    | io   | health                                         | one file a check type; the scheduler
+//	pkg/health          | pure | + github.com/dlclark/regexp2                   | from results of probes to up and down
+//	pkg/health/probe    | io   | health script                                  | one file a check type
+//	pkg/health/engine   | io   | health health/probe                            | runs the checks when they are due
 //	pkg/config          | pure | health ipvs + github.com/BurntSushi/toml       | TOML to Config, or diagnostics
 //	pkg/config/ipvsadm  | pure | config ipvs                                    | ipvsadm -S lines to Config, and out
 //	pkg/desired         | pure | config health ipvs                             | the state that the kernel should have

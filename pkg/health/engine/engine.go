@@ -1,4 +1,9 @@
-package probe
+// Package engine runs health checks when they are due: the Engine decides when, package probe does it, and health.Checker
+// judges the results.
+//
+// Run of an Engine is one goroutine that owns all Checkers and reports. Beside it there is one for each probe under way,
+// which ends with its probe, and none for a check that waits. All have ended when Run returns.
+package engine
 
 import (
 	"cmp"
@@ -16,6 +21,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/health/probe"
 )
 
 // DefaultPlaces is how many probes may be under way at once unless Places says otherwise.
@@ -23,7 +29,7 @@ const DefaultPlaces = 1024
 
 // Engine runs checks when they are due. Its methods may be called from any goroutine.
 type Engine struct {
-	run    Func
+	run    probe.Func
 	report func(Report)
 	places int
 	random func() float64
@@ -38,7 +44,7 @@ type Engine struct {
 
 // Report is news of a check.
 type Report struct {
-	Check   health.Check
+	Check   health.ID
 	Checker health.Checker
 }
 
@@ -60,9 +66,9 @@ func Places(n int) Option { return func(e *Engine) { e.places = n } }
 // Random sets the source of fractions in [0,1) that spread the probes over time. The default is math/rand/v2.
 func Random(f func() float64) Option { return func(e *Engine) { e.random = f } }
 
-// New returns an engine that probes with run, normally Probe, and tells report of every check that is added and of every
+// New returns an engine that probes with run, normally probe.Probe, and tells report of every check that is added and of every
 // result, one after the other from the goroutine of Run. Report must not block: nothing is probed meanwhile.
-func New(run Func, report func(Report), opts ...Option) *Engine {
+func New(run probe.Func, report func(Report), opts ...Option) *Engine {
 	e := &Engine{
 		run:    run,
 		report: report,
@@ -77,20 +83,20 @@ func New(run Func, report func(Report), opts ...Option) *Engine {
 }
 
 // change is what one call of Change, Suspend or Resume asks for.
-type change struct{ removed, added, suspended, resumed []health.Check }
+type change struct{ removed, added, suspended, resumed []health.ID }
 
 // Change takes checks away and adds others, and never blocks. A check that is in neither list keeps its state and its
 // schedule. A removed one is forgotten: its probe is cancelled and no more is heard of it. An added one is reported and
 // starts as unchecked, but takes over the state of another one with the same Subject, be that one removed or not. To add
 // what is there, or to remove what isn't, changes nothing. The lists are the engine's from then on.
-func (e *Engine) Change(removed, added []health.Check) { e.ask(change{removed: removed, added: added}) }
+func (e *Engine) Change(removed, added []health.ID) { e.ask(change{removed: removed, added: added}) }
 
 // Suspend has checks not be probed until Resume, be they there or added later; it never blocks. What is known of them stays,
 // a probe that is under way is cancelled and doesn't count. The list is the engine's from then on.
-func (e *Engine) Suspend(checks []health.Check) { e.ask(change{suspended: checks}) }
+func (e *Engine) Suspend(checks []health.ID) { e.ask(change{suspended: checks}) }
 
 // Resume has suspended checks be probed again, at once; it never blocks. The list is the engine's from then on.
-func (e *Engine) Resume(checks []health.Check) { e.ask(change{resumed: checks}) }
+func (e *Engine) Resume(checks []health.ID) { e.ask(change{resumed: checks}) }
 
 func (e *Engine) ask(c change) {
 	e.mu.Lock()
@@ -116,8 +122,8 @@ func (e *Engine) Stats() Stats {
 func (e *Engine) Run(ctx context.Context) error {
 	r := runner{
 		Engine: e,
-		jobs:   map[health.Check]*job{},
-		rests:  map[health.Check]bool{},
+		jobs:   map[health.ID]*job{},
+		rests:  map[health.ID]bool{},
 		ended:  make(chan ending, e.places), // so that no probe ever waits for the runner
 		timer:  time.NewTimer(0),
 	}
@@ -149,10 +155,10 @@ func (e *Engine) Run(ctx context.Context) error {
 // that is suspended is in none.
 type runner struct {
 	*Engine
-	jobs   map[health.Check]*job
-	rests  map[health.Check]bool // suspended
-	timers timers                // by Deadline
-	queue  []*job                // due, and waiting for a place
+	jobs   map[health.ID]*job
+	rests  map[health.ID]bool // suspended
+	timers timers             // by Deadline
+	queue  []*job             // due, and waiting for a place
 	ended  chan ending
 	timer  *time.Timer
 	probes sync.WaitGroup
@@ -160,7 +166,7 @@ type runner struct {
 
 // job is a check while it is set. When one is removed and set again, that is another job.
 type job struct {
-	check   health.Check
+	check   health.ID
 	checker health.Checker
 	index   int                // in timers; -1: not there
 	cancel  context.CancelFunc // of the last probe; nil before the first
@@ -205,7 +211,7 @@ func (r *runner) change(c change) {
 		}
 		checker, known := legacy.Heir(check, now)
 		if !known {
-			checker = health.New(check.Policy, now, r.random())
+			checker = health.New(check.Check().Policy, now, r.random())
 		}
 		j := &job{check: check, checker: checker, index: -1}
 		r.jobs[check] = j
@@ -218,8 +224,8 @@ func (r *runner) change(c change) {
 }
 
 // checkers returns all that is known.
-func (r *runner) checkers() iter.Seq2[health.Check, health.Checker] {
-	return func(yield func(health.Check, health.Checker) bool) {
+func (r *runner) checkers() iter.Seq2[health.ID, health.Checker] {
+	return func(yield func(health.ID, health.Checker) bool) {
 		for c, j := range r.jobs {
 			if !yield(c, j.checker) {
 				return
@@ -278,14 +284,15 @@ func (r *runner) free() bool { return r.running.Load() < int64(r.places) }
 
 func (r *runner) start(ctx context.Context, j *job, now time.Time) {
 	j.checker, _ = j.checker.Start(now)
-	ctx, cancel := context.WithTimeout(ctx, j.check.Timeout)
+	check := j.check.Check()
+	ctx, cancel := context.WithTimeout(ctx, check.Timeout)
 	j.cancel = cancel
 	r.running.Add(1)
 	r.probes.Go(func() {
-		err := r.try(ctx, j.check)
+		finding, err := r.try(ctx, check)
 		at := time.Now()
 		cancel()
-		result := health.Result{Took: at.Sub(now)}
+		result := health.Result{Took: at.Sub(now), Finding: finding}
 		if err != nil {
 			result.Err = cmp.Or(err.Error(), "no reason given")
 		}
@@ -295,7 +302,7 @@ func (r *runner) start(ctx context.Context, j *job, now time.Time) {
 
 // try probes once. A probe that panics counts as failed: one server with a reply that nobody thought of must not end the
 // director's work for all the others.
-func (r *runner) try(ctx context.Context, c health.Check) (err error) {
+func (r *runner) try(ctx context.Context, c health.Check) (f health.Finding, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("a fault in ipvsd, please report it: panic: %v at %s", p, panicSite())

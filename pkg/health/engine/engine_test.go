@@ -1,4 +1,4 @@
-package probe_test
+package engine_test
 
 import (
 	"context"
@@ -15,23 +15,23 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
-	"github.com/ipvsd/ipvsd/pkg/health/probe"
+	"github.com/ipvsd/ipvsd/pkg/health/engine"
 )
 
-// engine is a probe.Engine that runs in a bubble, with what it reported. Its clock starts at 0.
-type engine struct {
-	*probe.Engine
+// running is an Engine that runs in a bubble, with what it reported. Its clock starts at 0.
+type running struct {
+	*engine.Engine
 	start   time.Time
 	checks  []health.Check // that the last Set asked for
-	reports []probe.Report // read it after settle only
+	reports []engine.Report // read it after settle only
 	stop    func() error   // ends Run and returns what it returned
 }
 
-func run(t *testing.T, f probe.Func, opts ...probe.Option) *engine {
+func run(t *testing.T, f func(context.Context, health.Check) error, opts ...engine.Option) *running {
 	t.Helper()
-	e := &engine{start: time.Now()}
-	opts = append([]probe.Option{probe.Random(func() float64 { return 0 })}, opts...)
-	e.Engine = probe.New(f, func(r probe.Report) { e.reports = append(e.reports, r) }, opts...)
+	e := &running{start: time.Now()}
+	opts = append([]engine.Option{engine.Random(func() float64 { return 0 })}, opts...)
+	e.Engine = engine.New(func(ctx context.Context, c health.Check) (n health.Finding, err error) { return n, f(ctx, c) }, func(r engine.Report) { e.reports = append(e.reports, r) }, opts...)
 	ctx, cancel := context.WithCancel(t.Context())
 	returned := make(chan error, 1)
 	go func() { returned <- e.Run(ctx) }()
@@ -43,7 +43,7 @@ func run(t *testing.T, f probe.Func, opts ...probe.Option) *engine {
 }
 
 // Set changes the checks to these.
-func (e *engine) Set(checks []health.Check) {
+func (e *running) Set(checks []health.Check) {
 	without := func(from, which []health.Check) []health.Check {
 		return slices.DeleteFunc(slices.Clone(from), func(c health.Check) bool { return slices.Contains(which, c) })
 	}
@@ -51,19 +51,31 @@ func (e *engine) Set(checks []health.Check) {
 	e.checks = slices.Clone(checks)
 }
 
+// Change, Suspend and Resume take checks instead of what stands for them.
+func (e *running) Change(removed, added []health.Check) { e.Engine.Change(ids(removed), ids(added)) }
+func (e *running) Suspend(checks []health.Check)        { e.Engine.Suspend(ids(checks)) }
+func (e *running) Resume(checks []health.Check)         { e.Engine.Resume(ids(checks)) }
+
+func ids(checks []health.Check) (list []health.ID) {
+	for _, c := range checks {
+		list = append(list, c.ID())
+	}
+	return list
+}
+
 // now returns the bubble's time since the engine was started.
-func (e *engine) now() time.Duration { return time.Since(e.start) }
+func (e *running) now() time.Duration { return time.Since(e.start) }
 
 // settle lets the bubble's clock run to the given time and all that is due by then happen.
-func (e *engine) settle(until time.Duration) {
+func (e *running) settle(until time.Duration) {
 	<-time.After(until - e.now())
 	synctest.Wait()
 }
 
 // of returns what was reported of a check: its state at a time, one "time state error" each.
-func (e *engine) of(c health.Check) (trace []string) {
+func (e *running) of(c health.Check) (trace []string) {
 	for _, r := range e.reports {
-		if r.Check == c {
+		if r.Check == c.ID() {
 			at := r.Checker.LastRun.Add(r.Checker.LastResult.Took).Sub(e.start)
 			if r.Checker.LastRun.IsZero() {
 				at = r.Checker.Since.Sub(e.start)
@@ -112,7 +124,7 @@ func equal[T comparable](t *testing.T, what string, got, want []T) {
 func TestScheduleIsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var starts []time.Duration
-		var e *engine
+		var e *running
 		e = run(t, func(ctx context.Context, _ health.Check) error {
 			starts = append(starts, e.now())
 			return take(ctx, []time.Duration{1, time.Second, time.Hour, time.Hour, time.Second}[len(starts)-1])
@@ -134,7 +146,7 @@ func TestScheduleIsExact(t *testing.T) {
 
 func TestWarmupAndJitterComeFromTheRandomSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := run(t, func(context.Context, health.Check) error { return nil }, probe.Random(func() float64 { return 0.5 }))
+		e := run(t, func(context.Context, health.Check) error { return nil }, engine.Random(func() float64 { return 0.5 }))
 		c := check(1)
 		c.Warmup = 4 * time.Second
 		e.Set([]health.Check{c})
@@ -151,7 +163,7 @@ func TestHungServerDelaysNoOther(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			seed := rand.New(rand.NewPCG(1, 2))
 			sick := check(servers)
-			var e *engine
+			var e *running
 			e = run(t, func(ctx context.Context, c health.Check) error {
 				switch {
 				case c == sick && hung:
@@ -160,7 +172,7 @@ func TestHungServerDelaysNoOther(t *testing.T) {
 					return errors.New("connection refused")
 				}
 				return take(ctx, time.Millisecond)
-			}, probe.Random(seed.Float64))
+			}, engine.Random(seed.Float64))
 			all := checks(servers + 1)
 			for i := range all {
 				all[i].Warmup = 10 * time.Second
@@ -171,7 +183,7 @@ func TestHungServerDelaysNoOther(t *testing.T) {
 			e.stop()
 			down = map[health.Check]time.Duration{}
 			for _, r := range e.reports {
-				if r.Checker.State == health.Down && r.Check != sick {
+				if r.Checker.State == health.Down && r.Check != sick.ID() {
 					down[r.Check] = r.Checker.Since.Sub(e.start)
 				}
 			}
@@ -189,7 +201,7 @@ func TestHungServerDelaysNoOther(t *testing.T) {
 
 func TestPlacesLimitTheProbesUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var e *engine
+		var e *running
 		var starts []time.Duration
 		turn := make(chan struct{}, 1) // guards starts
 		e = run(t, func(ctx context.Context, _ health.Check) error {
@@ -197,14 +209,14 @@ func TestPlacesLimitTheProbesUnderWay(t *testing.T) {
 			starts = append(starts, e.now())
 			<-turn
 			return take(ctx, time.Second)
-		}, probe.Places(4))
+		}, engine.Places(4))
 		e.Set(checks(10))
 		e.settle(0)
-		if got, want := e.Stats(), (probe.Stats{Checks: 10, Running: 4, Waiting: 6, Waited: 6}); got != want {
+		if got, want := e.Stats(), (engine.Stats{Checks: 10, Running: 4, Waiting: 6, Waited: 6}); got != want {
 			t.Errorf("at the start: %+v; want %+v", got, want)
 		}
 		e.settle(5 * time.Second)
-		if got, want := e.Stats(), (probe.Stats{Checks: 10, Waited: 6}); got != want {
+		if got, want := e.Stats(), (engine.Stats{Checks: 10, Waited: 6}); got != want {
 			t.Errorf("after the first round: %+v; want %+v", got, want)
 		}
 		e.stop()
@@ -219,7 +231,7 @@ func TestProbesThatWaitedLongestStartFirst(t *testing.T) {
 		e := run(t, func(ctx context.Context, c health.Check) error {
 			order = append(order, int(c.Warmup/time.Second))
 			return take(ctx, 3*time.Second)
-		}, probe.Places(1), probe.Random(func() float64 { return 0.5 }))
+		}, engine.Places(1), engine.Random(func() float64 { return 0.5 }))
 		all := checks(4)
 		for i, second := range []int{6, 2, 8, 4} {
 			all[i].Warmup = time.Duration(second) * time.Second
@@ -237,7 +249,7 @@ func TestWaitingProbesOfRemovedChecksDoNotStart(t *testing.T) {
 		e := run(t, func(ctx context.Context, c health.Check) error {
 			probed[c]++
 			return take(ctx, time.Second)
-		}, probe.Places(1))
+		}, engine.Places(1))
 		e.Set(checks(3))
 		e.settle(0)
 		first := e.reports[0].Check
@@ -304,10 +316,10 @@ func TestRunEndsItsProbes(t *testing.T) {
 			<-time.After(time.Second) // even one that takes its time
 			<-under
 			return ctx.Err()
-		}, probe.Places(60))
+		}, engine.Places(60))
 		e.Set(checks(100))
 		e.settle(time.Second)
-		if got, want := e.Stats(), (probe.Stats{Checks: 100, Running: 60, Waiting: 40, Waited: 40}); got != want {
+		if got, want := e.Stats(), (engine.Stats{Checks: 100, Running: 60, Waiting: 40, Waited: 40}); got != want {
 			t.Errorf("%+v; want %+v", got, want)
 		}
 		if err := e.stop(); !errors.Is(err, context.Canceled) {
@@ -330,7 +342,7 @@ func TestTenThousandChecks(t *testing.T) {
 		const n = 10_000
 		goroutines := runtime.NumGoroutine()
 		e := run(t, func(ctx context.Context, _ health.Check) error { return take(ctx, time.Millisecond) },
-			probe.Random(rand.New(rand.NewPCG(3, 4)).Float64))
+			engine.Random(rand.New(rand.NewPCG(3, 4)).Float64))
 		all := checks(n)
 		for i := range all {
 			all[i].Warmup = 10 * time.Second

@@ -1,4 +1,4 @@
-package probe_test
+package engine_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
-	"github.com/ipvsd/ipvsd/pkg/health/probe"
+	"github.com/ipvsd/ipvsd/pkg/health/engine"
 )
 
 func TestEqualChecksAreOneProbe(t *testing.T) {
@@ -67,7 +67,7 @@ func TestOfReplacedChecksTheLatestKnowsTheState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fast, slow, heir := check(1), check(1), check(1)
 		fast.DelayLoop, slow.DelayLoop = time.Second, time.Minute
-		var e *engine
+		var e *running
 		e = run(t, func(context.Context, health.Check) error {
 			if e.now() > 0 {
 				return errors.New("connection refused")
@@ -113,7 +113,7 @@ func TestChangeKeepsTheProbeUnderWay(t *testing.T) {
 func TestRemovedChecksAreProbedNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		probed := map[health.Check]int{}
-		e := run(t, func(_ context.Context, c health.Check) error { probed[c]++; return nil }, probe.Places(1))
+		e := run(t, func(_ context.Context, c health.Check) error { probed[c]++; return nil }, engine.Places(1))
 		e.Set(checks(3))
 		e.settle(5 * time.Second)
 		e.Set([]health.Check{check(2)})
@@ -140,7 +140,7 @@ func TestRemovedChecksAreForgotten(t *testing.T) {
 		if !cancelled {
 			t.Error("the probe under way was not cancelled")
 		}
-		if got := e.Stats(); got != (probe.Stats{}) {
+		if got := e.Stats(); got != (engine.Stats{}) {
 			t.Errorf("%+v; want nothing left", got)
 		}
 		e.stop()
@@ -174,12 +174,12 @@ func TestCheckThatIsRemovedAndAddedStartsAnew(t *testing.T) {
 
 func TestChangesAreMadeInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := probe.New(func(_ context.Context, c health.Check) error {
+		e := engine.New(func(_ context.Context, c health.Check) error {
 			if c != check(9) {
 				t.Errorf("%v was probed", c.Target)
 			}
 			return nil
-		}, func(probe.Report) {})
+		}, func(engine.Report) {})
 		for i := range 10 {
 			e.Change(checks(i), []health.Check{check(i)}) // nobody listens yet
 		}
