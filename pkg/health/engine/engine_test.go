@@ -22,16 +22,17 @@ import (
 type running struct {
 	*engine.Engine
 	start   time.Time
-	checks  []health.Check // that the last Set asked for
+	checks  []health.Check  // that the last Set asked for
 	reports []engine.Report // read it after settle only
-	stop    func() error   // ends Run and returns what it returned
+	stop    func() error    // ends Run and returns what it returned
 }
 
 func run(t *testing.T, f func(context.Context, health.Check) error, opts ...engine.Option) *running {
 	t.Helper()
 	e := &running{start: time.Now()}
 	opts = append([]engine.Option{engine.Random(func() float64 { return 0 })}, opts...)
-	e.Engine = engine.New(func(ctx context.Context, c health.Check) (n health.Finding, err error) { return n, f(ctx, c) }, func(r engine.Report) { e.reports = append(e.reports, r) }, opts...)
+	probe := func(ctx context.Context, c health.Check) (n health.Finding, err error) { return n, f(ctx, c) }
+	e.Engine = engine.New(probe, func(r engine.Report) { e.reports = append(e.reports, r) }, opts...)
 	ctx, cancel := context.WithCancel(t.Context())
 	returned := make(chan error, 1)
 	go func() { returned <- e.Run(ctx) }()
@@ -184,7 +185,7 @@ func TestHungServerDelaysNoOther(t *testing.T) {
 			down = map[health.Check]time.Duration{}
 			for _, r := range e.reports {
 				if r.Checker.State == health.Down && r.Check != sick.ID() {
-					down[r.Check] = r.Checker.Since.Sub(e.start)
+					down[r.Check.Check()] = r.Checker.Since.Sub(e.start)
 				}
 			}
 		})
@@ -252,7 +253,7 @@ func TestWaitingProbesOfRemovedChecksDoNotStart(t *testing.T) {
 		}, engine.Places(1))
 		e.Set(checks(3))
 		e.settle(0)
-		first := e.reports[0].Check
+		first := e.reports[0].Check.Check()
 		e.Set([]health.Check{first, check(2)})
 		e.settle(3 * time.Second)
 		e.stop()
@@ -358,7 +359,7 @@ func TestTenThousandChecks(t *testing.T) {
 		}
 		last := map[health.Check]health.Checker{}
 		for _, r := range e.reports {
-			last[r.Check] = r.Checker
+			last[r.Check.Check()] = r.Checker
 		}
 		e.stop()
 		for c, checker := range last {

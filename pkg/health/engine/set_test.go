@@ -174,14 +174,14 @@ func TestCheckThatIsRemovedAndAddedStartsAnew(t *testing.T) {
 
 func TestChangesAreMadeInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := engine.New(func(_ context.Context, c health.Check) error {
+		e := engine.New(func(_ context.Context, c health.Check) (f health.Finding, err error) {
 			if c != check(9) {
 				t.Errorf("%v was probed", c.Target)
 			}
-			return nil
+			return f, nil
 		}, func(engine.Report) {})
 		for i := range 10 {
-			e.Change(checks(i), []health.Check{check(i)}) // nobody listens yet
+			e.Change(ids(checks(i)), []health.ID{check(i).ID()}) // nobody listens yet
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -189,7 +189,7 @@ func TestChangesAreMadeInOrder(t *testing.T) {
 		if got, want := e.Stats().Checks, 1; got != want {
 			t.Errorf("%d checks; want %d", got, want)
 		}
-		e.Change(nil, checks(2)) // nobody listens any more
+		e.Change(nil, ids(checks(2))) // nobody listens any more
 	})
 }
 

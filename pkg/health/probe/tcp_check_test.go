@@ -218,4 +218,3 @@ func TestUnknownTypeIsAnError(t *testing.T) {
 		t.Errorf("%v; want %s", err, want)
 	}
 }
-
