@@ -2,26 +2,199 @@ package probe
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 )
 
-// dial connects to the check's target as connect does, and returns a connection whose deadline is the context's. When the
-// context is cancelled before that, what it is used for fails at once. Close resets it.
-func dial(ctx context.Context, c health.Check) (net.Conn, error) {
+// answerLimit is how many bytes a server may send to a probe that expects no more than some lines.
+const answerLimit = 1 << 20
+
+// dial connects to the check's target as connect does. The connection is closed when the context is done, so that whatever
+// uses it fails at once, and what forgets it leaks nothing. Close resets it. It fails after answerLimit bytes from the server.
+func dial(ctx context.Context, c health.Check) (net.Conn, error) { return dialUpTo(ctx, c, answerLimit) }
+
+// dialUpTo is dial with a limit of its own.
+func dialUpTo(ctx context.Context, c health.Check, limit int64) (net.Conn, error) {
 	file, err := connect(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := net.FileConn(file)
-	_ = file.Close() // conn has its own descriptor
+	return newConn(ctx, c, file, limit, "tcp"), nil
+}
+
+// dialUDP returns a connection over UDP to the check's target, with the check's source, interface and mark. A Write sends a
+// datagram and a Read takes one, and ends at the context's end or at an earlier deadline of its own; the connection stays usable
+// after the latter. What comes from elsewhere is not seen, and an ICMP error of the target's is an error of the next call.
+func dialUDP(ctx context.Context, c health.Check) (net.Conn, error) {
+	target, domain, err := sockaddr(c.Target)
 	if err != nil {
 		return nil, err
 	}
-	if at, limited := ctx.Deadline(); limited {
-		err = conn.SetDeadline(at)
+	fd, err := unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("socket: %w", err)
 	}
-	step(ctx, "connected to %s from %s", conn.RemoteAddr(), conn.LocalAddr())
-	return conn, err
+	err = configure(fd, c)
+	if err == nil {
+		err = unix.Connect(fd, target)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return newConn(ctx, c, os.NewFile(uintptr(fd), ""), answerLimit, "udp"), nil
+}
+
+// conn is a net.Conn on the file of a socket. One of package net would need a second descriptor and six system calls more.
+type conn struct {
+	file    *os.File
+	ctx     context.Context
+	forget  func() bool // ends the watch on ctx
+	target  netip.AddrPort
+	timeout time.Duration
+	network string
+	limit   int64
+	got     atomic.Int64 // bytes from the server
+}
+
+func newConn(ctx context.Context, c health.Check, file *os.File, limit int64, network string) *conn {
+	n := &conn{file: file, ctx: ctx, target: c.Target, timeout: c.Timeout, network: network, limit: limit}
+	n.forget = context.AfterFunc(ctx, func() { file.Close() })
+	if traced(ctx) {
+		step(ctx, "connected to %s from %s (%s)", n.RemoteAddr(), n.LocalAddr(), network)
+	}
+	return n
+}
+
+func (c *conn) Read(b []byte) (int, error) {
+	room := c.limit - c.got.Load()
+	if int64(len(b)) > room+1 {
+		b = b[:room+1] // one more, to see whether there is more
+	}
+	n, err := c.file.Read(b)
+	if errors.Is(err, io.EOF) && c.network == "udp" { // an empty datagram
+		err = nil
+	}
+	if int64(n) > room {
+		return int(room), fmt.Errorf("the server sent more than %d bytes", c.limit)
+	}
+	c.got.Add(int64(n))
+	return n, c.why(err)
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	n, err := c.file.Write(b)
+	return n, c.why(err)
+}
+
+// why returns the reason behind an error of the file's.
+func (c *conn) why(err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	switch end := c.ctx.Err(); {
+	case errors.Is(end, context.DeadlineExceeded):
+		return lateError{c.timeout, c.got.Load() > 0}
+	case end != nil:
+		return end
+	case errors.Is(err, os.ErrClosed):
+		return net.ErrClosed
+	}
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+func (c *conn) Close() error {
+	c.forget()
+	return c.file.Close()
+}
+
+func (c *conn) RemoteAddr() net.Addr { return c.address(c.target) }
+
+func (c *conn) LocalAddr() net.Addr {
+	var own netip.AddrPort
+	if raw, err := c.file.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			name, _ := unix.Getsockname(int(fd))
+			switch name := name.(type) {
+			case *unix.SockaddrInet4:
+				own = netip.AddrPortFrom(netip.AddrFrom4(name.Addr), uint16(name.Port))
+			case *unix.SockaddrInet6:
+				own = netip.AddrPortFrom(netip.AddrFrom16(name.Addr).WithZone(c.target.Addr().Zone()), uint16(name.Port))
+			}
+		})
+	}
+	return c.address(own)
+}
+
+func (c *conn) address(a netip.AddrPort) net.Addr {
+	if c.network == "udp" {
+		return net.UDPAddrFromAddrPort(a)
+	}
+	return net.TCPAddrFromAddrPort(a)
+}
+
+// Deadlines only shorten what the context leaves.
+func (c *conn) SetDeadline(t time.Time) error      { return c.why(c.file.SetDeadline(t)) }
+func (c *conn) SetReadDeadline(t time.Time) error  { return c.why(c.file.SetReadDeadline(t)) }
+func (c *conn) SetWriteDeadline(t time.Time) error { return c.why(c.file.SetWriteDeadline(t)) }
+
+// SyscallConn is for clients that look at a connection before they use it again.
+func (c *conn) SyscallConn() (syscall.RawConn, error) { return c.file.SyscallConn() }
+
+// lateError is the end of a check's time.
+type lateError struct {
+	limit   time.Duration
+	started bool // the server has sent something
+}
+
+func (e lateError) Error() string {
+	if e.started {
+		return fmt.Sprintf("no complete answer within %s", e.limit)
+	}
+	return fmt.Sprintf("no answer within %s", e.limit)
+}
+
+func (e lateError) Is(target error) bool {
+	return target == context.DeadlineExceeded || target == os.ErrDeadlineExceeded
+}
+func (e lateError) Timeout() bool   { return true }
+func (e lateError) Temporary() bool { return false }
+
+// worded is an error in the words of somebody who looks at a server.
+type worded struct {
+	text string
+	error
+}
+
+func (w worded) Error() string { return w.text }
+func (w worded) Unwrap() error { return w.error }
+
+// inWords says what clients and the context put too tersely: that the time was over, or that the server hung up.
+func inWords(c health.Check, err error) error {
+	var late lateError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		text := strings.TrimSuffix(strings.TrimSuffix(err.Error(), "EOF"), "unexpected ")
+		return worded{text + "the server closed the connection", err}
+	case errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &late):
+		text := strings.TrimSuffix(err.Error(), context.DeadlineExceeded.Error())
+		return worded{text + lateError{limit: c.Timeout}.Error(), err}
+	}
+	return err
 }

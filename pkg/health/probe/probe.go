@@ -19,7 +19,12 @@ import (
 type Func func(context.Context, health.Check) (health.Finding, error)
 
 // Probe probes once in the way that the check's Spec says.
-func Probe(ctx context.Context, c health.Check) (f health.Finding, err error) {
+func Probe(ctx context.Context, c health.Check) (health.Finding, error) {
+	f, err := dispatch(ctx, c)
+	return f, inWords(c, err)
+}
+
+func dispatch(ctx context.Context, c health.Check) (f health.Finding, err error) {
 	switch c.Spec.(type) {
 	case health.TCP:
 		return f, TCP(ctx, c)

@@ -21,7 +21,10 @@ func WithSteps(ctx context.Context, tell func(Step)) context.Context {
 
 // step tells a step, if anybody wants to know.
 func step(ctx context.Context, format string, args ...any) {
-	if tell, ok := ctx.Value(stepsKey{}).(func(Step)); ok {
+	if tell, wanted := ctx.Value(stepsKey{}).(func(Step)); wanted {
 		tell(Step{At: time.Now(), Text: fmt.Sprintf(format, args...)})
 	}
 }
+
+// traced says whether anybody wants to know steps, for those that cost something to put into words.
+func traced(ctx context.Context) bool { return ctx.Value(stepsKey{}) != nil }
