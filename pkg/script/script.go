@@ -61,6 +61,7 @@ func Run(ctx context.Context, c Command) (string, error) {
 		_ = r.Close()
 		return "", c.unstarted(err)
 	}
+	confine(cmd)
 	out := drain(r)
 	p := watch(cmd)
 	select {
@@ -95,6 +96,13 @@ func (c Command) prepare() (*exec.Cmd, error) {
 		Env:         []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + as.home},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Credential: as.credential()},
 	}, nil
+}
+
+// confine keeps what a command does wrong from us: it leaves no core file, and when memory runs short the kernel ends it first.
+// Where that can't be had the command is still to run.
+func confine(cmd *exec.Cmd) {
+	_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", cmd.Process.Pid), []byte("500"), 0)
 }
 
 // Check returns why a command could not be run, as far as that is known without running it.
