@@ -32,11 +32,11 @@ type Policy struct {
 
 	// What keepalived does not have. Zero values are how it behaves.
 
-	Rise         int           // a server that is down needs so many successes in a row; 0 is 1
+	Rise         int           // a server that is down needs so many successes in a row, in all Turns; 0 is 1
 	FastInterval time.Duration // from start to start as long as the results point away from the state; 0: as keepalived
 	HoldDown     time.Duration // a server that comes back must pass for so long, and twice as long each time it fails again soon
-	HoldDownMax  time.Duration // but no longer than this
-	Turns        int           // a round of keepalived's HTTP_GET: one of so many URLs each time; 0 and 1: all at once
+	HoldDownMax  time.Duration // but no longer than this; less than HoldDown: it never gets longer
+	Turns        int           // keepalived's HTTP_GET has so many URLs and checks one each time; 0: all at once
 }
 
 // Subject returns what of the check is probed and how, without when it is and how the results are judged. Checks of one

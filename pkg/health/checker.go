@@ -1,79 +1,65 @@
 package health
 
 import (
-	"fmt"
 	"time"
+	"unique"
 )
-
-// State is what is known of a server.
-type State uint8
-
-// The states of a Checker and of a Verdict.
-const (
-	Unchecked State = iota // no probe has ended yet
-	Up
-	Down
-)
-
-// String returns "unchecked", "up" or "down".
-func (s State) String() string {
-	switch s {
-	case Unchecked:
-		return "unchecked"
-	case Up:
-		return "up"
-	case Down:
-		return "down"
-	}
-	return fmt.Sprintf("state %d", uint8(s))
-}
-
-// MarshalText makes a state a JSON string.
-func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// UnmarshalText reads what MarshalText wrote.
-func (s *State) UnmarshalText(b []byte) error {
-	for _, t := range []State{Unchecked, Up, Down} {
-		if string(b) == t.String() {
-			*s = t
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is not unchecked, up or down", b)
-}
 
 // Checker is the state machine of one check. A zero Checker is of no use: make one with New.
 //
 //	            New
 //	             |
 //	             v
-//	 .------ Unchecked -----.        Unchecked: alive unless alpha; any first result decides
-//	 | pass            fail |        Up:        alive; probes each DelayLoop, and DelayBeforeRetry after a forgiven failure
-//	 v                      v        Down:      not alive; probes each DelayLoop
+//	 .------ Unchecked -----.        Unchecked: alive unless alpha; the first failure decides, or a success in each turn
+//	 | pass            fail |        Up:        alive
+//	 v                      v        Down:      not alive
 //	Up ------------------> Down
 //	 ^  Retry+1 failures    |
 //	 |  in a row            |
 //	 '----------------------'
-//	          pass
+//	  Rise x Turns successes in a row, once the first of them is as long ago as the hold
 //
-// Beside its state it is either waiting for its Deadline or running a probe: Start leads from waiting to running, Step back.
+// The next probe starts DelayLoop after the last one started, or
+//
+//	FastInterval                   as long as results point away from the state: Up and failing, Down or Unchecked and passing
+//	DelayBeforeRetry from its end  after a forgiven failure, without FastInterval
+//	DelayBeforeRetry               Down and failing, with Turns, if that is longer
+//	when the hold ends             Down, and nothing else is missing, if that is sooner
+//
+// The hold is HoldDown, and doubles each time a server that came back fails after less than HoldDownMax, up to HoldDownMax. For
+// each whole HoldDownMax that the server was up before it failed, the hold is halved again.
+//
+// A server of several Turns has one of them checked each time, in order. One that fails has its turn again until it passes.
+//
+// Beside its state a Checker is either waiting for its Deadline or running a probe: Start leads from waiting to running, Step
+// and Skip back.
 type Checker struct {
 	State      State
+	Returned   bool      // it is Up, and was Down before
 	Since      time.Time // of State; of an Unchecked one: when it was made
 	LastRun    time.Time // when the last probe that ended was started; zero before the first
-	LastResult Result    // of that probe
+	LastResult Result    // of that probe; its Finding is that of the last one that passed
 	Failures   int       // in a row, up to now
+	Successes  int       // in a row, up to now
 	Probes     uint64    // that ended
 	Failed     uint64    // of those
 
-	policy  Policy
-	jitter  float64
-	next    time.Time // when the next probe is due
-	running time.Time // when the running probe was started; zero: none runs
+	// There are very many Checkers, so they share their policies.
+	policy   unique.Handle[Policy]
+	alpha    bool // as in policy
+	running  bool
+	doubled  uint8 // how often the hold has
+	turn     uint16
+	jitter   float64
+	recovery time.Duration // from Since to the first of Successes
+	next     time.Time     // when the next probe is due; while one runs, when it was started
 }
 
-// spread is by how much at most an interval is longer than DelayLoop.
+// spread is by how much at most an interval is longer than it should be.
 const spread = 0.03
+
+// soon is when a probe that could not be run is due again.
+const soon = time.Second
 
 // New returns a checker that has its first probe at a random moment within the policy's Warmup. Jitter is the randomness, a
 // fraction in [0,1): by it times spread every DelayLoop is longer, so that checks that share an interval don't stay in
@@ -81,7 +67,8 @@ const spread = 0.03
 func New(p Policy, now time.Time, jitter float64) Checker {
 	return Checker{
 		Since:  now,
-		policy: p,
+		policy: unique.Make(p),
+		alpha:  p.Alpha,
 		jitter: jitter,
 		next:   now.Add(fraction(p.Warmup, jitter)),
 	}
@@ -95,8 +82,9 @@ func (c Checker) Under(p Policy, now time.Time) Checker {
 		return New(p, now, c.jitter)
 	}
 	due := c.next
-	c.policy, c.running = p, time.Time{}
-	c = c.become(c.State, now)
+	c.policy, c.alpha, c.running = unique.Make(p), p.Alpha, false
+	c.turn %= p.turns()
+	c = c.wait(p, now)
 	if due.Before(c.next) {
 		c.next = due
 	}
@@ -104,67 +92,173 @@ func (c Checker) Under(p Policy, now time.Time) Checker {
 }
 
 // Resume returns the checker after a time without probes: it has none that runs, and the next one is due at once. What it
-// knows of the server stays.
+// knows of the server stays, but a server that is down has to pass from now on: nobody saw that it went on doing so.
 func (c Checker) Resume(now time.Time) Checker {
-	c.running, c.next = time.Time{}, now
+	c.running, c.next, c.Successes = false, now, 0
 	return c
 }
 
 // Alive says whether the server may have clients as far as this check goes.
-func (c Checker) Alive() bool { return c.State == Up || c.State == Unchecked && !c.policy.Alpha }
+func (c Checker) Alive() bool { return c.State == Up || c.State == Unchecked && !c.alpha }
+
+// Held returns until when a server that passes again is down all the same. Zero: it is not held, or does not pass.
+func (c Checker) Held() time.Time {
+	if c.State != Down || c.Successes == 0 {
+		return time.Time{}
+	}
+	hold := c.hold(c.policy.Value())
+	if hold == 0 {
+		return time.Time{}
+	}
+	return c.Since.Add(c.recovery + hold)
+}
+
+// Turn returns which of the policy's Turns is checked by the running probe, or else by the next one, from 0. Without turns it
+// returns false: a probe checks all there is.
+func (c Checker) Turn() (n int, one bool) { return int(c.turn), c.policy.Value().Turns > 1 }
 
 // Deadline returns when the next probe is due. It is zero while one runs.
 func (c Checker) Deadline() time.Time {
-	if c.Running() {
+	if c.running {
 		return time.Time{}
 	}
 	return c.next
 }
 
 // Running says whether a probe is under way.
-func (c Checker) Running() bool { return !c.running.IsZero() }
+func (c Checker) Running() bool { return c.running }
 
 // Start notes that a probe starts now. It returns false, and changes nothing, before the Deadline and while one runs.
 func (c Checker) Start(now time.Time) (Checker, bool) {
-	if c.Running() || now.Before(c.next) {
+	if c.running || now.Before(c.next) {
 		return c, false
 	}
-	c.running = now
+	c.running, c.next = true, now
 	return c, true
+}
+
+// Skip notes that the running probe came to nothing for a reason of this host, such as a lack of file descriptors. That says
+// nothing of the server: it does not count, and the probe is due again soon.
+func (c Checker) Skip(now time.Time) Checker {
+	if c.running {
+		c.running, c.next = false, now.Add(min(soon, c.interval(c.policy.Value())))
+	}
+	return c
 }
 
 // Step takes the result of the running probe, which ended now. Without a running probe it does nothing.
 func (c Checker) Step(now time.Time, r Result) Checker {
-	if !c.Running() {
+	if !c.running {
 		return c
 	}
-	c.LastRun, c.LastResult, c.running = c.running, r, time.Time{}
+	c.running, c.LastRun = false, c.next
 	c.Probes++
+	p := c.policy.Value()
 	if r.Err == "" {
-		c.Failures = 0
-		return c.become(Up, now)
+		c.LastResult = r
+		return c.pass(p, now)
 	}
-	c.Failures++
-	c.Failed++
-	if c.State == Up && c.Failures <= c.policy.Retry {
-		// Counted from the end of the failed one, as keepalived does: a probe that timed out is not repeated at once.
-		c.next = now.Add(c.policy.DelayBeforeRetry)
-		return c
-	}
-	return c.become(Down, now)
+	r.Finding = c.LastResult.Finding
+	c.LastResult = r
+	return c.fail(p, now)
 }
 
-// become enters or stays in a state, and has the next probe an interval after the start of the last one. It is due at once
-// if that one took longer.
-func (c Checker) become(s State, now time.Time) Checker {
-	if c.State != s {
-		c.State, c.Since = s, now
+func (c Checker) pass(p Policy, now time.Time) Checker {
+	c.turn = (c.turn + 1) % p.turns()
+	c.Failures = 0
+	c.Successes++
+	if c.Successes == 1 {
+		c.recovery = now.Sub(c.Since)
 	}
-	c.next = c.LastRun.Add(c.policy.DelayLoop + fraction(c.policy.DelayLoop, spread*c.jitter))
+	switch held := c.Held(); {
+	case c.State == Up || c.Successes < c.needed(p):
+		return c.wait(p, now)
+	case now.Before(held):
+		c = c.wait(p, now)
+		if held.Before(c.next) {
+			c.next = held
+		}
+		return c
+	}
+	return c.become(Up, p, now)
+}
+
+func (c Checker) fail(p Policy, now time.Time) Checker {
+	c.Successes = 0
+	c.Failures++
+	c.Failed++
+	switch {
+	case c.State == Up && c.Failures <= p.Retry && p.FastInterval == 0:
+		// Counted from the end of the failed one, as keepalived does: a probe that timed out is not repeated at once.
+		c.next = now.Add(p.DelayBeforeRetry)
+		return c
+	case c.State == Up && c.Failures <= p.Retry, c.State == Down:
+		return c.wait(p, now)
+	}
+	return c.become(Down, p, now)
+}
+
+// become enters another state.
+func (c Checker) become(s State, p Policy, now time.Time) Checker {
+	switch limit := p.holdLimit(); {
+	case limit == 0 || c.State != Up:
+	case now.Sub(c.Since) >= limit:
+		c.doubled -= uint8(min(now.Sub(c.Since)/limit, time.Duration(c.doubled)))
+	case c.Returned && c.hold(p) < limit:
+		c.doubled++
+	}
+	c.Returned = c.State == Down
+	c.State, c.Since = s, now
+	return c.wait(p, now)
+}
+
+// wait has the next probe an interval after the start of the last one. It is due at once if that one took longer.
+func (c Checker) wait(p Policy, now time.Time) Checker {
+	c.next = c.LastRun.Add(c.interval(p))
 	if c.next.Before(now) {
 		c.next = now
 	}
 	return c
 }
+
+// interval returns how long after the start of the last probe the next one starts.
+func (c Checker) interval(p Policy) time.Duration {
+	d := p.DelayLoop
+	switch {
+	case p.FastInterval > 0 && (c.State == Up && c.Failures > 0 || c.State != Up && c.Successes > 0 && c.Successes < c.needed(p)):
+		return p.FastInterval
+	case c.State == Down && c.Failures > 0 && p.Turns > 0:
+		d = max(d, p.DelayBeforeRetry)
+	}
+	return d + fraction(d, spread*c.jitter)
+}
+
+// needed returns after how many successes in a row the server is up.
+func (c Checker) needed(p Policy) int {
+	n := int(p.turns())
+	if c.State == Down {
+		n *= max(p.Rise, 1)
+	}
+	return n
+}
+
+// hold returns for how long a server that is down has to pass.
+func (c Checker) hold(p Policy) time.Duration {
+	d := p.HoldDown
+	for n := c.doubled; n > 0 && d < p.HoldDownMax; n-- {
+		d *= 2
+	}
+	return min(d, p.holdLimit())
+}
+
+// holdLimit returns the longest hold, 0 if there is none at all.
+func (p Policy) holdLimit() time.Duration {
+	if p.HoldDown == 0 {
+		return 0
+	}
+	return max(p.HoldDown, p.HoldDownMax)
+}
+
+func (p Policy) turns() uint16 { return uint16(max(p.Turns, 1)) }
 
 func fraction(d time.Duration, f float64) time.Duration { return time.Duration(float64(d) * f) }
