@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -23,7 +24,9 @@ const answerLimit = 1 << 20
 
 // dial connects to the check's target as connect does. The connection is closed when the context is done, so that whatever
 // uses it fails at once, and what forgets it leaks nothing. Close resets it. It fails after answerLimit bytes from the server.
-func dial(ctx context.Context, c health.Check) (net.Conn, error) { return dialUpTo(ctx, c, answerLimit) }
+func dial(ctx context.Context, c health.Check) (net.Conn, error) {
+	return dialUpTo(ctx, c, answerLimit)
+}
 
 // dialUpTo is dial with a limit of its own.
 func dialUpTo(ctx context.Context, c health.Check, limit int64) (net.Conn, error) {
@@ -185,16 +188,48 @@ type worded struct {
 func (w worded) Error() string { return w.text }
 func (w worded) Unwrap() error { return w.error }
 
-// inWords says what clients and the context put too tersely: that the time was over, or that the server hung up.
-func inWords(c health.Check, err error) error {
+// inWords says what clients and the context put too tersely: that the time was over, or that the server hung up. What a server
+// said may be long, and anything.
+func inWords(ctx context.Context, c health.Check, err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
 	var late lateError
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		text := strings.TrimSuffix(strings.TrimSuffix(err.Error(), "EOF"), "unexpected ")
-		return worded{text + "the server closed the connection", err}
+		text = strings.TrimSuffix(strings.TrimSuffix(text, "EOF"), "unexpected ") + "the server closed the connection"
 	case errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &late):
-		text := strings.TrimSuffix(err.Error(), context.DeadlineExceeded.Error())
-		return worded{text + lateError{limit: c.Timeout}.Error(), err}
+		text = strings.TrimSuffix(text, context.DeadlineExceeded.Error()) + lateError{limit: c.Timeout}.Error()
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.As(err, &late):
+		// A client took what was there for the whole.
+		text = excerpt(text, 200) + fmt.Sprintf("; %s", lateError{c.Timeout, true})
 	}
-	return err
+	if text = excerpt(text, 300); text == err.Error() {
+		return err
+	}
+	return worded{text, err}
+}
+
+// excerpt returns the beginning of a text that may come from a server, fit for a line of a terminal or a log.
+func excerpt(text string, most int) string {
+	cut := len(text) > most
+	if cut {
+		text = text[:most]
+	}
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case r == '\r':
+			return -1
+		case unicode.IsPrint(r) && r != unicode.ReplacementChar:
+			return r
+		}
+		return '?'
+	}, text)
+	if cut {
+		text += "..."
+	}
+	return text
 }

@@ -21,11 +21,13 @@ type Func func(context.Context, health.Check) (health.Finding, error)
 // Probe probes once in the way that the check's Spec says.
 func Probe(ctx context.Context, c health.Check) (health.Finding, error) {
 	f, err := dispatch(ctx, c)
-	return f, inWords(c, err)
+	return f, inWords(ctx, c, err)
 }
 
 func dispatch(ctx context.Context, c health.Check) (f health.Finding, err error) {
-	switch c.Spec.(type) {
+	switch s := c.Spec.(type) {
+	case health.SMTP:
+		return SMTP(ctx, c, s)
 	case health.TCP:
 		return f, TCP(ctx, c)
 	}

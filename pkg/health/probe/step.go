@@ -22,7 +22,7 @@ func WithSteps(ctx context.Context, tell func(Step)) context.Context {
 // step tells a step, if anybody wants to know.
 func step(ctx context.Context, format string, args ...any) {
 	if tell, wanted := ctx.Value(stepsKey{}).(func(Step)); wanted {
-		tell(Step{At: time.Now(), Text: fmt.Sprintf(format, args...)})
+		tell(Step{At: time.Now(), Text: excerpt(fmt.Sprintf(format, args...), 500)})
 	}
 }
 
