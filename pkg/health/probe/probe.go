@@ -30,6 +30,8 @@ func dispatch(ctx context.Context, c health.Check) (f health.Finding, err error)
 		return SMTP(ctx, c, s)
 	case health.TCP:
 		return f, TCP(ctx, c)
+	case health.Misc:
+		return Misc(ctx, c, s)
 	}
 	return f, fmt.Errorf("nothing is known of the check %q", c.Type)
 }

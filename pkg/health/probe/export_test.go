@@ -1,0 +1,4 @@
+package probe
+
+// ParseAnswer is for the fuzzer.
+var ParseAnswer = parseAnswer
