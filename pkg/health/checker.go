@@ -242,6 +242,14 @@ func (c Checker) needed(p Policy) int {
 	return n
 }
 
+// Missing returns how many more successes in a row bring the server up, as far as they are what it waits for; 0 while it is up.
+func (c Checker) Missing() int {
+	if c.State == Up {
+		return 0
+	}
+	return max(c.needed(c.policy.Value())-c.Successes, 0)
+}
+
 // hold returns for how long a server that is down has to pass.
 func (c Checker) hold(p Policy) time.Duration {
 	d := p.HoldDown
