@@ -25,6 +25,9 @@ type fake struct {
 	err          error
 	planned      *control.File
 	table        status.Kernel
+	checks       status.Checks
+	probes       status.Probes
+	asked        status.CheckQuery
 }
 
 var at = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -51,6 +54,19 @@ func (d *fake) Reload(context.Context) (*status.Answer, error) { return &d.reloa
 
 func (d *fake) Table(context.Context, []ipvs.ServiceKey) (*status.Kernel, error) {
 	return &d.table, d.err
+}
+
+func (d *fake) Checks(_ context.Context, q status.CheckQuery, last bool) (*status.Checks, error) {
+	d.asked = q
+	if !last && q.Server != "" {
+		return nil, errors.New("the history is missing")
+	}
+	return &d.checks, d.err
+}
+
+func (d *fake) Probe(_ context.Context, q status.CheckQuery) (*status.Probes, error) {
+	d.asked = q
+	return &d.probes, d.err
 }
 
 // ctl runs ipvsctl against a daemon, or against none if it is nil.

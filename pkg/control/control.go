@@ -4,10 +4,15 @@
 //	GET  /v1/status       status.Snapshot, with the table read for the occasion
 //	GET  /v1/table        status.Kernel: the kernel's whole table; with service=KEY, once or more, only those services
 //	GET  /v1/connections  connection.Connection, one a line; with summary=1, connection.Summary, and top=N clients in it
+//	GET  /v1/checks       status.Checks: the health checks; with history=1, the last results of each
+//	POST /v1/probe        status.Probes: runs the checks of a server once, now, and tells each step; counts for no verdict
 //	POST /v1/plan         status.Answer: what taking the configuration in the body would change; without a body, the daemon's file
 //	POST /v1/reload       status.Answer: the daemon's file is read again and taken
 //
-// The words of a connection.Query are parameters: service, server, client, state, family. The last line of a list is
+// The words of a status.CheckQuery are parameters of checks and probe: server, service, type, state. The probe has to have a
+// server; it takes as long as the timeouts of its checks.
+//
+// The words of a connection.Query are parameters of connections: service, server, client, state, family. The last line of a list is
 // {"entries":N}, or {"error":"why"} if it broke off; without such a line it isn't whole either.
 //
 // A configuration that is rejected is an Answer with status 422. Any other failure is a text of one line.
@@ -35,6 +40,10 @@ type Backend interface {
 	Reload(ctx context.Context) (*status.Answer, error)
 	// Table returns the kernel's table with its counters, or those services of it. One that isn't there is no error.
 	Table(ctx context.Context, services []ipvs.ServiceKey) (*status.Kernel, error)
+	// Checks returns the health checks that a query asks for; with last, their last results, too.
+	Checks(ctx context.Context, q status.CheckQuery, last bool) (*status.Checks, error)
+	// Probe runs the checks that a query asks for once, now, without counting for the verdict.
+	Probe(ctx context.Context, q status.CheckQuery) (*status.Probes, error)
 	// Connections returns the entries of the kernel's connection table that a query asks for. They are read while they are
 	// ranged over; an error, the context's too, is the last thing that comes.
 	Connections(ctx context.Context, q connection.Query) iter.Seq2[connection.Connection, error]

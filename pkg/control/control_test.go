@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -26,6 +27,7 @@ type backend struct {
 	err    error
 	file   *control.File // that the last plan was asked for
 	table  table         // its entries
+	checks asked         // that the last request for checks or a probe was for
 	block  chan struct{} // if not nil, Status waits for it or for the context
 }
 
@@ -52,6 +54,28 @@ func (b *backend) Table(_ context.Context, keys []ipvs.ServiceKey) (*status.Kern
 		k.Services = append(k.Services, status.KernelService{Key: key})
 	}
 	return k, b.err
+}
+
+// asked is what a request asked for.
+type asked struct {
+	status.CheckQuery
+	last bool
+}
+
+func (b *backend) Checks(_ context.Context, q status.CheckQuery, last bool) (*status.Checks, error) {
+	b.checks = asked{q, last}
+	return &status.Checks{Checks: []status.Check{{Type: "TCP_CHECK", State: health.Down}}}, b.err
+}
+
+func (b *backend) Probe(ctx context.Context, q status.CheckQuery) (*status.Probes, error) {
+	if b.block != nil {
+		select {
+		case <-b.block:
+		case <-ctx.Done():
+		}
+	}
+	b.checks = asked{CheckQuery: q}
+	return &status.Probes{Probes: []status.Probe{{Error: "connection refused", Steps: []status.Step{{Text: "connecting"}}}}}, b.err
 }
 
 // serve returns a client of a server that has the backend, and the socket's path.

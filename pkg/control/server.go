@@ -90,6 +90,8 @@ func handler(b Backend) http.Handler {
 		reply(w, http.StatusOK, k, err)
 	})
 	mux.Handle("GET "+connectionsPath, walks{b: b, places: make(chan struct{}, maxWalks)})
+	mux.HandleFunc("GET "+checksPath, checksHandler(b))
+	mux.HandleFunc("POST "+probePath, probeHandler(b))
 	mux.HandleFunc("POST "+reloadPath, func(w http.ResponseWriter, r *http.Request) {
 		a, err := b.Reload(r.Context())
 		answer(w, a, err)

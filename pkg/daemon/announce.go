@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/script"
 )
 
@@ -25,7 +26,7 @@ func (o *owner) announce(vs *config.VirtualServer, outcome desired.Outcome) {
 		t = newTold(vs)
 		o.told[vs.Name] = t
 	}
-	list, lines := t.step(outcome, o.judge)
+	list, lines := t.step(outcome, func(rs *config.RealServer) health.Verdict { return o.judge(rs, o.verdict) })
 	for _, l := range lines {
 		log := o.log.With("service", l.service, "from", l.from, "to", l.to, "reason", l.reason)
 		switch l.of {

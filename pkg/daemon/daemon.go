@@ -96,7 +96,7 @@ func New(o Options) (_ *Daemon, err error) {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
 	}
 	d.owner.loader = loader
-	d.engine = engine.New(probe.Probe, d.owner.report, engine.Places(places()))
+	d.engine = engine.New(probe.Probe, d.owner.board.post, engine.Places(places()))
 	d.owner.checks = d.engine
 	d.owner.adopt(cfg, problems, time.Now())
 	d.owner.tellUnfit(unfit(cfg))
@@ -131,7 +131,10 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	tasks.Go(func() error { return server.Run(ctx) })
 	tasks.Go(func() error { return ended(ctx, d.engine.Run(ctx)) })
 	tasks.Go(func() error { return d.owner.run(ctx) })
-	return tasks.Wait()
+	err = tasks.Wait()
+	d.owner.prober.close()
+	probe.ClosePlugins()
+	return err
 }
 
 // Reload makes the running daemon read its file again, as SIGHUP does. What came of it goes to the log and the status.

@@ -89,7 +89,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 			return f, errors.New("connection refused")
 		}
 		return f, nil
-	}, h.report, engine.Random(func() float64 { return 0 }))
+	}, h.board.post, engine.Random(func() float64 { return 0 }))
 	h.checks = checks
 	h.write(text)
 	cfg, problems := config.Load(o.ConfigFile, []byte(text))

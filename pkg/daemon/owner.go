@@ -15,6 +15,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
+	"github.com/ipvsd/ipvsd/pkg/health/probe"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/script"
@@ -56,6 +57,7 @@ type checks interface {
 	Change(removed, added []health.ID)
 	Suspend(checks []health.ID)
 	Resume(checks []health.ID)
+	Stats() engine.Stats
 }
 
 // owner holds all state of the daemon that changes. Only its own goroutine, in run, touches the fields below the channels,
@@ -67,7 +69,7 @@ type owner struct {
 	kernel  kernel
 	checks  checks
 
-	reports  chan engine.Report
+	board    *board                     // what the engine reports
 	requests chan func(context.Context) // see ask
 	gone     chan struct{}              // closed when run has returned
 	reloads  sync.Mutex                 // held from reading the file until it is in force
@@ -82,7 +84,9 @@ type owner struct {
 	quorums    desired.Quorums
 	told       map[string]*told // by name of the virtual server
 	scripts    *script.Queues
+	prober     *prober
 	suspension suspension
+	pace       pace
 	want       desired.State // what the outcomes come to
 	until      time.Time     // when time alone will change it; zero: never
 	alive      int           // real servers, of so many
@@ -104,7 +108,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		log:        o.Log,
 		files:      f,
 		kernel:     k,
-		reports:    make(chan engine.Report, 4096), // so that the engine can go on while a large batch is programmed
+		board:      newBoard(),
 		requests:   make(chan func(context.Context)),
 		gone:       make(chan struct{}),
 		cfg:        &config.Config{},
@@ -115,6 +119,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		quorums:    make(desired.Quorums),
 		told:       make(map[string]*told),
 		scripts:    script.NewQueues(script.Run),
+		prober:     newProber(probe.Probe),
 		suspension: suspension{addresses: vipnl.Namespace{}},
 		reconciler: reconcile.New(k),
 		settings:   settings{tuner: reconcile.NewTuner(k), changed: desired.Changed{}, index: interfaceIndex},
@@ -122,15 +127,6 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 	}
 	n.reconciler.Spare(n.spare)
 	return n
-}
-
-// report is where the probe engine delivers. It waits while more news has come up than there is room for, but not for an
-// owner that has gone.
-func (o *owner) report(r engine.Report) {
-	select {
-	case o.reports <- r:
-	case <-o.gone:
-	}
 }
 
 // run is the owner's goroutine.
@@ -150,8 +146,8 @@ func (o *owner) run(ctx context.Context) error {
 		case <-ctx.Done():
 			notify(stopping)
 			return errors.Join(o.stop(), o.stopSettings())
-		case r := <-o.reports:
-			o.take(r)
+		case <-o.board.dirty:
+			o.takeNews()
 		case l := <-o.suspension.news:
 			o.locate(l)
 			o.engage(nil, nil)
@@ -190,50 +186,6 @@ func (o *owner) soon() {
 	}
 }
 
-// take keeps the news of a check, and tells of the servers whose verdict it changes.
-func (o *owner) take(r engine.Report) {
-	servers, ours := o.roster.servers[r.Check]
-	if !ours {
-		return // the late news of a check that a reload removed
-	}
-	// Not r.Changed: a check that a reload made anew may have changed before it was known here.
-	changed := r.Checker.State != o.verdicts[r.Check].State
-	before := make([]health.Verdict, len(servers))
-	for i, s := range servers {
-		before[i] = o.judge(s.RealServer)
-	}
-	o.verdicts[r.Check] = r.Checker
-	if c := r.Check.Check(); c.LogAllFailures && r.Checker.LastResult.Err != "" && !changed {
-		o.log.Info("a check failed", "check", c.Type, "target", c.Target,
-			"failures", r.Checker.Failures, "reason", r.Checker.LastResult.Err)
-	}
-	if !changed {
-		return
-	}
-	for i, s := range servers {
-		delete(o.outcomes, s.service)
-		if now := o.judge(s.RealServer); now.State != before[i].State {
-			o.log.Info("server changed", "service", s.service.Name,
-				"server", s.Destination.Addr.String(), "from", before[i].State.String(), "to", now.State.String(), "reason", now.Err)
-		}
-	}
-	o.stale = true
-	o.soon()
-}
-
-// judge returns the verdict on a server.
-func (o *owner) judge(rs *config.RealServer) health.Verdict {
-	checkers := make([]health.Checker, 0, 4)
-	for _, c := range rs.Checks {
-		k, known := o.verdicts[c]
-		if !known {
-			k = health.New(c.Check().Policy, time.Time{}, 0)
-		}
-		checkers = append(checkers, k)
-	}
-	return health.Judge(checkers...)
-}
-
 // adopt makes a valid configuration the one in force. It costs what differs from the one before: what is the same is the same
 // object in both.
 func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.Time) {
@@ -252,8 +204,15 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	for _, vs := range added {
 		o.roster.add(vs)
 	}
+	o.catchUp()
 	gone, fresh := o.roster.settle()
 	o.verdicts.Follow(gone, fresh, now)
+	for _, c := range fresh {
+		if _, known := o.verdicts[c]; !known {
+			o.verdicts[c] = health.New(c.Check().Policy, now, 0)
+		}
+	}
+	o.board.change(gone, fresh, o.verdicts)
 	o.look()
 	o.engage(gone, fresh)
 	o.announceReload(removed, added)

@@ -20,6 +20,7 @@ var _ control.Backend = (*owner)(nil)
 // Status returns what there is to know, of a table read for the occasion.
 func (o *owner) Status(ctx context.Context) (*status.Snapshot, error) {
 	return ask(ctx, o, func(ctx context.Context) *status.Snapshot {
+		o.takeNews()
 		round := o.round(ctx, reconcile.Whole)
 		s := o.snapshot(round.Table, time.Now())
 		if info, err := o.kernel.Info(ctx); err == nil { // otherwise the round has said why
@@ -94,6 +95,7 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 
 // verdictsOn returns the verdicts as they would be if a configuration were taken.
 func (o *owner) verdictsOn(cfg *config.Config) desired.Verdicts {
+	o.catchUp()
 	verdicts, now := maps.Clone(o.verdicts), time.Now()
 	added := make([]health.ID, 0, len(verdicts))
 	has := make(map[health.ID]bool, len(verdicts))

@@ -17,6 +17,7 @@ type roster struct {
 type server struct {
 	service *config.VirtualServer
 	*config.RealServer
+	sorry bool
 }
 
 func newRoster() roster {
@@ -25,10 +26,10 @@ func newRoster() roster {
 
 // add enters the servers of a virtual server.
 func (r roster) add(vs *config.VirtualServer) {
-	for rs := range vs.Servers() {
+	for i, rs := range all(vs) {
 		for _, c := range rs.Checks {
 			r.touch(c)
-			r.servers[c] = append(r.servers[c], server{vs, rs})
+			r.servers[c] = append(r.servers[c], server{vs, rs, i >= len(vs.RealServers)})
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
-	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -14,7 +13,7 @@ import (
 func (o *owner) snapshot(table ipvs.Table, now time.Time) *status.Snapshot {
 	s := &status.Snapshot{
 		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
-		Config: o.config, Table: o.state, Settings: o.settings.status(),
+		Config: o.config, Table: o.state, Settings: o.settings.status(), Engine: o.engineStatus(),
 		Services: make([]status.Service, 0, len(o.cfg.VirtualServers)),
 	}
 	for _, vs := range o.cfg.VirtualServers {
@@ -58,22 +57,15 @@ func (o *owner) service(vs *config.VirtualServer, s *ipvs.Service, table ipvs.Ta
 }
 
 func (o *owner) server(rs *config.RealServer, d ipvs.Destination) status.Server {
-	verdict := o.judge(rs)
+	verdict := o.judge(rs, o.board.of)
 	r := status.Server{
 		Addr: d.Addr, Forward: d.Forward.String(), Weight: d.Weight,
 		Health: verdict.State, Since: verdict.Since, Error: verdict.Err,
 	}
 	for _, c := range rs.Checks {
-		r.Checks = append(r.Checks, checkStatus(c.Check(), o.verdicts[c]))
+		r.Checks = append(r.Checks, o.check(c, o.board.of(c)))
 	}
 	return r
-}
-
-func checkStatus(c health.Check, k health.Checker) status.Check {
-	return status.Check{
-		Type: c.Type, Target: c.Target, State: k.State, Since: k.Since, LastRun: k.LastRun,
-		Took: k.LastResult.Took, Error: k.LastResult.Err, Failures: k.Failures, Probes: k.Probes, Failed: k.Failed,
-	}
 }
 
 // routerID returns the director's name: the configuration's, or else the host's.

@@ -25,12 +25,12 @@ type located struct {
 // suspension is which checks rest because of ha_suspend. The verdicts of those that rest stay what they were.
 type suspension struct {
 	addresses addresses
-	located                         // as known last
-	news      chan located          // the newest; nil while nobody watches
-	stop      context.CancelFunc    // watching
-	watching  sync.WaitGroup        // the goroutine that does
+	located                      // as known last
+	news      chan located       // the newest; nil while nobody watches
+	stop      context.CancelFunc // watching
+	watching  sync.WaitGroup     // the goroutine that does
 	resting   map[health.ID]bool // that the engine was told of
-	suspended map[string]bool       // virtual servers, by name
+	suspended map[string]bool    // virtual servers, by name
 }
 
 // suspends says whether a virtual server of the configuration has ha_suspend.

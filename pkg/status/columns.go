@@ -38,7 +38,12 @@ type columns struct {
 	rows  [][]cell
 }
 
-func (c *columns) row(cells ...cell) { c.rows = append(c.rows, cells) }
+func (c *columns) row(cells ...cell) {
+	for i := range cells {
+		cells[i].text = printable(cells[i].text)
+	}
+	c.rows = append(c.rows, cells)
+}
 
 func (c *columns) write(w io.Writer, indent string) error {
 	var width []int

@@ -23,6 +23,7 @@ type Snapshot struct {
 	Table    Table     `json:"table"`
 	Settings *Settings `json:"settings,omitempty"` // absent: they were not read yet
 	Services []Service `json:"services"`
+	Engine   Engine    `json:"engine"`
 }
 
 // Config is which configuration is in force, and why a newer one is not.
@@ -97,20 +98,6 @@ type Server struct {
 	Since  time.Time    `json:"since,omitzero"`
 	Error  string       `json:"error,omitempty"` // of the last failed check
 	Checks []Check      `json:"checks,omitempty"`
-}
-
-// Check is one check of a Server.
-type Check struct {
-	Type     string         `json:"type"`
-	Target   netip.AddrPort `json:"target"`
-	State    health.State   `json:"state"`
-	Since    time.Time      `json:"since,omitzero"`
-	LastRun  time.Time      `json:"last_run,omitzero"`
-	Took     time.Duration  `json:"took"`
-	Error    string         `json:"error,omitempty"` // empty: the last run passed
-	Failures int            `json:"failures,omitempty"`
-	Probes   uint64         `json:"probes"`
-	Failed   uint64         `json:"failed"`
 }
 
 // Answer is what became of a request to plan or to reload.

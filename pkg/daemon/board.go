@@ -1,0 +1,104 @@
+package daemon
+
+import (
+	"sync"
+
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/health/engine"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// board is where the engine leaves what is new of each check. It never waits there for the owner, who may be busy with the
+// kernel for seconds, and the owner is not woken by results that change nothing. What changes several times before the owner
+// looks is one piece of news; the history has all.
+type board struct {
+	mu     sync.Mutex
+	checks map[health.ID]*posted // guarded by mu
+	news   []health.ID           // that the owner has not seen, each once; guarded by mu
+	dirty  chan struct{}         // there are some
+}
+
+// posted is the newest of a check.
+type posted struct {
+	checker health.Checker
+	isNews  bool // it is in news
+}
+
+func newBoard() *board {
+	return &board{checks: make(map[health.ID]*posted), dirty: make(chan struct{}, 1)}
+}
+
+// post is what the engine reports to. What it has of checks that nobody has any more is dropped.
+func (b *board) post(r engine.Report) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.checks[r.Check]
+	if p == nil {
+		return
+	}
+	tells := newsworthy(&p.checker, &r.Checker)
+	p.checker = r.Checker
+	if !tells || p.isNews {
+		return
+	}
+	p.isNews = true
+	b.news = append(b.news, r.Check)
+	select {
+	case b.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what is new since it was called before.
+func (b *board) take() []engine.Report {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := make([]engine.Report, 0, len(b.news))
+	for _, id := range b.news {
+		if p := b.checks[id]; p != nil { // nobody has removed it meanwhile
+			p.isNews = false
+			list = append(list, engine.Report{Check: id, Checker: p.checker})
+		}
+	}
+	b.news = b.news[:0]
+	return list
+}
+
+// change takes checks off and puts others on, with what is known of them.
+func (b *board) change(removed, added []health.ID, known desired.Verdicts) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range removed {
+		delete(b.checks, id)
+	}
+	for _, id := range added {
+		b.checks[id] = &posted{checker: known[id]}
+	}
+}
+
+// copyTo brings verdicts up to date.
+func (b *board) copyTo(v desired.Verdicts) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, p := range b.checks {
+		v[id] = p.checker
+	}
+}
+
+// newsworthy says whether the owner has to know at once what has become of a check.
+func newsworthy(was, is *health.Checker) bool {
+	return is.State != was.State || is.LastResult.Finding != was.LastResult.Finding
+}
+
+// of returns the newest of a check that is on the board.
+func (b *board) of(id health.ID) health.Checker {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.checks[id].checker
+}
+
+// whole returns the newest of a check, and with last its last results, the newest first.
+func (b *board) whole(id health.ID, last bool) (k health.Checker, history []status.Run) {
+	return b.of(id), nil
+}

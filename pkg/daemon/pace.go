@@ -1,0 +1,39 @@
+package daemon
+
+import (
+	"log/slog"
+	"time"
+)
+
+// How much is logged of one check or server. A server that flaps ten times a second must not fill the disk; the counters and
+// ipvsctl checks have it all.
+const (
+	paceLines  = 20
+	paceWithin = time.Minute
+)
+
+// pace counts the lines about each object, since a moment.
+type pace struct {
+	since time.Time
+	lines map[any]int
+}
+
+// silent is a log of which nothing is seen.
+var silent = slog.New(slog.DiscardHandler)
+
+// paced returns the log for something new of an object, or a silent one if there was too much of it.
+func (o *owner) paced(object any, log func() *slog.Logger) *slog.Logger {
+	if now := time.Now(); o.pace.lines == nil || now.Sub(o.pace.since) >= paceWithin {
+		o.pace = pace{since: now, lines: make(map[any]int)}
+	}
+	o.pace.lines[object]++
+	switch n := o.pace.lines[object]; {
+	case n < paceLines:
+		return log()
+	case n == paceLines:
+		l := log()
+		l.Warn("it changes so often that no more of it is logged for now", "until", o.pace.since.Add(paceWithin))
+		return l
+	}
+	return silent
+}
