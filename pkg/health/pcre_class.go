@@ -1,0 +1,235 @@
+package health
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// posixSets are the characters of [[:alpha:]] and its like, by pairs of first and last, in order.
+var posixSets = map[string]string{
+	"alnum":  "09AZaz",
+	"alpha":  "AZaz",
+	"ascii":  "\x00\x7f",
+	"blank":  "\t\t  ",
+	"cntrl":  "\x00\x1f\x7f\x7f",
+	"digit":  "09",
+	"graph":  "!~",
+	"lower":  "az",
+	"print":  " ~",
+	"punct":  "!/:@[`{~",
+	"space":  "\t\r  ",
+	"upper":  "AZ",
+	"word":   wordSet,
+	"xdigit": "09AFaf",
+}
+
+// class translates what follows an opening bracket.
+func (t *translator) class() error {
+	start := t.at - 1
+	not := t.ahead("^")
+	if not {
+		t.at++
+	}
+	var items strings.Builder
+	for first := true; ; first = false {
+		switch {
+		case t.at >= len(t.in):
+			return t.errorf(start, "a bracket is not closed")
+		case t.ahead("]") && (!first || t.options["allow_empty_class"]):
+			t.at++
+			t.item(brackets(not, items.String()))
+			return nil
+		}
+		item, err := t.classItem(start)
+		if err != nil {
+			return err
+		}
+		items.WriteString(item)
+	}
+}
+
+// brackets returns the class of some items, or of none.
+func brackets(not bool, items string) string {
+	switch {
+	case items == "" && not:
+		return `[\x00-` + string(unicode.MaxRune) + `]`
+	case items == "":
+		return `[^\x00-` + string(unicode.MaxRune) + `]`
+	case not:
+		return "[^" + items + "]"
+	default:
+		return "[" + items + "]"
+	}
+}
+
+// classItem translates a character, a range or a set in brackets.
+func (t *translator) classItem(start int) (string, error) {
+	if t.ahead("[:") || t.ahead("[.") || t.ahead("[=") {
+		if s, ok := t.posix(); ok {
+			return s, nil
+		}
+	}
+	from, set, err := t.classCharacter(start)
+	if err != nil || set != "" {
+		return set, err
+	}
+	if from < 0 || !t.ahead("-") || t.at+1 >= len(t.in) || t.in[t.at+1] == ']' {
+		if from < 0 {
+			return "", nil
+		}
+		return quote(from), nil
+	}
+	t.at++
+	to, set, err := t.classCharacter(start)
+	switch {
+	case err != nil:
+		return "", err
+	case set != "", to < 0:
+		return "", t.errorf(start, "a range ends with no character")
+	case to < from:
+		return "", t.errorf(start, "a range ends before it begins")
+	}
+	return quote(from) + "-" + quote(to), nil
+}
+
+// classCharacter reads one character, or what stands for a set of them. It is -1 for what stands for nothing.
+func (t *translator) classCharacter(start int) (c rune, set string, err error) {
+	c = t.in[t.at]
+	t.at++
+	if c != '\\' {
+		return c, "", nil
+	}
+	if t.at == len(t.in) {
+		return 0, "", t.errorf(start, "a bracket is not closed")
+	}
+	c = t.in[t.at]
+	t.at++
+	if s := t.set(c); s != nil {
+		return 0, writePairs(s), nil
+	}
+	switch c {
+	case 'b':
+		return '\b', "", nil
+	case 'p', 'P':
+		set, err = t.property(start, c)
+		return 0, set, err
+	case 'E':
+		return -1, "", nil
+	case 'Q':
+		text, ends := string(t.in[t.at:]), false
+		if text, _, ends = strings.Cut(text, `\E`); !ends {
+			return 0, "", t.errorf(start, "a bracket is not closed")
+		}
+		var b strings.Builder
+		for _, r := range text {
+			b.WriteString(quote(r))
+		}
+		t.at += len([]rune(text)) + len(`\E`)
+		if b.Len() == 0 {
+			return -1, "", nil
+		}
+		return 0, b.String(), nil
+	}
+	c, err = t.character(t.at-2, c)
+	return c, "", err
+}
+
+// posix reads a [:name:] or [:^name:].
+func (t *translator) posix() (set string, ok bool) {
+	from := t.at
+	t.at += len("[:")
+	name, closed := t.until(']')
+	name, colon := strings.CutSuffix(name, ":")
+	name, not := strings.CutPrefix(name, "^")
+	pairs := []rune(posixSets[name])
+	if !closed || !colon || len(pairs) == 0 || t.in[from+1] != ':' {
+		t.at = from
+		return "", false
+	}
+	if not {
+		pairs = complement(pairs)
+	}
+	return writePairs(pairs), true
+}
+
+// property reads the rest of \pL, \p{Lu} or \p{^Lu}.
+func (t *translator) property(start int, letter rune) (string, error) {
+	if t.at == len(t.in) {
+		return "", t.errorf(start, `\%c without a property`, letter)
+	}
+	name := string(t.in[t.at])
+	t.at++
+	if name == "{" {
+		var closed bool
+		if name, closed = t.until('}'); !closed {
+			return "", t.errorf(start, `\%c{ is not closed`, letter)
+		}
+	}
+	if rest, not := strings.CutPrefix(name, "^"); not {
+		name = rest
+		letter ^= 'p' ^ 'P'
+	}
+	if _, script := unicode.Scripts[name]; unicode.Categories[name] == nil && (!script || !t.linear) {
+		return "", t.errorf(start, `\%c{%s} is not known here`, letter, name)
+	}
+	return `\` + string(letter) + "{" + name + "}", nil
+}
+
+// character reads the rest of an escape that stands for one character, whose first one after the backslash is c.
+func (t *translator) character(start int, c rune) (rune, error) {
+	limit := rune(0xff)
+	if t.options["utf"] {
+		limit = unicode.MaxRune
+	}
+	number := func(text string, base int) (rune, error) {
+		n, err := strconv.ParseUint(text, base, 32)
+		if err != nil || rune(n) > limit || n > unicode.MaxRune {
+			return 0, t.errorf(start, "%q is no character, or needs the option utf,", text)
+		}
+		return rune(n), nil
+	}
+	take := func(most int, of string) string {
+		from := t.at
+		for t.at < len(t.in) && t.at-from < most && strings.ContainsRune(of, t.in[t.at]) {
+			t.at++
+		}
+		return string(t.in[from:t.at])
+	}
+	switch c {
+	case 'a':
+		return '\a', nil
+	case 'e':
+		return 0x1b, nil
+	case 'f':
+		return '\f', nil
+	case 'n':
+		return '\n', nil
+	case 'r':
+		return '\r', nil
+	case 't':
+		return '\t', nil
+	case '0':
+		return number("0"+take(2, "01234567"), 8)
+	case 'o', 'x':
+		base := map[rune]int{'o': 8, 'x': 16}[c]
+		if t.ahead("{") {
+			t.at++
+			text, _ := t.until('}')
+			return number(text, base)
+		}
+		if c == 'x' {
+			return number("0"+take(2, "0123456789abcdefABCDEF"), 16)
+		}
+	case 'c':
+		if t.at < len(t.in) && t.in[t.at] >= ' ' && t.in[t.at] <= '~' {
+			t.at++
+			return unicode.ToUpper(t.in[t.at-1]) ^ 0x40, nil
+		}
+	default:
+		if c > 0x7f || !unicode.IsLetter(c) && !unicode.IsDigit(c) {
+			return c, nil
+		}
+	}
+	return 0, t.errorf(start, `\%c is not known here`, c)
+}
