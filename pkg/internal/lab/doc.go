@@ -1,5 +1,5 @@
 // Package lab builds small networks of real programs on a real kernel, for kernel tests and the demo: hosts (network
-// namespaces, each with an IPVS table of its own), bridges between them, nginx, bind9, and the observers ipvsadm and
+// namespaces, each with an IPVS table of its own), bridges between them, servers (a file each), and the observers ipvsadm and
 // tcpdump. NewNATCluster puts together the cluster of two networks that this project exists for, NewDirectCluster one whose
 // servers answer past the director.
 //

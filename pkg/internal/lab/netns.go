@@ -46,6 +46,18 @@ func NewHost(tb TB, name string) *Host {
 	return h
 }
 
+// Here is the host that the test itself runs on, to be connected to the others. Nothing of it goes away after the test but
+// the interfaces.
+func Here(tb TB) *Host {
+	tb.Helper()
+	handle, err := netns.Get()
+	if err != nil {
+		tb.Fatalf("our network namespace: %v", err)
+	}
+	tb.Cleanup(func() { _ = handle.Close() })
+	return &Host{Name: "here", tb: tb, handle: handle}
+}
+
 func (h *Host) create() (err error) {
 	if h.handle, err = netns.NewNamed(h.Namespace); err != nil {
 		return fmt.Errorf("network namespace: %w", err)
@@ -66,18 +78,13 @@ func (h *Host) remove() {
 
 // killAll kills the processes in a network namespace, and returns an error as long as there are any.
 func killAll(namespace string) error {
-	entries, err := filepath.Glob("/proc/[0-9]*/ns/net")
+	pids, err := inNamespace("net", namespace)
 	if err != nil {
 		return err
 	}
 	var alive error
-	for _, entry := range entries {
-		// A process that ends meanwhile has no link to read any more.
-		if at, err := os.Readlink(entry); err != nil || at != namespace {
-			continue
-		}
-		pid, err := strconv.Atoi(strings.Split(entry, "/")[2])
-		if err != nil || pid == os.Getpid() {
+	for _, pid := range pids {
+		if pid == os.Getpid() {
 			continue
 		}
 		if err := syscall.Kill(pid, syscall.SIGKILL); !errors.Is(err, syscall.ESRCH) {
@@ -85,6 +92,26 @@ func killAll(namespace string) error {
 		}
 	}
 	return alive
+}
+
+// inNamespace returns the processes in a namespace, which is what the link of its kind in /proc says.
+func inNamespace(kind, namespace string) (pids []int, err error) {
+	entries, err := filepath.Glob("/proc/[0-9]*/ns/" + kind)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		// A process that ends meanwhile has no link to read any more.
+		if at, err := os.Readlink(entry); err != nil || at != namespace {
+			continue
+		}
+		pid, err := strconv.Atoi(strings.Split(entry, "/")[2])
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
 }
 
 // Do runs f inside the host's network namespace: sockets that f opens and processes that it starts belong there, also

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// nginxConf serves one page at every path but one, where there is a file of zeros. Nothing that clients send goes to disk.
-const nginxConf = `
+// nginxHead is how every nginx of the lab begins. Nothing that clients send goes to disk.
+const nginxHead = `
 daemon off;
 user root;
 worker_processes 1;
@@ -26,6 +26,10 @@ http {
 	fastcgi_temp_path DIR/fastcgi;
 	uwsgi_temp_path DIR/uwsgi;
 	scgi_temp_path DIR/scgi;
+`
+
+// nginxConf serves one page at every path but one, where there is a file of zeros.
+const nginxConf = nginxHead + `
 	map $remote_addr $client { ~: [$remote_addr]; default $remote_addr; }
 	server {
 		listen 80;

@@ -56,15 +56,27 @@ type Process struct {
 // it is, such as a line in its log (WaitLog).
 func (h *Host) Start(args ...string) *Process {
 	h.tb.Helper()
+	return h.start(syscall.SysProcAttr{Setpgid: true}, args)
+}
+
+// startFamily is Start in a process namespace of its own, where the program is the first process: nothing of what it
+// started outlives it.
+func (h *Host) startFamily(args ...string) *Process {
+	h.tb.Helper()
+	return h.start(syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWPID}, args)
+}
+
+func (h *Host) start(attributes syscall.SysProcAttr, args []string) *Process {
+	h.tb.Helper()
 	p := &Process{host: h, name: filepath.Base(args[0]), done: make(chan struct{})}
-	if err := p.start(args); err != nil {
+	if err := p.start(&attributes, args); err != nil {
 		h.tb.Fatalf("start %s on %s: %v", p.name, h.Name, err)
 	}
 	h.tb.Cleanup(p.cleanup)
 	return p
 }
 
-func (p *Process) start(args []string) error {
+func (p *Process) start(attributes *syscall.SysProcAttr, args []string) error {
 	log, err := os.CreateTemp("", "lab-"+p.name+"-*.log")
 	if err != nil {
 		return err
@@ -73,7 +85,7 @@ func (p *Process) start(args []string) error {
 	p.log = log.Name()
 	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.SysProcAttr = attributes
 	if err := p.host.Do(p.cmd.Start); err != nil {
 		return errors.Join(err, os.Remove(p.log))
 	}

@@ -2,7 +2,9 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"strings"
@@ -13,11 +15,18 @@ import (
 // startLimit is for a server to be ready after its start.
 const startLimit = time.Minute
 
-// Server is a real server that runs on a host: nginx or bind9.
+// What servers with users let in.
+const (
+	Login    = "lab"
+	Password = "Sesame-123"
+)
+
+// Server is a real server that runs on a host: nginx, bind9 and others.
 type Server struct {
 	Host *Host
-	Addr netip.AddrPort // where it serves
+	Addr netip.AddrPort // where it serves; some have more ports
 	IPv6 netip.AddrPort // where it serves in IPv6; not every server of the lab does
+	CA   string         // a file with its certificate, if it has one
 
 	args    []string
 	ready   func() error
@@ -33,7 +42,7 @@ func (s *Server) Start() {
 
 func (s *Server) launch() {
 	s.Host.tb.Helper()
-	s.process = s.Host.Start(s.args...)
+	s.process = s.Host.startFamily(s.args...)
 }
 
 func (s *Server) wait() {
@@ -46,6 +55,25 @@ func (s *Server) wait() {
 	})
 }
 
+// logged says whether the running server has written a text.
+func (s *Server) logged(text string) error {
+	if !strings.Contains(s.process.Log(), text) {
+		return fmt.Errorf("%s has not said %q", s.process.name, text)
+	}
+	return nil
+}
+
+// listens says whether something accepts connections at a port of the host.
+func (s *Server) listens(port uint16) error {
+	return short(func(ctx context.Context) error {
+		conn, err := s.Host.DialContext(ctx, "tcp", loopback(port).String())
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+}
+
 // Stop ends the server: connections to it are refused.
 func (s *Server) Stop() {
 	s.Host.tb.Helper()
@@ -55,13 +83,34 @@ func (s *Server) Stop() {
 // Freeze stops the server in its tracks: the kernel still accepts connections for it, but nobody answers.
 func (s *Server) Freeze() {
 	s.Host.tb.Helper()
-	s.process.Signal(syscall.SIGSTOP)
+	s.signal(syscall.SIGSTOP)
 }
 
 // Thaw lets a frozen server go on.
 func (s *Server) Thaw() {
 	s.Host.tb.Helper()
-	s.process.Signal(syscall.SIGCONT)
+	s.signal(syscall.SIGCONT)
+}
+
+// signal reaches all processes of the server, whatever process groups they have made. A server that has ended is left alone.
+func (s *Server) signal(number syscall.Signal) {
+	s.Host.tb.Helper()
+	family, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", s.process.PID()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var pids []int
+	if err == nil {
+		pids, err = inNamespace("pid", family)
+	}
+	for _, pid := range pids {
+		if killed := syscall.Kill(pid, number); !errors.Is(killed, syscall.ESRCH) {
+			err = errors.Join(err, killed)
+		}
+	}
+	if err != nil {
+		s.Host.tb.Fatalf("send %v to %s on %s: %v", number, s.process.name, s.Host.Name, err)
+	}
 }
 
 // files writes configuration files for a server in a new directory that goes away after the test, and returns its path.
@@ -70,6 +119,9 @@ func (h *Host) files(parent string, content map[string]string) string {
 	h.tb.Helper()
 	dir, err := os.MkdirTemp(parent, "lab-"+h.Name+"-*")
 	if err != nil {
+		h.tb.Fatalf("configuration of %s: %v", h.Name, err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // most servers are not root for long
 		h.tb.Fatalf("configuration of %s: %v", h.Name, err)
 	}
 	h.tb.Cleanup(func() {
@@ -84,6 +136,11 @@ func (h *Host) files(parent string, content map[string]string) string {
 		}
 	}
 	return dir
+}
+
+// withLogin puts what servers let in into a configuration.
+func withLogin(conf string) string {
+	return strings.NewReplacer("{login}", Login, "{password}", Password).Replace(conf)
 }
 
 // short gives one attempt at something a limit.
