@@ -63,7 +63,7 @@ func (o *owner) judge(rs *config.RealServer, known func(health.ID) health.Checke
 	for _, c := range rs.Checks {
 		checkers = append(checkers, known(c))
 	}
-	return health.Judge(checkers...)
+	return health.Judge(rs.Needed, checkers...)
 }
 
 // tellCheck logs what is new of a check.

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"fmt"
 	"time"
 	"unique"
 )
@@ -17,7 +18,7 @@ import (
 //	 ^  Retry+1 failures    |
 //	 |  in a row            |
 //	 '----------------------'
-//	  Rise x Turns successes in a row, once the first of them is as long ago as the hold
+//	  enough successes in a row, once the first of them is as long ago as the hold
 //
 // The next probe starts DelayLoop after the last one started, or
 //
@@ -29,13 +30,16 @@ import (
 // The hold is HoldDown, and doubles each time a server that came back fails after less than HoldDownMax, up to HoldDownMax. For
 // each whole HoldDownMax that the server was up before it failed, the hold is halved again.
 //
-// A server of several Turns has one of them checked each time, in order. One that fails has its turn again until it passes.
+// A server of several Turns has one of them checked each time, in order. One that fails has its turn again until it passes. If the
+// server is down by then, all have their turn from the first on, and have to pass as often as Rise says. So does keepalived, with
+// the difference that it forgives failures there (seen in 2.2.7; while a TCP_CHECK fails it also tries as often as retry says at
+// the distance of delay_before_retry, which tells nothing new).
 //
 // Beside its state a Checker is either waiting for its Deadline or running a probe: Start leads from waiting to running, Step
 // and Skip back.
 type Checker struct {
 	State      State
-	Returned   bool      // it is Up, and was Down before
+	Was        State     // before
 	Since      time.Time // of State; of an Unchecked one: when it was made
 	LastRun    time.Time // when the last probe that ended was started; zero before the first
 	LastResult Result    // of that probe; its Finding is that of the last one that passed
@@ -113,6 +117,18 @@ func (c Checker) Held() time.Time {
 	return c.Since.Add(c.recovery + hold)
 }
 
+// Reason returns why the server is not up as far as this check goes, or what goes wrong with it although it is; empty if
+// there is nothing to say.
+func (c Checker) Reason() string {
+	if c.State != Down || c.LastResult.Err != "" {
+		return c.LastResult.Err
+	}
+	if needed := c.needed(c.policy.Value()); c.Successes < needed {
+		return fmt.Sprintf("passed %d of %d times", c.Successes, needed)
+	}
+	return "passes, but is held until " + c.Held().Format(time.TimeOnly)
+}
+
 // Turn returns which of the policy's Turns is checked by the running probe, or else by the next one, from 0. Without turns it
 // returns false: a probe checks all there is.
 func (c Checker) Turn() (n int, one bool) { return int(c.turn), c.policy.Value().Turns > 1 }
@@ -165,6 +181,9 @@ func (c Checker) Step(now time.Time, r Result) Checker {
 
 func (c Checker) pass(p Policy, now time.Time) Checker {
 	c.turn = (c.turn + 1) % p.turns()
+	if c.State == Down && c.Failures > 0 {
+		c.turn = 0
+	}
 	c.Failures = 0
 	c.Successes++
 	if c.Successes == 1 {
@@ -204,11 +223,10 @@ func (c Checker) become(s State, p Policy, now time.Time) Checker {
 	case limit == 0 || c.State != Up:
 	case now.Sub(c.Since) >= limit:
 		c.doubled -= uint8(min(now.Sub(c.Since)/limit, time.Duration(c.doubled)))
-	case c.Returned && c.hold(p) < limit:
+	case c.Was == Down && c.hold(p) < limit:
 		c.doubled++
 	}
-	c.Returned = c.State == Down
-	c.State, c.Since = s, now
+	c.State, c.Was, c.Since = s, c.State, now
 	return c.wait(p, now)
 }
 
@@ -236,8 +254,12 @@ func (c Checker) interval(p Policy) time.Duration {
 // needed returns after how many successes in a row the server is up.
 func (c Checker) needed(p Policy) int {
 	n := int(p.turns())
-	if c.State == Down {
-		n *= max(p.Rise, 1)
+	if c.State != Down {
+		return n
+	}
+	n *= max(p.Rise, 1)
+	if p.Turns > 1 {
+		n++ // the one that failed, before the others
 	}
 	return n
 }

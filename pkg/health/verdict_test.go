@@ -48,7 +48,7 @@ func TestJudge(t *testing.T) {
 		{"an unchecked alpha check keeps it out", []health.Checker{up, fresh, waiting},
 			health.Verdict{State: health.Unchecked, Since: since(1)}},
 	} {
-		if got := health.Judge(test.checks...); got != test.want {
+		if got := health.Judge(0, test.checks...); got != test.want {
 			t.Errorf("%s:\n got %+v\nwant %+v", test.name, got, test.want)
 		}
 	}
