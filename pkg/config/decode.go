@@ -21,7 +21,9 @@ type block struct {
 	reals  []*block // of a virtual server
 	sorry  []*block // of a virtual server: its sorry servers
 	checks []*block // of a virtual or real server
-	off    bool     // TCP_CHECK = false: on purpose no check
+	off    scope    // types of checks that are switched off: TCP_CHECK = false
+	parts  []*block // of a check: its URLs or hosts
+	tunes  bool     // it has settings of checks
 	meant  []string // keywords that are there but couldn't be understood; rules should not call them missing
 }
 
@@ -85,13 +87,15 @@ type document struct {
 	sync     []*block          // daemons of lvs_sync_daemon
 	sysctl   *block            // nil: none
 	groups   map[string]*block // virtual_server_group by name
+	files    map[string]*block // track_file by name
+	ssl      *block            // nil: none
 	virtuals []*block
 }
 
 // root decodes the whole file.
 func (d decoder) root(tree map[string]any, p *place) *document {
 	root := &block{in: inRoot, index: -1}
-	doc := &document{groups: make(map[string]*block)}
+	doc := &document{groups: make(map[string]*block), files: make(map[string]*block)}
 	doc.global = &block{in: inGlobal, parent: root, name: "global_defs", index: -1}
 	d.fields(root, tree, p, func(name string, v any, p *place) {
 		switch name {
@@ -101,21 +105,32 @@ func (d decoder) root(tree map[string]any, p *place) *document {
 				d.fields(doc.global, t, p, func(name string, v any, p *place) { d.global(doc, name, v, p) })
 			}
 		case "virtual_server_group":
-			const header = "[virtual_server_group.NAME]"
-			t, _ := d.table(root, name, header, v, p)
-			for _, called := range sortedKeys(t) {
-				at := p.field(called)
-				if t, ok := d.table(root, name, header, t[called], at); ok {
-					b := &block{in: inGroup, parent: root, name: name + "." + called, index: -1, header: at.value}
-					d.fields(b, t, at, nil)
-					doc.groups[called] = b
-				}
+			d.named(root, name, v, p, inGroup, doc.groups)
+		case "track_file":
+			d.named(root, name, v, p, inTrackFile, doc.files)
+		case "SSL":
+			if t, ok := d.table(root, name, "[SSL]", v, p); ok {
+				doc.ssl = &block{in: inSSLDefaults, parent: root, name: name, index: -1, header: p.value}
+				d.fields(doc.ssl, t, p, nil)
 			}
 		case "virtual_server":
 			doc.virtuals = d.each(root, name, v, p, inVirtual)
 		}
 	})
 	return doc
+}
+
+// named decodes tables that have names of the user's.
+func (d decoder) named(root *block, name string, v any, p *place, in scope, to map[string]*block) {
+	t, _ := d.table(root, name, in.String(), v, p)
+	for _, called := range sortedKeys(t) {
+		at := p.field(called)
+		if t, ok := d.table(root, name, in.String(), t[called], at); ok {
+			b := &block{in: in, parent: root, name: name + "." + called, index: -1, header: at.value}
+			d.fields(b, t, at, nil)
+			to[called] = b
+		}
+	}
 }
 
 // table returns the table that a name must be, or reports that it is none.
@@ -233,8 +248,8 @@ func (d decoder) nested(b *block, name string, v any, p *place) {
 			}
 			b.sorry = append(b.sorry, sorry)
 		})
-	case "TCP_CHECK":
-		d.check(b, name, v, p)
+	default:
+		d.check(b, typeNamed[name], v, p)
 	}
 }
 
@@ -264,33 +279,52 @@ func (d decoder) shortServers(parent *block, v any, p *place) []*block {
 	return blocks
 }
 
-// check decodes TCP_CHECK: a table, several, or a switch.
-func (d decoder) check(parent *block, name string, v any, p *place) {
+// check decodes the checks of a type: a table, several, or a switch.
+func (d decoder) check(parent *block, t *checkType, v any, p *place) {
 	if on, ok := v.(bool); ok {
-		parent.off = !on
 		if on {
-			parent.checks = []*block{{in: inCheck, parent: parent, name: name, index: -1, header: p.value}}
+			parent.checks = append(parent.checks, &block{in: t.in, parent: parent, name: t.name, index: -1, header: p.value})
+		} else {
+			parent.off |= t.in
 		}
 		return
 	}
-	if t, ok := v.(map[string]any); ok {
-		b := &block{in: inCheck, parent: parent, name: name, index: -1, header: p.value}
-		d.fields(b, t, p, nil)
-		parent.checks = []*block{b}
+	one := func(table map[string]any, index int, p *place) {
+		b := &block{in: t.in, parent: parent, name: t.name, index: index, header: p.value}
+		d.fields(b, table, p, func(name string, v any, p *place) { d.parts(b, name, v, p) })
+		parent.checks = append(parent.checks, b)
+	}
+	if table, ok := v.(map[string]any); ok {
+		one(table, -1, p)
 		return
 	}
 	list, ok := tablesOf(v)
 	if !ok {
-		d.fail(spot{p.value, parent, name}, name+" = true is a check with the defaults",
-			"%s must be true, false or a table, not %s", name, shown(v))
-		parent.meant = append(parent.meant, name)
+		d.fail(spot{p.value, parent, t.name}, t.name+" = true is a check with the defaults",
+			"%s must be true, false or a table, not %s", t.name, shown(v))
+		parent.meant = append(parent.meant, "TCP_CHECK")
 		return
 	}
-	for i, t := range list {
-		b := &block{in: inCheck, parent: parent, name: name, index: i, header: p.item(i).value}
-		d.fields(b, t, p.item(i), nil)
-		parent.checks = append(parent.checks, b)
+	for i, table := range list {
+		one(table, i, p.item(i))
 	}
+}
+
+// parts decodes the URLs or hosts of a check. A text stands for a table with the keyword that matters.
+func (d decoder) parts(check *block, name string, v any, p *place) {
+	in, short := inURL, "path"
+	if name == "host" {
+		in, short = inHost, "connect_ip"
+	}
+	several(v, p, func(i int, item any, p *place) {
+		b := &block{in: in, parent: check, name: name, index: i, header: p.value}
+		if t, ok := item.(map[string]any); ok {
+			d.fields(b, t, p, nil)
+		} else {
+			d.value(b, keywordsIn[in][short], item, p)
+		}
+		check.parts = append(check.parts, b)
+	})
 }
 
 // tablesOf takes both [[name]] and name = [{...}].
@@ -332,6 +366,7 @@ func (d decoder) fields(b *block, table map[string]any, p *place, nested func(st
 // value decodes one keyword.
 func (d decoder) value(b *block, k *keyword, v any, p *place) {
 	val := value{keyword: k, key: spot{p.key, b, k.name}, at: spot{p.value, b, k.name}}
+	b.tunes = b.tunes || k.in&inChecks != 0
 	name := k.name
 	if k.aliasOf != "" {
 		name = k.aliasOf
@@ -383,9 +418,9 @@ func (d decoder) unknown(b *block, name string, p *place) {
 		d.fail(at, hint, "%s has no keyword %q", b.in, name)
 		b.meant = append(b.meant, meant)
 	case b.in == inRoot:
-		d.fail(at, "tables are [global_defs], [virtual_server_group.NAME] and [[virtual_server]]", "%s: this version has no %s", name, what)
+		d.fail(at, "examples/reference.toml shows the tables that it has", "%s: this version has no %s", name, what)
 	default:
-		d.fail(at, "the check it has is TCP_CHECK", "this version has no %s", what)
+		d.fail(at, "examples/reference.toml shows the checks that it has", "this version has no %s", what)
 		b.meant = append(b.meant, "TCP_CHECK")
 	}
 }
@@ -426,7 +461,13 @@ func belongs(in scope, name string) string {
 }
 
 // homes are the kinds of tables in the order in which a keyword's home is looked for.
-var homes = []scope{inGlobal, inVirtual, inReal, inSorry, inCheck, inGroup, inSysctl, inSync, inRoot}
+var homes = func() []scope {
+	list := []scope{inGlobal, inVirtual, inReal, inSorry}
+	for s := inTCP; s < beyond; s <<= 1 {
+		list = append(list, s)
+	}
+	return append(list, inURL, inHost, inGroup, inSysctl, inSync, inSSLDefaults, inTrackFile, inRoot)
+}()
 
 // home returns the table that a keyword belongs to, 0 if it is none.
 func home(name string) scope {

@@ -29,8 +29,14 @@ var defaults = []unset{
 	{"alpha", true, "false", "a server that no check has passed gets no clients"},
 	{"delay_loop", 5 * time.Second, "60 s", "a dead server is found in seconds; a connect every 5 s is no load"},
 	{"connect_timeout", 3 * time.Second, "5 s", "a server that takes longer to accept is of no use to clients"},
-	{"retry", int64(1), "", "one lost packet is not a dead server"},
-	{"delay_before_retry", time.Second, "", "twice in a second is enough to be sure"},
+	{"retry", int64(1), "DNS_CHECK: 3", "one lost packet is not a dead server"},
+	{"delay_before_retry", time.Second, "HTTP_GET and SSL_GET: 3 s, DNS_CHECK: delay_loop", "twice in a second is enough to be sure"},
+	{"rise", int64(1), "", "one success is enough"},
+	{"fast_interval", time.Duration(0), "", "delay_before_retry is short enough for most"},
+	{"hold_down", time.Duration(0), "", "a server is back as soon as its checks pass"},
+	{"hold_down_max", 5 * time.Minute, "", "a server that comes and goes is tried again that often"},
+	{"checks_needed", int64(0), "", "all: each check is about something that clients need"},
+	{"slow_start", time.Duration(0), "", "most servers are as fast at once"},
 	{"warmup", time.Duration(0), "delay_loop + 1 s", "servers are down until checked (alpha), so check them at once"},
 	{"quorum", int64(1), "", "one live server is enough"},
 	{"hysteresis", int64(0), "", "the quorum is lost as soon as it isn't met"},
@@ -44,6 +50,29 @@ var defaults = []unset{
 	{"lvs_sysctl_defaults", true, "false", "the kernel's own defaults drop or misdirect connections; see contrib/decisions"},
 	{"lvs_sysctl_restore", false, "", "they serve the connections that outlive the daemon, too"},
 	{"log_all_failures", false, "", "one line for each change of state"},
+
+	{"http_protocol", "1.1", "1.0", "what clients speak; some servers know nothing else any more"},
+	{"enable_sni", true, "false", "clients do so; without it a server shows its first certificate, and may refuse"},
+	{"fast_recovery", true, "false", "all URLs are checked each time; keepalived takes delay_loop for each"},
+	{"redirect", redirectAnswer, "", "what the redirect leads to may be another server"},
+	{"path", "/", "none", "there is something on most servers"},
+	{"status_code", health.SuccessStatus(), "", "success, as RFC 9110 has it"},
+	{"method", "GET", "", "what clients do"},
+	{"regex_min_offset", int64(0), "", "from the start"},
+	{"regex_max_offset", int64(0), "", "up to the end"},
+	{"helo_name", "localhost", "smtpchecker.keepalived.org", "a server that looks it up finds it, and it is nobody else's"},
+	{"type", "SOA", "", "each zone has one"},
+	{"name", ".", "", "the root is known to all servers that answer for others"},
+	{"min_reply_length", int64(0), "", "any answer is one"},
+	{"max_reply_length", int64(65535), "255", "any answer is one"},
+	{"tls", false, "", "as the protocol begins"},
+	{"tls_verify", false, "", "servers behind a director seldom have certificates for their addresses"},
+	{"tls_expiry", time.Duration(0), "", "who renews certificates watches them"},
+}
+
+// defaultsOf are those of a type of checks instead.
+var defaultsOf = map[string][]unset{
+	"MISC_CHECK": {{"retry", int64(0), "", "a command can try again by itself, and is believed"}},
 }
 
 // defaultsUnder are those that hold with a scheduler instead.

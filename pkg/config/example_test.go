@@ -72,33 +72,41 @@ type line struct {
 
 var (
 	headerLine  = regexp.MustCompile(`^\s*\[+([\w.]+)\]+`)
-	keywordLine = regexp.MustCompile(`^\s*(#?)([a-z][\w-]*|TCP_CHECK) = `)
+	keywordLine = regexp.MustCompile(`^\s*(#?)([a-z][\w-]*|[A-Z]+_[A-Z]+) = `)
 )
+
+// header is the table that a header opens, and the one that it is in.
+type header struct{ in, parent scope }
 
 func referenceLines(t *testing.T) (text []string, lines []line) {
 	t.Helper()
 	text = strings.Split(string(read(t, reference)), "\n")
-	scopes := map[string]scope{
-		"global_defs": inGlobal, "virtual_server": inVirtual, "virtual_server.real_server": inReal,
-		"virtual_server.sorry_server": inSorry, "virtual_server_group.WEB": inGroup,
-		"global_defs.lvs_sync_daemon": inSync, "global_defs.lvs_sysctl": inSysctl,
-		"virtual_server.TCP_CHECK": inCheck, "virtual_server.real_server.TCP_CHECK": inCheck,
-	}
-	parents := map[string]scope{
-		"global_defs": inRoot, "virtual_server": inRoot, "virtual_server.real_server": inVirtual,
-		"virtual_server.sorry_server": inVirtual, "virtual_server_group": inRoot,
-		"global_defs.lvs_sync_daemon": inGlobal, "global_defs.lvs_sysctl": inGlobal,
-		"virtual_server.TCP_CHECK": inVirtual, "virtual_server.real_server.TCP_CHECK": inReal,
+	headers := make(map[string]header)
+	for name, h := range map[string]header{
+		"global_defs": {inGlobal, inRoot}, "global_defs.lvs_sync_daemon": {inSync, inGlobal}, "global_defs.lvs_sysctl": {inSysctl, inGlobal},
+		"virtual_server_group.WEB": {inGroup, inRoot}, "track_file.LOAD": {inTrackFile, inRoot}, "SSL": {inSSLDefaults, inRoot},
+		"virtual_server": {inVirtual, inRoot}, "virtual_server.real_server": {inReal, inVirtual},
+		"virtual_server.sorry_server": {inSorry, inVirtual},
+	} {
+		headers[name] = h
+		for _, t := range checkTypes {
+			if h.in&(inVirtual|servers) != 0 {
+				headers[name+"."+t.name] = header{t.in, h.in}
+				headers[name+"."+t.name+".url"] = header{inURL, t.in}
+				headers[name+"."+t.name+".host"] = header{inHost, t.in}
+			}
+		}
 	}
 	in := inRoot
 	for i, l := range text {
 		if m := headerLine.FindStringSubmatch(l); m != nil {
-			if scopes[m[1]] == 0 {
+			h, known := headers[m[1]]
+			if !known {
 				t.Fatalf("line %d: what is %s?", i+1, m[1])
 			}
-			in = scopes[m[1]]
-			header := strings.TrimSuffix(m[1], ".WEB") // a name of the user's
-			lines = append(lines, line{number: i, in: parents[header], name: header[strings.LastIndexByte(header, '.')+1:]})
+			in = h.in
+			name := strings.TrimSuffix(strings.TrimSuffix(m[1], ".WEB"), ".LOAD") // names of the user's
+			lines = append(lines, line{number: i, in: h.parent, name: name[strings.LastIndexByte(name, '.')+1:]})
 		} else if m := keywordLine.FindStringSubmatch(l); m != nil {
 			lines = append(lines, line{i, in, m[2], m[1] != "", strings.HasSuffix(l, "example")})
 		}
@@ -106,7 +114,8 @@ func referenceLines(t *testing.T) (text []string, lines []line) {
 	return text, lines
 }
 
-// The reference and the table of keywords know the same words, in the same tables.
+// The reference and the table of keywords know the same words, in the same tables. What checks of several types have stands
+// with one of them.
 func TestReferenceIsComplete(t *testing.T) {
 	_, lines := referenceLines(t)
 	shown := make(map[string]bool)
@@ -117,7 +126,12 @@ func TestReferenceIsComplete(t *testing.T) {
 		shown[fmt.Sprint(l.in, l.name)] = true
 	}
 	for in, known := range keywordsIn {
-		for name := range known {
+		for name, k := range known {
+			if in&inChecks != 0 && slices.ContainsFunc(scopes, func(other scope) bool {
+				return other&k.in&inChecks != 0 && shown[fmt.Sprint(other, name)]
+			}) || in&servers != 0 && typeNamed[name] != nil {
+				continue
+			}
 			if !shown[fmt.Sprint(in, name)] {
 				t.Errorf("reference.toml does not show %s in %s", name, in)
 			}
@@ -166,14 +180,14 @@ func TestReferenceLineByLine(t *testing.T) {
 // The defaults belong to keywords that have an effect, and say why they are what they are.
 func TestDefaults(t *testing.T) {
 	seen := make(map[string]bool)
-	for _, d := range slices.Concat(defaults, defaultsUnder["mh"]) {
+	for _, d := range slices.Concat(defaults, defaultsUnder["mh"], defaultsOf["MISC_CHECK"]) {
 		var in scope
 		for _, k := range keywords {
 			if k.name == d.keyword && k.idle == "" {
 				in |= k.in
 			}
 		}
-		if in == 0 || d.value == nil || d.why == "" || seen[d.keyword] && defaultUnder("mh", d.keyword) != d.value {
+		if in == 0 || d.value == nil || d.why == "" || seen[d.keyword] && defaultUnder("mh", d.keyword) != d.value && typeNamed["MISC_CHECK"].usual(d.keyword) != d.value {
 			t.Errorf("%+v", d)
 		}
 		seen[d.keyword] = true

@@ -27,11 +27,12 @@ func Format(c *Config) []byte {
 
 // printer writes tables and their keywords.
 type printer struct {
-	out    strings.Builder
-	indent string
-	lost   bool // the header that is due is still to be written
-	due    string
-	shared map[string]bool // groups of several virtual servers: their marks have the family of each
+	out      strings.Builder
+	indent   string
+	lost     bool // the header that is due is still to be written
+	due      string
+	protocol string          // of the virtual server
+	shared   map[string]bool // groups of several virtual servers: their marks have the family of each
 }
 
 // table begins a table; its header is written with its first keyword, or by open.
@@ -81,6 +82,9 @@ func (p *printer) global(g *GlobalDefs) {
 	}
 	differs(p, "lvs_sysctl_defaults", g.LVSSysctl.Defaults, defaultOf("lvs_sysctl_defaults").(bool))
 	differs(p, "lvs_sysctl_restore", g.LVSSysctl.Restore, defaultOf("lvs_sysctl_restore").(bool))
+	differs(p, "max_checks_in_flight", int64(g.Checks.InFlight), 0)
+	differs(p, "max_checks_per_second", int64(g.Checks.PerSecond), 0)
+	differs(p, "max_check_scripts", int64(g.Checks.Scripts), 0)
 	p.table("", "[global_defs.lvs_sysctl]")
 	for _, name := range slices.Sorted(maps.Keys(g.LVSSysctl.Values)) {
 		if n, err := strconv.ParseInt(g.LVSSysctl.Values[name], 10, 64); err == nil {
@@ -216,6 +220,7 @@ func (p *printer) key(vs *VirtualServer) {
 			marked, families[s.Family] = true, true
 		}
 	}
+	p.protocol = protocol
 	switch s := &vs.Services[0]; {
 	case vs.Group != "":
 		p.set("group", vs.Group)
@@ -261,7 +266,9 @@ func (p *printer) script(name string, s *Script) {
 }
 
 // inline is a table on one line: names, values, and the values that need not be written.
-type inline []struct {
+type inline []field
+
+type field struct {
 	name            string
 	value, fallback any
 }
@@ -275,6 +282,17 @@ func (t inline) String() string {
 	}
 	if len(fields) == 0 {
 		return "{}"
+	}
+	return "{ " + strings.Join(fields, ", ") + " }"
+}
+
+// table is a table on one line whose names are the user's.
+type table []field
+
+func (t table) String() string {
+	fields := make([]string, len(t))
+	for i, f := range t {
+		fields[i] = bare(f.name) + " = " + printed(f.value)
 	}
 	return "{ " + strings.Join(fields, ", ") + " }"
 }

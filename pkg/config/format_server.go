@@ -1,9 +1,8 @@
 package config
 
 import (
-	"strings"
+	"time"
 
-	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
@@ -12,18 +11,21 @@ type settings struct {
 	how                  forwarding
 	weight, upper, lower int64
 	inhibit              bool
+	needed               int64
+	slowStart            time.Duration
+	off                  bool
 }
 
 func settingsOf(rs *RealServer) settings {
 	d := &rs.Destination
 	return settings{forwarding{d.Forward, d.Tunnel}, int64(d.Weight), int64(d.UpperThreshold), int64(d.LowerThreshold),
-		rs.InhibitOnFailure}
+		rs.InhibitOnFailure, int64(rs.Needed), rs.SlowStart, rs.Off}
 }
 
 // defaultSettings are those of a server of which nothing is written.
 func defaultSettings(s *ipvs.Service) settings {
 	return settings{defaultOf("lb_kind").(forwarding), defaultOf("weight").(int64), defaultOf("uthreshold").(int64),
-		defaultOf("lthreshold").(int64), inhibits(s)}
+		defaultOf("lthreshold").(int64), inhibits(s), defaultOf("checks_needed").(int64), defaultOf("slow_start").(time.Duration), false}
 }
 
 // write writes the settings that differ from what would hold anyway.
@@ -33,6 +35,17 @@ func (s settings) write(p *printer, anyway settings) {
 	differs(p, "uthreshold", s.upper, anyway.upper)
 	differs(p, "lthreshold", s.lower, anyway.lower)
 	differs(p, "inhibit_on_failure", s.inhibit, anyway.inhibit)
+	if s.needed != anyway.needed {
+		var word any = s.needed
+		if s.needed == 0 {
+			word = "all"
+		}
+		p.set("checks_needed", word)
+	}
+	differs(p, "slow_start", s.slowStart, anyway.slowStart)
+	if s.off != anyway.off {
+		p.set("checks", "off")
+	}
 }
 
 // servers writes the servers of a virtual server, and before them what they share.
@@ -42,14 +55,16 @@ func (p *printer) servers(vs *VirtualServer) {
 	if len(vs.RealServers) > 0 {
 		shared = common(vs.RealServers, anyway)
 	}
+	shared.off = false
+	shared.needed, shared.slowStart = verdictOf(vs)
 	shared.write(p, anyway)
-	checks, alike := sharedChecks(vs)
+	checks, alike := p.sharedChecks(vs)
 	if alike && len(vs.RealServers)+len(vs.SorryServers) > 0 {
-		p.set("TCP_CHECK", checks)
+		checks.write(p)
 	}
-	own := func(rs *RealServer) (word checkWord, needed bool) {
-		word = checksOf(rs)
-		return word, !alike && len(word) > 0 || alike && word.String() != checks.String()
+	own := func(rs *RealServer) (words checkWords, needed bool) {
+		words = p.checksOf(rs)
+		return words, !rs.Off && (!alike && len(words) > 0 || alike && words.String() != checks.String())
 	}
 
 	sorry := shared // of sorry servers only the way to them is shared
@@ -64,7 +79,7 @@ func (p *printer) servers(vs *VirtualServer) {
 	simple := func(list []RealServer, anyway settings) (addrs []string) {
 		for i := range list {
 			rs := &list[i]
-			if _, checked := own(rs); checked || settingsOf(rs) != anyway || rs.NotifyUp != nil || rs.NotifyDown != nil {
+			if _, checked := own(rs); checked || settingsOf(rs).under(anyway, rs) != anyway || rs.NotifyUp != nil || rs.NotifyDown != nil {
 				break
 			}
 			addrs = append(addrs, hostAndPort(rs.Destination.Addr))
@@ -76,11 +91,11 @@ func (p *printer) servers(vs *VirtualServer) {
 			rs := &list[i]
 			p.table("  ", header)
 			p.set("address", hostAndPort(rs.Destination.Addr))
-			settingsOf(rs).write(p, anyway)
+			settingsOf(rs).under(anyway, rs).write(p, anyway)
 			p.script("notify_up", rs.NotifyUp)
 			p.script("notify_down", rs.NotifyDown)
-			if word, needed := own(rs); needed {
-				p.set("TCP_CHECK", word)
+			if words, needed := own(rs); needed {
+				words.write(p)
 			}
 		}
 	}
@@ -99,6 +114,43 @@ func (p *printer) servers(vs *VirtualServer) {
 	}
 	write(vs.RealServers[len(short):], "[[virtual_server.real_server]]", shared)
 	write(sorries, "[[virtual_server.sorry_server]]", sorry)
+}
+
+// under returns the settings of a server where others would hold anyway: without checks it doesn't matter how many must pass.
+func (s settings) under(anyway settings, rs *RealServer) settings {
+	if len(rs.Checks) == 0 {
+		s.needed = anyway.needed
+	}
+	return s
+}
+
+// verdictOf returns checks_needed and slow_start of all servers, sorry servers too, and the defaults where they differ.
+func verdictOf(vs *VirtualServer) (needed int64, slowStart time.Duration) {
+	needed, slowStart = defaultOf("checks_needed").(int64), defaultOf("slow_start").(time.Duration)
+	first, checked := true, false
+	sameStart, sameNeed := true, true
+	var start time.Duration
+	var need int64
+	for rs := range vs.Servers() {
+		if first {
+			start, first = rs.SlowStart, false
+		}
+		sameStart = sameStart && rs.SlowStart == start
+		if len(rs.Checks) == 0 {
+			continue
+		}
+		if !checked {
+			need, checked = int64(rs.Needed), true
+		}
+		sameNeed = sameNeed && int64(rs.Needed) == need
+	}
+	if sameStart {
+		slowStart = start
+	}
+	if sameNeed {
+		needed = need
+	}
+	return needed, slowStart
 }
 
 // common returns the settings that all servers share, and the given ones where they differ.
@@ -120,75 +172,4 @@ func common(list []RealServer, otherwise settings) settings {
 		}
 	}
 	return s
-}
-
-// checkWord is the value of TCP_CHECK: a table for each check.
-type checkWord []inline
-
-func (w checkWord) String() string {
-	switch {
-	case len(w) == 0:
-		return "false"
-	case len(w) == 1 && w[0].String() == "{}":
-		return "true"
-	case len(w) == 1:
-		return w[0].String()
-	}
-	list := make([]string, len(w))
-	for i := range w {
-		list[i] = w[i].String()
-	}
-	return "[" + strings.Join(list, ", ") + "]"
-}
-
-// checksOf returns the checks of a server as they are written.
-func checksOf(rs *RealServer) checkWord {
-	w := make(checkWord, 0, len(rs.Checks))
-	for _, id := range rs.Checks {
-		c := id.Check()
-		w = append(w, inlineCheck(&c, rs))
-	}
-	return w
-}
-
-func inlineCheck(c *health.Check, rs *RealServer) inline {
-	server := rs.Destination.Addr
-	t := inline{
-		{"connect_ip", c.Target.Addr(), server.Addr()},
-		{"connect_port", int64(c.Target.Port()), int64(server.Port())},
-		{"bind_port", int64(c.Source.Port()), int64(0)},
-		{"bind_if", c.Interface, ""},
-		{"fwmark", int64(c.FWMark), int64(0)},
-		{"connect_timeout", c.Timeout, defaultOf("connect_timeout")},
-		{"delay_loop", c.DelayLoop, defaultOf("delay_loop")},
-		{"retry", int64(c.Retry), defaultOf("retry")},
-		{"delay_before_retry", c.DelayBeforeRetry, defaultOf("delay_before_retry")},
-		{"warmup", c.Warmup, defaultOf("warmup")},
-		{"alpha", c.Alpha, defaultOf("alpha")},
-		{"log_all_failures", c.LogAllFailures, defaultOf("log_all_failures")},
-	}
-	if source := c.Source.Addr(); source.IsValid() && !source.IsUnspecified() {
-		t = append(inline{{"bindto", source, nil}}, t...)
-	}
-	return t
-}
-
-// sharedChecks returns the checks that stand with the virtual server, and whether they may: all servers with checks have the
-// same, or some have one with the defaults, which says nothing for others to inherit.
-func sharedChecks(vs *VirtualServer) (checks checkWord, may bool) {
-	alike, plain := true, false
-	for rs := range vs.Servers() {
-		w := checksOf(rs)
-		if len(w) == 0 {
-			continue
-		}
-		if checks == nil {
-			checks = w
-		}
-		alike = alike && w.String() == checks.String()
-		if w.String() == "true" && !plain {
-			plain, checks = true, w
-		}
-	}
-	return checks, alike || plain
 }

@@ -15,6 +15,8 @@ type frame struct {
 	defs   GlobalDefs
 	groups map[string]*group
 	user   Script // who scripts are run as that don't say
+	files  map[string]trackFile
+	ssl    sslDefaults
 
 	// Of a frame that was read by itself:
 	text  string
@@ -23,7 +25,7 @@ type frame struct {
 }
 
 func newFrame(r *report, doc *document) *frame {
-	f := &frame{global: doc.global, groups: make(map[string]*group, len(doc.groups))}
+	f := &frame{global: doc.global, groups: make(map[string]*group, len(doc.groups)), files: make(map[string]trackFile, len(doc.files))}
 	f.defs.RouterID, _ = lookup[string]("router_id", doc.global)
 	f.defs.LVSTimeouts, _ = lookup[ipvs.Timeouts]("lvs_timeouts", doc.global)
 	if v := doc.global.value("lvs_flush_on_stop"); v != nil {
@@ -36,7 +38,19 @@ func newFrame(r *report, doc *document) *frame {
 	for _, name := range sortedKeys(doc.groups) {
 		f.groups[name] = r.group(name, doc.groups[name])
 	}
+	for _, name := range sortedKeys(doc.files) {
+		f.files[name] = r.trackFile(doc.files[name])
+	}
+	f.ssl = r.sslDefaults(doc.ssl)
+	f.defs.Checks = checkLimits(doc.global)
 	return f
+}
+
+func checkLimits(b *block) CheckLimits {
+	flying, _ := lookup[int64]("max_checks_in_flight", b)
+	starting, _ := lookup[int64]("max_checks_per_second", b)
+	scripts, _ := lookup[int64]("max_check_scripts", b)
+	return CheckLimits{InFlight: int(flying), PerSecond: int(starting), Scripts: int(scripts)}
 }
 
 // syncs says whether a sync daemon is to run.

@@ -408,7 +408,7 @@ func FuzzLoad(f *testing.F) {
 			}
 			for rs := range vs.Servers() {
 				for _, id := range rs.Checks {
-			k := id.Check()
+					k := id.Check()
 					if k.Target.Port() == 0 || !k.Target.IsValid() || k.Timeout <= 0 || k.DelayLoop <= 0 || k.Retry < 0 {
 						t.Fatalf("accepted %+v", k)
 					}

@@ -3,50 +3,7 @@ package config
 import (
 	"math"
 	"slices"
-	"time"
 )
-
-// scope is a kind of table in the file; a keyword may be allowed in several.
-type scope uint16
-
-const (
-	inRoot scope = 1 << iota
-	inGlobal
-	inSync
-	inSysctl
-	inGroup
-	inVirtual
-	inReal
-	inSorry
-	inCheck
-)
-
-// scopes are all kinds of tables.
-var scopes = []scope{inRoot, inGlobal, inSync, inSysctl, inGroup, inVirtual, inReal, inSorry, inCheck}
-
-// String returns the table's header, as a user writes it.
-func (s scope) String() string {
-	switch s {
-	case inGlobal:
-		return "[global_defs]"
-	case inSync:
-		return "lvs_sync_daemon"
-	case inSysctl:
-		return "[global_defs.lvs_sysctl]"
-	case inGroup:
-		return "[virtual_server_group.NAME]"
-	case inVirtual:
-		return "[[virtual_server]]"
-	case inReal:
-		return "[[virtual_server.real_server]]"
-	case inSorry:
-		return "[[virtual_server.sorry_server]]"
-	case inCheck:
-		return "TCP_CHECK"
-	default:
-		return "the top of the file"
-	}
-}
 
 // keyword is a word of the file: where it may stand, what values it takes, what it does.
 type keyword struct {
@@ -61,8 +18,8 @@ type keyword struct {
 
 // keywords are all words of all tables. What keepalived knows and this version can't do yet is here too: its value is
 // checked, and a warning says that nothing comes of it.
-var keywords = slices.Concat(tables, groupKeywords, serverKeywords, quorumKeywords, checkKeywords, idleServerKeywords,
-	globalKeywords, syncKeywords, sysctlKeywords(), idleGlobalKeywords)
+var keywords = slices.Concat(tables, checkTables(), groupKeywords, serverKeywords, quorumKeywords, checkKeywords, tlsKeywords,
+	httpKeywords, mailKeywords, accountKeywords, networkKeywords, scriptKeywords, idleServerKeywords, globalKeywords, syncKeywords, sysctlKeywords(), idleGlobalKeywords)
 
 var tables = []keyword{
 	{in: inRoot, name: "global_defs", doc: "settings of the whole daemon"},
@@ -73,36 +30,33 @@ var tables = []keyword{
 	{in: inVirtual, name: "real_server", doc: "a server with settings of its own"},
 	{in: inVirtual, name: "real_servers", doc: "servers without settings of their own, as a list of addresses"},
 	{in: inVirtual, name: "sorry_server", doc: "has the clients while the quorum is lost; one or several"},
-	{in: inVirtual | inReal | inSorry, name: "TCP_CHECK", doc: "connects to the server; true: with the defaults; false: no check"},
+	{in: inRoot, name: "SSL", doc: "what SSL_GET shows servers, and trusts"},
+	{in: inRoot, name: "track_file", doc: "files that FILE_CHECK reads"},
+	{in: inHTTP | inSSL, name: "url", doc: "what is asked for, and what the answer must be"},
+	{in: inSMTP, name: "host", doc: "where to check instead of the server; several are checks of their own"},
+}
+
+// checkTables are the tables of checks.
+func checkTables() []keyword {
+	list := make([]keyword, len(checkTypes))
+	for i, t := range checkTypes {
+		list[i] = keyword{in: inVirtual | servers, name: t.name, doc: t.doc}
+	}
+	return list
 }
 
 // later are tables that keepalived has and this version lacks, and what to call them.
 var later = map[string]string{
 	"vrrp_instance": "VRRP", "vrrp_sync_group": "VRRP", "vrrp_script": "VRRP", "vrrp_track_process": "VRRP",
-	"vrrp_track_file": "VRRP", "track_file": "tracked files", "track_group": "VRRP", "garp_group": "VRRP",
+	"vrrp_track_file": "VRRP", "track_group": "VRRP", "garp_group": "VRRP",
 	"static_ipaddress": "static addresses", "static_routes": "static routes", "static_rules": "static rules",
-	"linkbeat_interfaces": "VRRP", "interface_up_down_delays": "VRRP", "bfd_instance": "BFD", "SSL": "SSL_GET",
-	"HTTP_GET": "HTTP_GET", "SSL_GET": "SSL_GET", "MISC_CHECK": "MISC_CHECK", "SMTP_CHECK": "SMTP_CHECK",
-	"DNS_CHECK": "DNS_CHECK", "UDP_CHECK": "UDP_CHECK", "PING_CHECK": "PING_CHECK", "FILE_CHECK": "FILE_CHECK",
-	"BFD_CHECK": "BFD_CHECK",
+	"linkbeat_interfaces": "VRRP", "interface_up_down_delays": "VRRP", "bfd_instance": "BFD", "BFD_CHECK": "BFD_CHECK",
 }
-
-// serverChecks is where settings of checks may stand; the nearest to the server wins.
-const serverChecks = inVirtual | inReal | inSorry | inCheck
-
-var (
-	soon   = seconds(time.Millisecond, month)
-	anyway = seconds(0, month)
-	count  = integer(0, math.MaxInt32)
-)
 
 var groupKeywords = []keyword{
 	{in: inGroup, name: "address", kind: groupAddress, list: true, doc: "addresses, ranges and networks, each with a port"},
 	{in: inGroup, name: "fwmark", kind: groupMark, list: true, doc: "what the firewall marked so"},
 }
-
-// servers are the tables of single servers.
-const servers = inReal | inSorry
 
 var serverKeywords = []keyword{
 	{in: inVirtual | servers, name: "address", kind: hostPort, doc: "address and port of the service or server"},
@@ -146,22 +100,6 @@ var quorumKeywords = []keyword{
 	{in: servers, name: "notify_down", kind: command, doc: "command when the server goes down"},
 }
 
-var checkKeywords = []keyword{
-	{in: serverChecks, name: "alpha", kind: boolean, doc: "down until a check has passed"},
-	{in: serverChecks, name: "delay_loop", kind: soon, doc: "time from the start of one check to the start of the next"},
-	{in: serverChecks, name: "connect_timeout", kind: soon, doc: "how long a check may take"},
-	{in: serverChecks, name: "retry", kind: count, doc: "failures in a row that are forgiven"},
-	{in: serverChecks, name: "delay_before_retry", kind: soon, doc: "time to the next check after a forgiven failure"},
-	{in: serverChecks, name: "warmup", kind: anyway, doc: "the first check starts at a random moment within this time"},
-	{in: inCheck, name: "connect_ip", kind: address, doc: "address to check instead of the server's"},
-	{in: inCheck, name: "connect_port", kind: integer(1, math.MaxUint16), doc: "port to check instead of the server's"},
-	{in: inCheck, name: "bindto", kind: address, doc: "source address of the check"},
-	{in: inCheck, name: "bind_port", kind: integer(1, math.MaxUint16), doc: "source port of the check"},
-	{in: inCheck, name: "bind_if", kind: device, doc: "interface that the check leaves by"},
-	{in: inCheck, name: "fwmark", kind: integer(0, math.MaxUint32), doc: "firewall mark on the check's packets"},
-	{in: inCheck, name: "log_all_failures", kind: boolean, doc: "logs failures that change nothing, too"},
-}
-
 // Why keywords have no effect yet.
 const (
 	noVRRP    = "this version has no VRRP"
@@ -169,7 +107,6 @@ const (
 	noScripts = "this version runs scripts for servers and quorums only"
 	noSNMP    = "this version has no SNMP"
 	noDBus    = "this version has no D-Bus"
-	noHTTP    = "this version has no HTTP_GET and SSL_GET"
 )
 
 var idleServerKeywords = slices.Concat(
@@ -179,8 +116,11 @@ var idleServerKeywords = slices.Concat(
 	idle(inVirtual|inReal, noMail,
 		keyword{name: "smtp_alert", kind: boolean, doc: "mail when the state changes"},
 	),
-	idle(inVirtual|inReal, noHTTP,
-		keyword{name: "virtualhost", kind: text, doc: "Host header of HTTP checks"},
+	idle(inURL, "the matcher needs no stack",
+		keyword{name: "regex_stack", kind: either(texts, listOf(positive, 2)), doc: "memory for the matcher"},
+	),
+	idle(inTrackFile, "ipvsd writes no files of others; one that isn't there counts as 0",
+		keyword{name: "init_file", kind: either(boolean, texts), doc: "makes the file at the start"},
 	),
 	idle(inVirtual|inReal, noSNMP,
 		keyword{name: "snmp_name", kind: text, doc: "name in SNMP"},

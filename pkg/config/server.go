@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
@@ -53,7 +54,9 @@ func reaches(f ipvs.Family) func(RealServer) bool {
 }
 
 // unwatched says whether a virtual or real server says nothing about checks, not even that there is none.
-func unwatched(b *block) bool { return len(b.checks) == 0 && !b.off && b.lacks("TCP_CHECK") }
+func unwatched(b *block) bool {
+	return len(b.checks) == 0 && b.off == 0 && b.lacks("TCP_CHECK", "checks")
+}
 
 // list resolves servers. That none of them is there twice is seen of all lists together.
 func (r *resolver) list(vs *block, blocks []*block, s *ipvs.Service, sv *served, seen map[netip.AddrPort]*block) []RealServer {
@@ -134,7 +137,30 @@ func (r *resolver) server(vs, b *block, s *ipvs.Service, sv *served) (rs RealSer
 		r.families(ipvs.FamilyOf(at.addr), sv, how.Forward, addressed.at)
 	}
 	rs.Checks = r.checks(vs, b, d.Addr)
+	r.verdict(vs, b, &rs)
 	return rs, readable
+}
+
+// verdict fills in what a server's checks come to.
+func (r *resolver) verdict(vs, b *block, rs *RealServer) {
+	rs.SlowStart, _ = lookup[time.Duration]("slow_start", b, vs)
+	for _, at := range []*block{b, vs} {
+		if v := at.value("checks"); v != nil && len(at.checks) > 0 {
+			r.fail(v.key, "leave one of them out", `checks = "on" or "off" contradicts %s`, at.checks[0].name)
+		}
+	}
+	state, v := lookup[string]("checks", b, vs)
+	rs.Off = state == "off" && (v.at.block == b || len(b.checks) == 0)
+	needed, wanted := lookup[int64]("checks_needed", b, vs)
+	switch n := len(rs.Checks); {
+	case n == 0 && wanted != nil && wanted.at.block == b && !rs.Off && unwatched(b) && unwatched(vs):
+		r.fail(wanted.key, "add TCP_CHECK = true, or leave it out", "checks_needed works only with checks")
+	case n == 0:
+	case needed > int64(n):
+		r.fail(wanted.at, `write "all"`, "checks_needed is %d, but the server has %d", needed, n)
+	default:
+		rs.Needed = int(needed)
+	}
 }
 
 // method returns how packets get to a server, and where that is written.

@@ -16,7 +16,7 @@ func (f *frame) resolve(r *report, virtuals []*block) []*VirtualServer {
 		r.warn(spot{}, `write [[virtual_server]] with an address, a protocol and real_servers`,
 			"there is no virtual_server: nothing is balanced")
 	}
-	res := resolver{r, f}
+	res := resolver{r, f, make(map[*block][]prepared)}
 	list := make([]*VirtualServer, 0, len(virtuals))
 	claims := make([]claim, 0, len(virtuals))
 	for _, b := range virtuals {
@@ -35,6 +35,7 @@ func (f *frame) resolve(r *report, virtuals []*block) []*VirtualServer {
 type resolver struct {
 	*report
 	*frame
+	prepared map[*block][]prepared // checks of virtual servers, for all servers that take them as they are
 }
 
 // lookup returns what a keyword is set to in the first block that has it, or its default. The value is nil for the

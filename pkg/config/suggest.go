@@ -44,7 +44,6 @@ var dropped = []string{"nat_mask"}
 
 // misspelt are words that people write for a keyword: slips that are common in keepalived files, other programs' words.
 var misspelt = map[string]string{
-	"nb_get_retry":               "retry",
 	"lvs_id":                     "router_id",
 	"connection_port":            "connect_port",
 	"connection_timeout":         "connect_timeout",
