@@ -25,6 +25,8 @@ smtpd_tls_cert_file = DIR/cert.pem
 smtpd_tls_key_file = DIR/key.pem
 smtpd_tls_security_level = may
 smtpd_peername_lookup = no
+smtpd_delay_reject = no
+smtpd_helo_restrictions = reject_invalid_helo_hostname
 default_process_limit = 5
 `
 
