@@ -156,7 +156,9 @@ func printRADIUS(spec health.Spec, _ *printer) inline {
 func readRedis(c *chain, k *health.Check) {
 	var s health.Redis
 	s.Login, s.Password = c.account()
-	s.Role, _ = own[string](c, "role") // the default is another role's
+	if role, v := own[string](c, "role"); v != nil { // the default is that of another keyword of this name
+		s.Role = role
+	}
 	s.TLS = c.tls("")
 	k.Spec = s
 }

@@ -16,10 +16,6 @@ func (r *report) sslDefaults(b *block) (s sslDefaults) {
 	s.ca, _ = lookup[string]("ca", b)
 	s.certificate, _ = lookup[string]("certificate", b)
 	s.key, _ = lookup[string]("key", b)
-	if v := b.value("password"); v != nil {
-		r.fail(v.key, "write the key without one: openssl pkey -in KEY -out FILE; and let nobody else read it",
-			"keys with a password are not supported")
-	}
 	if v := b.value("key"); v != nil && b.lacks("certificate") {
 		r.fail(v.key, "add certificate", "key works only with certificate")
 	}

@@ -392,6 +392,9 @@ func (d decoder) value(b *block, k *keyword, v any, p *place) {
 	if k.idle != "" && val.data != nil {
 		d.warn(val.key, "", "%s has no effect: %s", k.name, k.idle)
 	}
+	if k.refused != "" {
+		d.fail(val.key, k.name+": "+k.doc, "%s", k.refused)
+	}
 }
 
 // read reads a value, or reports what is wrong with it and returns nil.

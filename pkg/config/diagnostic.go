@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -111,7 +112,7 @@ func (d Diagnostic) format(lines []string) string {
 	var b strings.Builder
 	b.WriteString(d.String() + "\n")
 	if d.Line >= 1 && d.Line <= len(lines) {
-		text, before, under := excerpt(strings.TrimRight(lines[d.Line-1], "\r"), d.Column, d.Width)
+		text, before, under := excerpt(withoutSecrets(strings.TrimRight(lines[d.Line-1], "\r")), d.Column, d.Width)
 		number := fmt.Sprint(d.Line)
 		fmt.Fprintf(&b, "  %s | %s\n", number, text)
 		fmt.Fprintf(&b, "  %s | %s%s\n", strings.Repeat(" ", len(number)), before, strings.Repeat("^", under))
@@ -120,6 +121,21 @@ func (d Diagnostic) format(lines []string) string {
 		b.WriteString("hint: " + d.Hint + "\n")
 	}
 	return b.String()
+}
+
+// secretValue is what follows a keyword whose value nobody should see, in a line that may be no TOML.
+var secretValue = regexp.MustCompile(`(?i)\b(?:passwd|password|secret|authorization)["']?\s*=\s*("(?:\\.|[^"\\])*"?|'[^']*'?|[^\s,}\]]+)`)
+
+// withoutSecrets returns a line with stars for each character of a secret.
+func withoutSecrets(line string) string {
+	var b strings.Builder
+	from := 0
+	for _, m := range secretValue.FindAllStringSubmatchIndex(line, -1) {
+		b.WriteString(line[from:m[2]])
+		b.WriteString(strings.Repeat("*", utf8.RuneCountInString(line[m[2]:m[3]])))
+		from = m[3]
+	}
+	return b.String() + line[from:]
 }
 
 // widest is how many characters of a source line are shown.

@@ -409,9 +409,14 @@ func FuzzLoad(f *testing.F) {
 			for rs := range vs.Servers() {
 				for _, id := range rs.Checks {
 					k := id.Check()
-					if k.Target.Port() == 0 || !k.Target.IsValid() || k.Timeout <= 0 || k.DelayLoop <= 0 || k.Retry < 0 {
+					known := typeNamed[k.Type]
+					if (known.aim == atPort || known.aim == elsewhere) && k.Target.Port() == 0 || !k.Target.IsValid() || k.Timeout <= 0 || k.DelayLoop <= 0 || k.Retry < 0 ||
+						k.Spec == nil || k.FastInterval >= k.DelayLoop || k.HoldDownMax < k.HoldDown || k.Turns == 1 {
 						t.Fatalf("accepted %+v", k)
 					}
+				}
+				if rs.Needed > len(rs.Checks) || rs.Off && len(rs.Checks) > 0 {
+					t.Fatalf("accepted %+v", rs)
 				}
 				if d := rs.Destination; !d.Addr.IsValid() || d.Weight < 0 || d.LowerThreshold > d.UpperThreshold {
 					t.Fatalf("accepted %+v", d)

@@ -13,6 +13,7 @@ type keyword struct {
 	list    bool   // a list of such values, or one
 	aliasOf string // the keyword that this one is an old or another name of
 	idle    string // why it has no effect in this version; empty if it has one
+	refused string // why nobody may write it, which goes for few that keepalived has
 	doc     string // what it does, in one line
 }
 

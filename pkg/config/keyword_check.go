@@ -35,7 +35,7 @@ var checkKeywords = []keyword{
 	{in: serverChecks, name: "warmup", kind: anyway, doc: "the first check starts at a random moment within this time"},
 	{in: serverChecks, name: "rise", kind: positive, doc: "successes in a row that bring a server back"},
 	{in: serverChecks, name: "fall", kind: positive, doc: "failures in a row that take a server out: retry and one more"},
-	{in: serverChecks, name: "fast_interval", kind: soon, doc: "delay_loop while the results point away from the state"},
+	{in: serverChecks, name: "fast_interval", kind: anyway, doc: "delay_loop while the results point away from the state"},
 	{in: serverChecks, name: "hold_down", kind: anyway, doc: "how long a server that comes back must pass; it doubles"},
 	{in: serverChecks, name: "hold_down_max", kind: anyway, doc: "the longest hold_down"},
 	{in: inChecks, name: "log_all_failures", kind: boolean, doc: "logs failures that change nothing, too"},
@@ -69,5 +69,5 @@ var tlsKeywords = []keyword{
 	{in: inSSLDefaults, name: "ca", kind: path, doc: "tls_ca of SSL_GET"},
 	{in: inSSLDefaults, name: "certificate", kind: path, doc: "tls_certificate of SSL_GET"},
 	{in: inSSLDefaults, name: "key", kind: path, doc: "tls_key of SSL_GET"},
-	{in: inSSLDefaults, name: "password", kind: password, doc: "of the key: not supported"},
+	{in: inSSLDefaults, name: "password", kind: password, refused: "keys with a password are not supported", doc: "of the key; write it without one: openssl pkey -in KEY -out FILE"},
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/script"
 )
 
@@ -14,14 +15,15 @@ func unfit(cfg *config.Config) []string {
 	uses := make(map[program]int)
 	var wanted []program
 	first := make(map[program]string) // who wants it
-	note := func(s *config.Script, event, owner string) {
-		if s == nil {
-			return
-		}
-		p := program{s.Argv[0], s.User, s.Group}
+	add := func(p program, what, owner string) {
 		if uses[p]++; uses[p] == 1 {
 			wanted = append(wanted, p)
-			first[p] = event + " of " + owner
+			first[p] = what + " of " + owner
+		}
+	}
+	note := func(s *config.Script, event, owner string) {
+		if s != nil {
+			add(program{s.Argv[0], s.User, s.Group}, event, owner)
 		}
 	}
 	for _, vs := range cfg.VirtualServers {
@@ -30,6 +32,17 @@ func unfit(cfg *config.Config) []string {
 		for rs := range vs.Servers() {
 			note(rs.NotifyUp, "notify_up", vs.Name)
 			note(rs.NotifyDown, "notify_down", vs.Name)
+			for _, id := range rs.Checks {
+				c := id.Check()
+				s, ok := c.Spec.(health.Misc)
+				if !ok {
+					continue
+				}
+				for path := range s.Argv.All() { // the first word
+					add(program{path, s.User, s.Group}, c.Type, vs.Name)
+					break
+				}
+			}
 		}
 	}
 	var list []string
