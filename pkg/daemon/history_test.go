@@ -367,7 +367,7 @@ func (m *model) compare(ctx context.Context, quiet bool) {
 			if m.down[c.Check().Target] {
 				state = health.Down
 			}
-			facts.Verdicts[c] = health.Checker{State: state}
+			facts.Verdicts[c] = health.Checker{Standing: health.Standing{State: state}}
 			if m.verdicts[c].State != state {
 				m.t.Errorf("verdict on %s: %s, not %s", c.Check().Target, m.verdicts[c].State, state)
 			}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
 )
@@ -59,11 +60,7 @@ func (o *owner) verdict(c health.ID) health.Checker { return o.verdicts[c] }
 
 // judge returns the verdict on a server, by what is known of its checks.
 func (o *owner) judge(rs *config.RealServer, known func(health.ID) health.Checker) health.Verdict {
-	checkers := make([]health.Checker, 0, 4)
-	for _, c := range rs.Checks {
-		checkers = append(checkers, known(c))
-	}
-	return health.Judge(rs.Needed, checkers...)
+	return desired.Judge(rs, known)
 }
 
 // tellCheck logs what is new of a check.

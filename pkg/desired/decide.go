@@ -60,31 +60,33 @@ func Assemble(outcomes []Outcome, owned Owned) State {
 
 // Decide returns what a virtual server and its servers should be in the kernel.
 func Decide(vs *config.VirtualServer, f Facts) Outcome {
-	reals, sorries := judge(vs.RealServers, f.Verdicts), judge(vs.SorryServers, f.Verdicts)
+	reals, sorries := judge(vs.RealServers, &f), judge(vs.SorryServers, &f)
 	var o Outcome
 	believed := credible(vs, reals)
 	o.FailOpen = believed == health.Down
 	var unchecked int64
 	for i := range reals {
-		if reals[i].state == health.Down {
+		r := &reals[i]
+		if r.state == health.Down && !r.off {
 			switch believed {
 			case health.Up:
 			case health.Down:
-				reals[i] = verdict{state: health.Up, alive: true}
+				r.state, r.alive = health.Up, true
 			case health.Unchecked: // it has clients as long as that isn't known, if it has any
-				reals[i] = verdict{state: health.Unchecked}
+				r.state = health.Unchecked
 			}
 		}
-		switch weight := int64(vs.RealServers[i].Destination.Weight); {
-		case reals[i].alive:
+		switch {
+		case r.alive:
 			o.Alive++
-			o.Live += weight
-		case reals[i].state == health.Unchecked:
-			unchecked += weight
+			o.Live += int64(r.weight)
+		case r.state == health.Unchecked:
+			unchecked += int64(r.weight)
 		}
 	}
 	o.Quorum = vs.Quorum.Step(f.Quorums[vs.Name], o.Live, unchecked)
-	o.Sorry = o.Quorum == health.Down && slices.ContainsFunc(sorries, func(v verdict) bool { return v.alive })
+	o.Sorry = o.Quorum == health.Down && slices.ContainsFunc(sorries, func(s server) bool { return s.alive })
+	o.slowStart(vs, reals, f.Now)
 
 	o.Services = make([]Service, len(vs.Services))
 	for i := range vs.Services {
@@ -92,12 +94,14 @@ func Decide(vs *config.VirtualServer, f Facts) Outcome {
 		servers := make([]Destination, 0, max(len(reals)+len(sorries), len(f.Owned[s.ServiceKey])))
 		for j := range reals {
 			if d, reaches := vs.RealServers[j].For(s); reaches {
-				servers = append(servers, place(d, reals[j], o.Sorry, vs.RealServers[j].InhibitOnFailure))
+				d.Weight = reals[j].weight
+				servers = append(servers, place(d, &reals[j], o.Sorry, vs.RealServers[j].InhibitOnFailure))
 			}
 		}
 		for j := range sorries {
 			if d, reaches := vs.SorryServers[j].For(s); reaches {
-				servers = append(servers, placeSorry(d, sorries[j], o, vs.SorryInhibit))
+				d.Weight = sorries[j].weight
+				servers = append(servers, placeSorry(d, &sorries[j], &o, vs.SorryInhibit))
 			}
 		}
 		if s.DropsClients() { // a server with weight 0 is better removed
@@ -113,42 +117,40 @@ func Decide(vs *config.VirtualServer, f Facts) Outcome {
 	return o
 }
 
-// verdict is what the checks of a server come to.
-type verdict struct {
-	state health.State
-	alive bool // may have clients as far as its checks go
+// slowStart gives servers that came back lately less weight than they will have. While all have clients whatever their checks
+// say, coming back means nothing; nor does it while sorry servers have the clients.
+func (o *Outcome) slowStart(vs *config.VirtualServer, reals []server, now time.Time) {
+	if o.FailOpen || o.Sorry {
+		return
+	}
+	for i := range reals {
+		r := &reals[i]
+		if r.back == 0 || !r.alive {
+			continue
+		}
+		var next time.Duration
+		if r.weight, next = slowStart(r.weight, r.back, vs.RealServers[i].SlowStart); next > 0 {
+			o.changes(now.Add(next))
+		}
+	}
 }
 
-func judge(servers []config.RealServer, verdicts Verdicts) []verdict {
-	list := make([]verdict, len(servers))
-	for i := range servers {
-		v := verdict{health.Up, true}
-		for _, check := range servers[i].Checks {
-			switch verdicts[check].State {
-			case health.Up:
-			case health.Down: // one failing check is enough, whatever the others say
-				v = verdict{health.Down, false}
-			case health.Unchecked:
-				if v.state == health.Up {
-					v.state = health.Unchecked
-				}
-				v.alive = v.alive && !check.Check().Alpha
-			}
-		}
-		list[i] = v
+// changes notes when time alone will change the outcome.
+func (o *Outcome) changes(at time.Time) {
+	if o.Until.IsZero() || at.Before(o.Until) {
+		o.Until = at
 	}
-	return list
 }
 
 // credible says whether the checks of a virtual server are to be believed. They aren't where so few servers are up that it is
 // more likely that the checks are wrong than that all those servers are. Unchecked: that depends on verdicts still to come.
-func credible(vs *config.VirtualServer, reals []verdict) health.State {
+func credible(vs *config.VirtualServer, reals []server) health.State {
 	if vs.MinimumUp == (health.Share{}) {
 		return health.Up
 	}
 	up, pending, all := 0, 0, 0
 	for i := range reals {
-		if vs.RealServers[i].Destination.Weight == 0 {
+		if reals[i].off || reals[i].weight == 0 {
 			continue // out on purpose
 		}
 		all++
@@ -169,7 +171,7 @@ func credible(vs *config.VirtualServer, reals []verdict) health.State {
 }
 
 // place says how a real server should be found. While the sorry servers have the clients it has none.
-func place(d ipvs.Destination, v verdict, sorry, inhibit bool) Destination {
+func place(d ipvs.Destination, v *server, sorry, inhibit bool) Destination {
 	switch {
 	case v.alive && !sorry:
 		return Destination{Destination: d}
@@ -183,7 +185,7 @@ func place(d ipvs.Destination, v verdict, sorry, inhibit bool) Destination {
 }
 
 // placeSorry says how a sorry server should be found. As long as it isn't known whether the quorum is lost it stays as it is.
-func placeSorry(d ipvs.Destination, v verdict, o Outcome, inhibit bool) Destination {
+func placeSorry(d ipvs.Destination, v *server, o *Outcome, inhibit bool) Destination {
 	switch {
 	case o.Sorry && v.alive:
 		return Destination{Destination: d}
@@ -220,9 +222,7 @@ func (o *Outcome) leave(servers []Destination, vs *config.VirtualServer, s *ipvs
 			servers[i].Want = Kept
 		} else if until := f.drainedBy(vs, s.ServiceKey, servers[i].Addr); !s.DropsClients() && f.Now.Before(until) {
 			servers[i].Want = Draining
-			if o.Until.IsZero() || until.Before(o.Until) {
-				o.Until = until
-			}
+			o.changes(until)
 		}
 	}
 	slices.SortFunc(servers, compare)

@@ -154,7 +154,7 @@ func judged(states string) (*config.VirtualServer, desired.Verdicts) {
 	verdicts := desired.Verdicts{}
 	add := func(n int, state rune) config.RealServer {
 		c := check(uint32(n))
-		verdicts[c] = health.Checker{State: map[rune]health.State{'u': health.Up, 'd': health.Down}[state]}
+		verdicts[c] = checker(c, map[rune]health.State{'u': health.Up, 'd': health.Down}[state])
 		return server(fmt.Sprintf("198.51.100.%d:80", n), c)
 	}
 	reals, sorries, _ := strings.Cut(states, "/")
@@ -249,8 +249,8 @@ func TestGroup(t *testing.T) {
 		Services:    []ipvs.Service{service("192.0.2.1:80"), service("192.0.2.1:443"), service("[2001:db8::1]:80")},
 		RealServers: []config.RealServer{server("198.51.100.1:0", check(1)), server("[2001:db8::2]:8080", check(2)), tunnel},
 	}
-	up := health.Checker{State: health.Up}
-	o := desired.Decide(vs, desired.Facts{Verdicts: desired.Verdicts{check(1): up, check(2): up, check(3): up}})
+	up := func(n uint32) health.Checker { return checker(check(n), health.Up) }
+	o := desired.Decide(vs, desired.Facts{Verdicts: desired.Verdicts{check(1): up(1), check(2): up(2), check(3): up(3)}})
 	var got []string
 	for _, s := range o.Services {
 		for _, d := range s.Destinations {

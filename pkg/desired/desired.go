@@ -52,16 +52,26 @@ const (
 // Verdicts are the states of all checks. A check without an entry is unchecked.
 type Verdicts map[health.ID]health.Checker
 
+// Of returns what is known of a check.
+func (v Verdicts) Of(id health.ID) health.Checker {
+	if k, known := v[id]; known {
+		return k
+	}
+	return health.New(id.Check().Policy, time.Time{}, 0)
+}
+
 // Follow changes the verdicts to those on other checks. As in the probe engine, which learns of it later, an added check
-// takes over what another one with the same Subject knew, be it removed or not.
+// takes over what another one with the same Subject knew, be it removed or not, or else is unchecked.
 func (v Verdicts) Follow(removed, added []health.ID, now time.Time) {
 	legacy := health.LegacyFor(added, maps.All(v))
 	for _, c := range removed {
 		delete(v, c)
 	}
 	for _, c := range added {
-		if k, known := legacy.Heir(c, now); known {
-			v[c] = k
+		k, known := legacy.Heir(c, now)
+		if !known {
+			k = health.New(c.Check().Policy, now, 0)
 		}
+		v[c] = k
 	}
 }

@@ -43,7 +43,7 @@ func TestServer(t *testing.T) {
 			for i, state := range tt.states {
 				c := health.Check{FWMark: uint32(i), Policy: health.Policy{Alpha: tt.alpha}}.ID()
 				rs.Checks = append(rs.Checks, c)
-				verdicts[c] = health.Checker{State: state}
+				verdicts[c] = checker(c, state)
 			}
 			cfg := &config.Config{VirtualServers: []*config.VirtualServer{{Services: []ipvs.Service{web}, RealServers: []config.RealServer{rs}}}}
 			got := desired.Compute(cfg, desired.Facts{Verdicts: verdicts})[0].Destinations[0]
@@ -96,7 +96,7 @@ func TestLeaversWait(t *testing.T) {
 		{health.Up, health.Unchecked, desired.Absent},
 		{health.Down, health.Down, desired.Absent},
 	} {
-		v := desired.Verdicts{check(1): {State: tt.first}, check(2): {State: tt.second}}
+		v := desired.Verdicts{check(1): checker(check(1), tt.first), check(2): checker(check(2), tt.second)}
 		got := desired.Compute(cfg, desired.Facts{Verdicts: v, Owned: owned})[0].Destinations[2]
 		if got.Addr != owned[web.ServiceKey][0] || got.Want != tt.want {
 			t.Errorf("%v, %v: got %+v, want %d", tt.first, tt.second, got, tt.want)
@@ -112,6 +112,19 @@ var (
 func addr(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
 func states(s ...health.State) []health.State { return s }
+
+// checker returns the checker of a check that has been in a state since noon.
+func checker(id health.ID, s health.State) health.Checker {
+	k, result := health.New(id.Check().Policy, noon, 0), health.Result{}
+	if s == health.Unchecked {
+		return k
+	}
+	if s == health.Down {
+		result.Err = "connection refused"
+	}
+	k, _ = k.Start(noon)
+	return k.Step(noon, result)
+}
 
 func check(n uint32) health.ID {
 	return health.Check{FWMark: n, Policy: health.Policy{Alpha: true, DelayLoop: time.Second}}.ID()

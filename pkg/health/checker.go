@@ -38,8 +38,13 @@ import (
 // Beside its state a Checker is either waiting for its Deadline or running a probe: Start leads from waiting to running, Step
 // and Skip back.
 type Checker struct {
-	State      State
-	Was        State     // before
+	Standing
+
+	// There are very many Checkers. They are kept small by the order of the fields, and share their policies.
+	running bool
+	doubled uint8 // how often the hold has
+	turn    uint16
+
 	Since      time.Time // of State; of an Unchecked one: when it was made
 	LastRun    time.Time // when the last probe that ended was started; zero before the first
 	LastResult Result    // of that probe; its Finding is that of the last one that passed
@@ -48,16 +53,22 @@ type Checker struct {
 	Probes     uint64    // that ended
 	Failed     uint64    // of those
 
-	// There are very many Checkers, so they share their policies.
 	policy   unique.Handle[Policy]
-	alpha    bool // as in policy
-	running  bool
-	doubled  uint8 // how often the hold has
-	turn     uint16
 	jitter   float64
 	recovery time.Duration // from Since to the first of Successes
 	next     time.Time     // when the next probe is due; while one runs, when it was started
 }
+
+// Standing is what a Checker says of its server, without when and why.
+type Standing struct {
+	State  State
+	Was    State  // before
+	alpha  bool   // as in the policy
+	Advice Advice // of the last result that passed
+}
+
+// Alive says whether the server may have clients as far as this check goes.
+func (s Standing) Alive() bool { return s.State == Up || s.State == Unchecked && !s.alpha }
 
 // spread is by how much at most an interval is longer than it should be.
 const spread = 0.03
@@ -70,11 +81,11 @@ const soon = time.Second
 // step. It adds to both delays alike, because checks that start late and then catch up would all meet after some rounds.
 func New(p Policy, now time.Time, jitter float64) Checker {
 	return Checker{
-		Since:  now,
-		policy: unique.Make(p),
-		alpha:  p.Alpha,
-		jitter: jitter,
-		next:   now.Add(fraction(p.Warmup, jitter)),
+		Standing: Standing{alpha: p.Alpha},
+		Since:    now,
+		policy:   unique.Make(p),
+		jitter:   jitter,
+		next:     now.Add(fraction(p.Warmup, jitter)),
 	}
 }
 
@@ -102,15 +113,20 @@ func (c Checker) Resume(now time.Time) Checker {
 	return c
 }
 
-// Alive says whether the server may have clients as far as this check goes.
-func (c Checker) Alive() bool { return c.State == Up || c.State == Unchecked && !c.alpha }
+// Hurry returns the checker with its next probe due now, unless one runs.
+func (c Checker) Hurry(now time.Time) Checker {
+	if !c.running {
+		c.next = now
+	}
+	return c
+}
 
 // Held returns until when a server that passes again is down all the same. Zero: it is not held, or does not pass.
 func (c Checker) Held() time.Time {
 	if c.State != Down || c.Successes == 0 {
 		return time.Time{}
 	}
-	hold := c.hold(c.policy.Value())
+	hold := c.hold(c.rules())
 	if hold == 0 {
 		return time.Time{}
 	}
@@ -123,7 +139,7 @@ func (c Checker) Reason() string {
 	if c.State != Down || c.LastResult.Err != "" {
 		return c.LastResult.Err
 	}
-	if needed := c.needed(c.policy.Value()); c.Successes < needed {
+	if needed := c.needed(c.rules()); c.Successes < needed {
 		return fmt.Sprintf("passed %d of %d times", c.Successes, needed)
 	}
 	return "passes, but is held until " + c.Held().Format(time.TimeOnly)
@@ -131,7 +147,15 @@ func (c Checker) Reason() string {
 
 // Turn returns which of the policy's Turns is checked by the running probe, or else by the next one, from 0. Without turns it
 // returns false: a probe checks all there is.
-func (c Checker) Turn() (n int, one bool) { return int(c.turn), c.policy.Value().Turns > 1 }
+func (c Checker) Turn() (n int, one bool) { return int(c.turn), c.rules().Turns > 1 }
+
+// rules returns the policy; of a Checker that was not made by New, the zero one.
+func (c Checker) rules() (p Policy) {
+	if c.policy != (unique.Handle[Policy]{}) {
+		p = c.policy.Value()
+	}
+	return p
+}
 
 // Deadline returns when the next probe is due. It is zero while one runs.
 func (c Checker) Deadline() time.Time {
@@ -157,7 +181,7 @@ func (c Checker) Start(now time.Time) (Checker, bool) {
 // nothing of the server: it does not count, and the probe is due again soon.
 func (c Checker) Skip(now time.Time) Checker {
 	if c.running {
-		c.running, c.next = false, now.Add(min(soon, c.interval(c.policy.Value())))
+		c.running, c.next = false, now.Add(min(soon, c.interval(c.rules())))
 	}
 	return c
 }
@@ -169,9 +193,9 @@ func (c Checker) Step(now time.Time, r Result) Checker {
 	}
 	c.running, c.LastRun = false, c.next
 	c.Probes++
-	p := c.policy.Value()
+	p := c.rules()
 	if r.Err == "" {
-		c.LastResult = r
+		c.LastResult, c.Advice = r, r.Advice
 		return c.pass(p, now)
 	}
 	r.Finding = c.LastResult.Finding
@@ -269,7 +293,7 @@ func (c Checker) Missing() int {
 	if c.State == Up {
 		return 0
 	}
-	return max(c.needed(c.policy.Value())-c.Successes, 0)
+	return max(c.needed(c.rules())-c.Successes, 0)
 }
 
 // hold returns for how long a server that is down has to pass.

@@ -13,19 +13,52 @@ type Verdict struct {
 	Err string
 }
 
+// Tally counts what the checks of a server say.
+type Tally struct{ all, up, down, alive int }
+
+// Add counts a check.
+func (t *Tally) Add(s Standing) {
+	t.all++
+	if s.Alive() {
+		t.alive++
+	}
+	switch s.State {
+	case Up:
+		t.up++
+	case Down:
+		t.down++
+	case Unchecked:
+	}
+}
+
+// State returns what the checks come to if so many of them are needed; 0: all.
+func (t Tally) State(needed int) State {
+	switch needed = t.needed(needed); {
+	case t.up >= needed:
+		return Up
+	case t.down > t.all-needed:
+		return Down
+	}
+	return Unchecked
+}
+
+// Alive says whether the server may have clients if so many checks are needed; 0: all.
+func (t Tally) Alive(needed int) bool { return t.alive >= t.needed(needed) }
+
+func (t Tally) needed(n int) int {
+	if n == 0 {
+		return t.all
+	}
+	return min(n, t.all)
+}
+
 // Judge returns the verdict on a server that has these checks, of which so many are needed; 0: all. One without any is always
 // up.
 func Judge(needed int, checks ...Checker) Verdict {
-	if needed == 0 || needed > len(checks) {
-		needed = len(checks)
-	}
-	v := Verdict{State: together(needed, checks, time.Time{})}
-	alive := 0
+	now := tally(checks, time.Time{})
+	v := Verdict{State: now.State(needed), Alive: now.Alive(needed)}
 	for i := range checks {
 		c := &checks[i]
-		if c.Alive() {
-			alive++
-		}
 		if c.State == v.State && (v.Since.IsZero() || c.Since.Before(v.Since)) {
 			v.Since = c.Since
 		}
@@ -33,12 +66,11 @@ func Judge(needed int, checks ...Checker) Verdict {
 			v.Err = c.Reason()
 		}
 	}
-	v.Alive = alive >= needed
 	// Each check remembers its last change. By that it is known what the server was before the last of these changes, then before
 	// the last but one, and so on.
 	changed := false
 	for at := latest(checks, time.Time{}); !at.IsZero(); at = latest(checks, at) {
-		was := together(needed, checks, at)
+		was := tally(checks, at).State(needed)
 		if was != v.State && !changed {
 			v.Since, changed = at, true
 		}
@@ -52,29 +84,16 @@ func Judge(needed int, checks ...Checker) Verdict {
 	return v
 }
 
-// together returns what the checks come to, or came to just before a moment that is not zero.
-func together(needed int, checks []Checker, before time.Time) State {
-	up, down := 0, 0
+// tally counts the checks as they are, or as they were just before a moment that is not zero.
+func tally(checks []Checker, before time.Time) (t Tally) {
 	for i := range checks {
-		s := checks[i].State
+		s := checks[i].Standing
 		if !before.IsZero() && !checks[i].Since.Before(before) {
-			s = checks[i].Was
+			s.State = s.Was
 		}
-		switch s {
-		case Up:
-			up++
-		case Down:
-			down++
-		case Unchecked:
-		}
+		t.Add(s)
 	}
-	switch {
-	case up >= needed:
-		return Up
-	case down > len(checks)-needed:
-		return Down
-	}
-	return Unchecked
+	return t
 }
 
 // latest returns when the last change of a check was, before a moment that is not zero.

@@ -5,10 +5,10 @@ import "math"
 // Advised returns the weight of a server for which this one is configured, after what its checks advise: each adds to it, or
 // takes from it, by what its own advice differs from the configured one. It is never less than 0. So keepalived adds up the
 // weights of several misc_dynamic.
-func Advised(configured int32, checks ...Checker) int32 {
+func Advised(configured int32, advice ...Advice) int32 {
 	weight := int64(configured)
-	for i := range checks {
-		weight += checks[i].LastResult.Advice.over(int64(configured))
+	for _, a := range advice {
+		weight += a.over(int64(configured))
 	}
 	return int32(min(max(weight, 0), math.MaxInt32))
 }

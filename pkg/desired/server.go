@@ -1,0 +1,81 @@
+package desired
+
+import (
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/health"
+)
+
+// Judge returns the verdict on a server by what is known of its checks.
+func Judge(rs *config.RealServer, known func(health.ID) health.Checker) health.Verdict {
+	if rs.Off {
+		return health.Verdict{State: health.Down, Err: "off in the configuration"}
+	}
+	checks := make([]health.Checker, 0, 4) // few have more
+	for _, id := range rs.Checks {
+		checks = append(checks, known(id))
+	}
+	return health.Judge(rs.Needed, checks...)
+}
+
+// server is what decisions need to know of a server. There are as many as servers, so it is no more than that.
+type server struct {
+	state  health.State
+	alive  bool          // may have clients as far as its checks go
+	off    bool          // down on purpose
+	weight int32         // configured and advised
+	back   time.Duration // that it has been back, if it has a slow start; 0: it wasn't away
+}
+
+func judge(servers []config.RealServer, f *Facts) []server {
+	list := make([]server, len(servers))
+	for i := range servers {
+		list[i] = judgeOne(&servers[i], f)
+	}
+	return list
+}
+
+// judgeOne comes to what Judge does, by less.
+func judgeOne(rs *config.RealServer, f *Facts) server {
+	if rs.Off {
+		return server{state: health.Down, off: true, weight: rs.Destination.Weight}
+	}
+	var tally health.Tally
+	advice := make([]health.Advice, 0, 4)
+	for _, id := range rs.Checks {
+		k := f.Verdicts[id].Standing // a Checker as a whole is large
+		if k.State == health.Unchecked {
+			k = f.Verdicts.Of(id).Standing
+		}
+		tally.Add(k)
+		if k.Advice != (health.Advice{}) {
+			advice = append(advice, k.Advice)
+		}
+	}
+	s := server{state: tally.State(rs.Needed), alive: tally.Alive(rs.Needed), weight: health.Advised(rs.Destination.Weight, advice...)}
+	if rs.SlowStart > 0 {
+		if v := Judge(rs, f.Verdicts.Of); !v.Returned.IsZero() {
+			s.back = max(f.Now.Sub(v.Returned), 1)
+		}
+	}
+	return s
+}
+
+// A slow start goes in so many steps, none of them shorter than slowStep.
+const (
+	slowSteps = 10
+	slowStep  = time.Second
+)
+
+// slowStart returns the weight of a server that has been back for so long and is to have its full weight after a while, and in
+// how long that weight changes; 0: it stays.
+func slowStart(full int32, back, while time.Duration) (weight int32, next time.Duration) {
+	if full <= 1 || back >= while {
+		return full, 0
+	}
+	step := max(while/slowSteps, slowStep)
+	steps, done := (while+step-1)/step, back/step
+	weight = int32(int64(full) * int64(done+1) / int64(steps+1))
+	return max(weight, 1), min((done+1)*step, while) - back
+}
