@@ -30,6 +30,7 @@ type house struct {
 	t      *testing.T
 	kernel *ipvstest.Kernel
 	down   *sync.Map     // of netip.AddrPort
+	found  *sync.Map     // health.Finding by netip.AddrPort
 	took   *atomic.Int64 // by a probe
 	log    *bytes.Buffer
 	ran    *ran
@@ -60,7 +61,9 @@ func addr(n int) netip.AddrPort { return netip.MustParseAddrPort(fmt.Sprintf("19
 // start starts a daemon in a bubble, with a kernel and a directory that may have seen others before.
 func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.AddrPort) *house {
 	t.Helper()
-	h := &house{t: t, kernel: k, down: new(sync.Map), took: new(atomic.Int64), log: new(bytes.Buffer), ran: new(ran), host: new(host)}
+	h := &house{
+		t: t, kernel: k, down: new(sync.Map), found: new(sync.Map), took: new(atomic.Int64), log: new(bytes.Buffer), ran: new(ran), host: new(host),
+	}
 	for _, a := range down {
 		h.down.Store(a, true)
 	}
@@ -81,15 +84,8 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 		t.Fatal(err)
 	}
 	h.scripts, h.suspension.addresses = script.NewQueues(h.ran.run), h.host
-	checks := engine.New(func(_ context.Context, c health.Check) (f health.Finding, err error) {
-		if took := h.took.Load(); took > 0 {
-			<-time.After(time.Duration(took))
-		}
-		if _, down := h.down.Load(c.Target); down {
-			return f, errors.New("connection refused")
-		}
-		return f, nil
-	}, h.board.post, engine.Random(func() float64 { return 0 }))
+	h.prober = newProber(h.probe)
+	checks := engine.New(h.probe, h.board.post, engine.Random(func() float64 { return 0 }))
 	h.checks = checks
 	h.write(text)
 	cfg, problems := config.Load(o.ConfigFile, []byte(text))
@@ -114,6 +110,20 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	t.Cleanup(cancel)
 	synctest.Wait()
 	return h
+}
+
+// probe looks at a server of the house.
+func (h *house) probe(_ context.Context, c health.Check) (f health.Finding, err error) {
+	if took := h.took.Load(); took > 0 {
+		<-time.After(time.Duration(took))
+	}
+	if _, down := h.down.Load(c.Target); down {
+		return f, errors.New("connection refused")
+	}
+	if found, some := h.found.Load(c.Target); some {
+		f = found.(health.Finding)
+	}
+	return f, nil
 }
 
 func without(expected, err error) error {

@@ -1,0 +1,32 @@
+package daemon
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+)
+
+// Commands of checks are looked at as those of notifications: once for each program and user.
+func TestUnfitChecks(t *testing.T) {
+	cfg, found := config.Load("t.toml", []byte(`
+[global_defs]
+script_user = "daemon"
+[[virtual_server]]
+address = "192.0.2.1:80"
+protocol = "TCP"
+real_servers = ["198.51.100.1", "198.51.100.2"]
+MISC_CHECK = [{ misc_path = "/bin/no-such-check -w 3" }, { misc_path = "/bin/true", user = "no-such-user" }]
+`))
+	if cfg == nil {
+		t.Fatal(found)
+	}
+	want := []string{
+		"MISC_CHECK of tcp 192.0.2.1:80 and 1 more will not run: /bin/no-such-check: file does not exist",
+		"MISC_CHECK of tcp 192.0.2.1:80 and 1 more will not run: ",
+	}
+	got := unfit(cfg)
+	if len(got) != 2 || got[0] != want[0] || !slices.ContainsFunc(got, func(s string) bool { return len(s) > len(want[1]) && s[:len(want[1])] == want[1] }) {
+		t.Errorf("%q", got)
+	}
+}
