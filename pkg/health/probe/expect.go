@@ -1,0 +1,33 @@
+package probe
+
+import (
+	"fmt"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+)
+
+var matchers = cache[health.Regex, *health.Matcher]{limit: 1024}
+
+// expect says what is wrong with a text, if anything is.
+func expect(r health.Regex, text []byte) error {
+	if r == (health.Regex{}) {
+		return nil
+	}
+	m, kept := matchers.get(r)
+	if !kept {
+		var err error
+		if m, err = r.Compile(); err != nil {
+			return err
+		}
+		matchers.put(r, m)
+	}
+	switch fits, err := m.Match(text); {
+	case err != nil:
+		return err
+	case fits:
+		return nil
+	case r.NoMatch:
+		return fmt.Errorf("%q matches the regex %q", excerpt(string(text), 80), r.Pattern)
+	}
+	return fmt.Errorf("%q does not match the regex %q", excerpt(string(text), 80), r.Pattern)
+}

@@ -1,0 +1,509 @@
+package probe_test
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/h2c"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/health/probe"
+)
+
+const (
+	md5OfContent = "9a0364b9e99bb480dd25e1f0284c8555"
+	md5OfNothing = "d41d8cd98f00b204e9800998ecf8427e"
+)
+
+// get returns what HTTP makes of a server.
+func get(t *testing.T, at netip.AddrPort, s health.HTTP) (health.Finding, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	f, err := probe.Probe(ctx, health.Check{Type: "HTTP_GET", Target: at, Timeout: patience, Spec: s})
+	if err != nil {
+		return f, err.Error()
+	}
+	return f, ""
+}
+
+// page is keepalived's defaults for one URL, changed by some functions.
+func page(changes ...func(*health.URL)) health.HTTP {
+	u := health.URL{Method: "GET", Path: "/", Status: health.SuccessStatus()}
+	for _, change := range changes {
+		change(&u)
+	}
+	return health.HTTP{Protocol: "1.0", URLs: health.ListOf(u)}
+}
+
+func digest(sum string) func(*health.URL) { return func(u *health.URL) { u.Digest = sum } }
+func method(m string) func(*health.URL)   { return func(u *health.URL) { u.Method = m } }
+func path(p string) func(*health.URL)     { return func(u *health.URL) { u.Path = p } }
+func regex(pattern string) func(*health.URL) {
+	return func(u *health.URL) { u.Regex = health.Regex{Pattern: pattern} }
+}
+func noRegex(pattern string) func(*health.URL) {
+	return func(u *health.URL) { u.Regex = health.Regex{Pattern: pattern, NoMatch: true} }
+}
+func status(from, to int) func(*health.URL) {
+	return func(u *health.URL) { u.Status = health.StatusSet{}; u.Status.Add(from, to) }
+}
+func assertion(path, value string) func(*health.URL) {
+	return func(u *health.URL) { u.JSON = health.ListOf(health.Assertion{Path: path, Value: value}) }
+}
+
+// answers returns a server that reads a request and answers with a text. "..." at the end keeps the connection open, "!" resets it.
+func answers(text string) func(net.Conn) {
+	return func(c net.Conn) {
+		hearRequest(c)
+		text, open := strings.CutSuffix(text, "...")
+		text, reset := strings.CutSuffix(text, "!")
+		io.WriteString(c, text)
+		switch {
+		case reset:
+			// A reset overtakes what the other side has not read yet.
+			<-time.After(50 * time.Millisecond)
+			c.(*net.TCPConn).SetLinger(0)
+		case open:
+			io.Copy(io.Discard, c)
+		}
+	}
+}
+
+// hearRequest reads up to the end of a request's headers.
+func hearRequest(c net.Conn) string {
+	var got strings.Builder
+	for b := make([]byte, 1); !strings.HasSuffix(got.String(), "\r\n\r\n"); got.Write(b) {
+		if _, err := c.Read(b); err != nil {
+			break
+		}
+	}
+	return got.String()
+}
+
+// behaviour is a way to answer, and what our check makes of it. The kernel test asks keepalived, too.
+type behaviour struct {
+	name, answer string
+	http         health.HTTP
+	want         string // "": passes
+	// why keepalived comes to another verdict; empty: it doesn't
+	keepalived string
+}
+
+const (
+	ok      = "HTTP/1.0 200 OK\r\n"
+	ok11    = "HTTP/1.1 200 OK\r\n"
+	chunks  = "Transfer-Encoding: chunked\r\n\r\n3\r\ncon\r\n4;x=y\r\ntent\r\n0\r\n\r\n"
+	waits   = "it waits for the end of the connection"
+	first   = "it takes the first status for the answer"
+	unclean = "it takes any text with the code in the second word"
+	raw     = "it takes the chunks as they come"
+	ignores = "it ignores it"
+	noEnd   = "$ matches nowhere"
+)
+
+var behaviours = []behaviour{
+	{name: "200", answer: ok + "\r\nhello", http: page()},
+	{name: "204", answer: "HTTP/1.1 204 No Content\r\n\r\n", http: page()},
+	{name: "299", answer: "HTTP/1.0 299 X\r\n\r\n", http: page()},
+	{name: "300", answer: "HTTP/1.0 300 X\r\n\r\n", http: page(), want: "/: 300 Multiple Choices; want 200-299"},
+	{name: "302", answer: "HTTP/1.0 302 X\r\nLocation: /x\r\n\r\n", http: page(), want: "/: 302 Found; want 200-299"},
+	{name: "a redirect is an answer", answer: "HTTP/1.0 302 X\r\nLocation: /x\r\n\r\n", http: page(status(302, 302))},
+	{name: "404", answer: "HTTP/1.0 404 Not Found\r\n\r\n", http: page(), want: "/: 404 Not Found; want 200-299"},
+	{name: "503", answer: "HTTP/1.0 503 X\r\n\r\n", http: page(), want: "/: 503 Service Unavailable; want 200-299"},
+	{name: "503 is wanted", answer: "HTTP/1.0 503 X\r\n\r\n", http: page(status(500, 599))},
+	{name: "503, and stalls", answer: "HTTP/1.1 503 X\r\nContent-Length: 500\r\n\r\nhello...", http: page(), want: "/: 503 Service Unavailable; want 200-299"},
+	{name: "100 first", answer: "HTTP/1.1 100 Continue\r\n\r\n" + ok11 + "Content-Length: 5\r\n\r\nhello", http: page(), keepalived: first},
+	{name: "100 first, then 503", answer: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 X\r\n\r\n", http: page(), want: "/: 503 Service Unavailable; want 200-299"},
+	{name: "103 first", answer: "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok11 + "\r\nhello", http: page(), keepalived: first},
+	{name: "nothing but 100", answer: strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 9), http: page(), want: "/: more than 8 answers before the answer"},
+	{name: "no reason", answer: "HTTP/1.0 200 \r\n\r\nhello", http: page()},
+	{name: "no reason, no space", answer: "HTTP/1.0 200\r\n\r\nhello", http: page(), keepalived: "it wants the space"},
+	{name: "lines end in LF", answer: "HTTP/1.0 200 OK\nContent-Length: 5\n\nhello", http: page(), keepalived: "it knows only CR LF"},
+	{name: "HTTP/2.0", answer: "HTTP/2.0 200 OK\r\n\r\nx", http: page()},
+	{name: "in lower case", answer: "http/1.1 200 OK\r\n\r\n", http: page(), want: `/: "http/1.1 200 OK" is not the beginning of an answer in HTTP`,
+		keepalived: unclean},
+	{name: "another protocol", answer: "ICY 200 OK\r\n\r\nx", http: page(), want: `/: "ICY 200 OK" is not the beginning of an answer in HTTP`,
+		keepalived: unclean},
+	{name: "no protocol", answer: "<html>hello</html>", http: page(), want: `/: "<html>hello</html>" is not the beginning of an answer in HTTP`},
+	{name: "four digits", answer: "HTTP/1.1 2000 OK\r\n\r\n", http: page(), want: `/: "HTTP/1.1 2000 OK" is not the beginning of an answer in HTTP`},
+	{name: "two spaces", answer: "HTTP/1.1  200 OK\r\n\r\n", http: page(), want: `/: "HTTP/1.1  200 OK" is not the beginning of an answer in HTTP`},
+	{name: "an empty line first", answer: "\r\n" + ok11 + "\r\n", http: page(), want: `/: "" is not the beginning of an answer in HTTP`},
+	{name: "nothing", answer: "", http: page(), want: "/: the server closed the connection"},
+	{name: "no end of the headers", answer: ok + "Content-", http: page(), want: "/: the server closed the connection"},
+	{name: "no header", answer: ok + "this is no header\r\n\r\nhello", http: page()},
+	{name: "a long header", answer: ok + "X: " + strings.Repeat("x", 5000) + "\r\n\r\nhello", http: page(), keepalived: "it has room for 4096 bytes"},
+	{name: "64 KB of header", answer: ok + "X: " + strings.Repeat("x", 64<<10) + "\r\n\r\nhello", http: page(), want: "/: headers of more than 65536 bytes"},
+
+	{name: "digest", answer: ok + "Content-Length: 7\r\n\r\ncontent", http: page(digest(md5OfContent))},
+	{name: "digest without a length", answer: ok + "\r\ncontent", http: page(digest(md5OfContent))},
+	{name: "digest of another", answer: ok + "\r\nother", http: page(digest(md5OfContent)),
+		want: "/: the body's MD5 is 795f3202b17cb6bc3d4b771d8c6c9eaf; want " + md5OfContent},
+	{name: "digest ends with the length", answer: ok + "Content-Length: 7\r\n\r\ncontentMORE", http: page(digest(md5OfContent))},
+	{name: "the header in lower case", answer: ok + "content-length: 7\r\n\r\ncontentMORE", http: page(digest(md5OfContent)),
+		keepalived: "it doesn't know it in this case"},
+	{name: "digest of nothing", answer: ok + "\r\n", http: page(digest(md5OfNothing))},
+	{name: "digest of length 0", answer: ok + "Content-Length: 0\r\n\r\ncontent", http: page(digest(md5OfNothing))},
+	{name: "digest of a 404", answer: "HTTP/1.1 404 X\r\n\r\ncontent", http: page(digest(md5OfContent), status(404, 404))},
+	{name: "digest of chunks", answer: ok11 + chunks, http: page(digest(md5OfContent)), keepalived: raw},
+	{name: "regex over chunks", answer: ok11 + chunks, http: page(regex("content")), keepalived: raw},
+	{name: "chunks", answer: ok11 + chunks, http: page()},
+	{name: "digest and regex", answer: ok + "\r\ncontent", http: page(digest(md5OfContent), regex("cont"))},
+	{name: "the digest but not the regex", answer: ok + "\r\ncontent", http: page(digest(md5OfContent), regex("hello")),
+		want: `/: "content" does not match the regex "hello"`},
+	{name: "another coding", answer: ok11 + "Transfer-Encoding: gzip\r\n\r\nhello", http: page()},
+	{name: "shorter than told", answer: ok + "Content-Length: 100\r\n\r\nhello", http: page(), want: "/: the answer ends after 5 of 100 bytes",
+		keepalived: ignores},
+	{name: "a chunk is missing", answer: ok11 + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", http: page(),
+		want: "/: the answer ends after 5 bytes, before its last chunk", keepalived: ignores},
+	{name: "chunks that are none", answer: ok11 + "Transfer-Encoding: chunked\r\n\r\nhello\r\n", http: page(),
+		want: "/: invalid byte in chunk length", keepalived: ignores},
+	{name: "a negative length", answer: ok + "Content-Length: -5\r\n\r\nhello", http: page(), want: `/: Content-Length: "-5" is not a length`,
+		keepalived: ignores},
+	{name: "two lengths", answer: ok + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", http: page(), want: "/: Content-Length: both 5 and 6",
+		keepalived: ignores},
+	{name: "stays open", answer: ok11 + "Content-Length: 5\r\n\r\nhello...", http: page(), keepalived: waits},
+	{name: "stays open after chunks", answer: ok11 + chunks + "...", http: page(), keepalived: waits},
+	{name: "204 stays open", answer: "HTTP/1.1 204 No Content\r\n\r\n...", http: page(), keepalived: waits},
+	{name: "reset before the end", answer: ok + "\r\nhello!", http: page(), want: "/: connection reset by peer"},
+	{name: "reset after the end", answer: ok + "Content-Length: 5\r\n\r\nhello!", http: page(), keepalived: waits},
+
+	{name: "regex", answer: ok + "\r\nall is well\n", http: page(regex("is w"))},
+	{name: "regex misses", answer: ok + "\r\nall is well\n", http: page(regex("is bad")), want: `/: "all is well " does not match the regex "is bad"`},
+	{name: "regex of nothing", answer: ok + "\r\n", http: page(regex("x")), want: `/: "" does not match the regex "x"`},
+	{name: "no match", answer: ok + "\r\nall is well\n", http: page(noRegex("is bad"))},
+	{name: "no match matches", answer: ok + "\r\nall is bad\n", http: page(noRegex("is bad")), want: `/: "all is bad " matches the regex "is bad"`},
+	{name: "$", answer: ok + "\r\nOK\n", http: page(regex("OK$")), keepalived: noEnd},
+	{name: "^", answer: ok + "\r\nOK\n", http: page(regex("^OK")), keepalived: "the headers are before it"},
+	{name: "in the headers", answer: ok + "X-State: fine\r\n\r\nOK\n", http: page(regex("fine")), want: `/: "OK " does not match the regex "fine"`,
+		keepalived: "it searches the headers, too"},
+	{name: "max offset", answer: ok + "\r\n....OK\n", http: page(func(u *health.URL) { u.Regex = health.Regex{Pattern: "OK", MaxOffset: 4} }),
+		keepalived: "the headers count"},
+	{name: "below max offset", answer: ok + "\r\n....OK\n", http: page(func(u *health.URL) { u.Regex = health.Regex{Pattern: "OK", MaxOffset: 3} }),
+		want: `/: "....OK " does not match the regex "OK"`},
+	{name: "min offset", answer: ok + "\r\n....OK\n", http: page(func(u *health.URL) { u.Regex = health.Regex{Pattern: "OK", MinOffset: 4} })},
+	{name: "above min offset", answer: ok + "\r\n....OK\n", http: page(func(u *health.URL) { u.Regex = health.Regex{Pattern: "OK", MinOffset: 5} }),
+		want: `/: "....OK " does not match the regex "OK"`, keepalived: "the headers count"},
+	{name: "an option", answer: ok + "\r\nOK\n",
+		http: page(func(u *health.URL) { u.Regex = health.Regex{Pattern: "ok", Options: health.ListOf("caseless")} })},
+}
+
+func TestHTTPBehaviours(t *testing.T) {
+	for _, b := range behaviours {
+		t.Run(b.name, func(t *testing.T) {
+			at, end := server(t, answers(b.answer))
+			defer end()
+			if _, got := get(t, at, b.http); got != b.want {
+				t.Errorf("%q\nwant %q", got, b.want)
+			}
+		})
+	}
+}
+
+func TestHTTPRequest(t *testing.T) {
+	site := func(u *health.URL) { u.VirtualHost = "www.example.org" }
+	own := func(u *health.URL) {
+		u.Headers = health.ListOf(health.Header{Name: "X-A", Value: "1"}, health.Header{Name: "user-agent", Value: "me"})
+	}
+	post := func(u *health.URL) { u.Method, u.Body = "POST", "a=b" }
+	for _, test := range []struct {
+		protocol string
+		http     health.HTTP
+		want     string
+	}{
+		{"1.0", page(), "GET / HTTP/1.0\r\nUser-Agent: KeepAliveClient\r\nHost: TARGET\r\n\r\n"},
+		{"1.0C", page(), "GET / HTTP/1.0\r\nUser-Agent: KeepAliveClient\r\nConnection: close\r\nHost: TARGET\r\n\r\n"},
+		{"1.1", page(site), "GET / HTTP/1.1\r\nUser-Agent: KeepAliveClient\r\nConnection: close\r\nHost: www.example.org\r\n\r\n"},
+		{"1.0", page(own, method("OPTIONS"), path("*")), "OPTIONS * HTTP/1.0\r\nHost: TARGET\r\nX-A: 1\r\nuser-agent: me\r\n\r\n"},
+		{"1.0", page(post), "POST / HTTP/1.0\r\nUser-Agent: KeepAliveClient\r\nHost: TARGET\r\nContent-Length: 3\r\n\r\na=b"},
+		{"1.0", page(path("http://www.example.org/x")),
+			"GET http://www.example.org/x HTTP/1.0\r\nUser-Agent: KeepAliveClient\r\nHost: www.example.org\r\n\r\n"},
+	} {
+		got := make(chan string, 1)
+		at, end := server(t, func(c net.Conn) {
+			request := hearRequest(c)
+			if strings.HasPrefix(request, "POST") {
+				body := make([]byte, 3)
+				io.ReadFull(c, body)
+				request += string(body)
+			}
+			got <- request
+			io.WriteString(c, ok+"\r\n")
+		})
+		test.http.Protocol = test.protocol
+		if _, err := get(t, at, test.http); err != "" {
+			t.Error(err)
+		}
+		if want, got := strings.ReplaceAll(test.want, "TARGET", at.String()), <-got; got != want {
+			t.Errorf("%q\nwant %q", got, want)
+		}
+		end()
+	}
+}
+
+func TestHTTPAsksAllURLsOrOne(t *testing.T) {
+	asked := make(chan string, 10)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		if r.URL.Path == "/bad" {
+			w.WriteHeader(500)
+		}
+	}))
+	defer s.Close()
+	at := netip.MustParseAddrPort(s.Listener.Addr().String())
+	url := func(path string) health.URL {
+		return health.URL{Method: "GET", Path: path, Status: health.SuccessStatus()}
+	}
+	check := health.Check{Target: at, Timeout: patience,
+		Spec: health.HTTP{Protocol: "1.0", URLs: health.ListOf(url("/a"), url("/bad"), url("/c"))}}
+	for _, test := range []struct {
+		turn        int
+		asked, want string
+	}{
+		{-1, "/a /bad", "/bad: 500 Internal Server Error; want 200-299"},
+		{0, "/a", ""},
+		{1, "/bad", "/bad: 500 Internal Server Error; want 200-299"},
+		{2, "/c", ""},
+		{3, "", "there is no URL to ask for"},
+	} {
+		ctx := t.Context()
+		if test.turn >= 0 {
+			ctx = probe.WithTurn(ctx, test.turn)
+		}
+		_, err := probe.Probe(ctx, check)
+		var paths []string
+		for len(asked) > 0 {
+			paths = append(paths, <-asked)
+		}
+		if got := strings.Join(paths, " "); got != test.asked {
+			t.Errorf("turn %d: asked for %s; want %s", test.turn, got, test.asked)
+		}
+		if got := fmt.Sprint(err); got != test.want && !(err == nil && test.want == "") {
+			t.Errorf("turn %d: %v; want %s", test.turn, err, test.want)
+		}
+	}
+}
+
+func TestHTTPRedirects(t *testing.T) {
+	mux := http.NewServeMux()
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	at := netip.MustParseAddrPort(s.Listener.Addr().String())
+	for from, to := range map[string]string{
+		"/relative": "fine", "/absolute": "/fine?a=b", "/self": s.URL + "/fine", "/site": "http://WWW.example.org/fine",
+		"/elsewhere": "http://192.0.2.1/fine", "/port": "http://127.0.0.1:1/fine", "/tls": "https://www.example.org/fine",
+		"/loop": "/loop", "/none": "", "/bad": "http://[::1", "/protocol": "//other.example.org/",
+	} {
+		mux.HandleFunc(from, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", to)
+			w.WriteHeader(302)
+		})
+	}
+	mux.HandleFunc("/fine", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Method+" "+r.Host) })
+	mux.HandleFunc("/missing", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "/nowhere")
+		w.WriteHeader(307)
+	})
+	for path, want := range map[string]string{
+		"/relative": "", "/absolute": "", "/self": "", "/site": "",
+		"/elsewhere": "/elsewhere: it redirects to http://192.0.2.1/fine, which is not this server",
+		"/port":      "/port: it redirects to http://127.0.0.1:1/fine, which is not this server",
+		"/tls":       "/tls: it redirects to https://www.example.org/fine, which is not this server",
+		"/protocol":  "/protocol: it redirects to http://other.example.org/, which is not this server",
+		"/loop":      "/loop: more than 5 redirects",
+		"/none":      "/none: 302 Found; want 200-299",
+		"/bad":       `/bad: it redirects to "http://[::1", which is no URL`,
+		"/missing":   "/nowhere: 404 Not Found; want 200-299",
+	} {
+		spec := page(func(u *health.URL) {
+			u.Path, u.VirtualHost, u.Method, u.Regex = path, "www.example.org", "POST", health.Regex{Pattern: "^GET www.example.org$"}
+		})
+		spec.Follow = true
+		if _, got := get(t, at, spec); got != want {
+			t.Errorf("%s: %q; want %q", path, got, want)
+		}
+	}
+}
+
+func TestHTTPWeight(t *testing.T) {
+	for _, test := range []struct {
+		answer, header string
+		want           health.Finding
+	}{
+		{ok + "x-weight: 12\r\n\r\n", "X-Weight", health.Finding{Advice: health.Advice{Kind: health.Weigh, Value: 12}}},
+		{ok + "X-Weight: 75%\r\n\r\n", "X-Weight", health.Finding{Advice: health.Advice{Kind: health.Percent, Value: 75}}},
+		{ok + "\r\n50%\n", "-", health.Finding{Advice: health.Advice{Kind: health.Percent, Value: 50}}},
+		{ok + "\r\n50%\n", "", health.Finding{}},
+		{ok + "\r\n", "X-Weight", health.Finding{Warning: "the weight in X-Weight: there is none"}},
+		{ok + "\r\nhigh", "-", health.Finding{Warning: `the weight in the body: "high" is no weight such as 12 or 75%`}},
+	} {
+		at, end := server(t, answers(test.answer))
+		spec := page()
+		spec.Weight = test.header
+		if got, err := get(t, at, spec); got != test.want || err != "" {
+			t.Errorf("%q: %+v, %s; want %+v", test.answer, got, err, test.want)
+		}
+		end()
+	}
+}
+
+func TestHTTPJSON(t *testing.T) {
+	const document = `{"status": "ok", "n": 1.50, "checks": [{"up": true}, null, {"a": {"b" : [1, 2]}}], "x.y": 1, "s": "\u0041"}`
+	for _, test := range []struct{ body, path, value, want string }{
+		{document, "status", "ok", ""},
+		{document, "status", "", ""},
+		{document, "s", "A", ""},
+		{document, "n", "1.5", ""},
+		{document, "n", "15e-1", ""},
+		{document, "n", "1.6", "/: JSON n is 1.50; want 1.6"},
+		{document, "status", "bad", `/: JSON status is "ok"; want bad`},
+		{document, "checks.0.up", "true", ""},
+		{document, "checks.0.up", "1", "/: JSON checks.0.up is true; want 1"},
+		{document, "checks.1", "null", ""},
+		{document, "checks.2.a", `{ "b": [1,2] }`, ""},
+		{document, "checks.3", "", `/: JSON checks.3: there is no "3" in a list of 3`},
+		{document, "checks.x", "", `/: JSON checks.x: there is no "x" in a list of 3`},
+		{document, "missing", "", `/: JSON missing: there is no "missing"`},
+		{document, "n.m", "", `/: JSON n.m: there is no "m" in 1.50`},
+		{"oops", "n", "", `/: "oops" is not JSON`},
+		{"", "n", "", `/: "" is not JSON`},
+		{`["` + strings.Repeat("x", 1<<20) + `"]`, "0", "", "/: the body has 1048580 bytes; for JSON it may have 1048576"},
+	} {
+		at, end := server(t, answers(ok+"\r\n"+test.body))
+		if _, got := get(t, at, page(assertion(test.path, test.value))); got != test.want {
+			t.Errorf("%s = %s: %q; want %q", test.path, test.value, got, test.want)
+		}
+		end()
+	}
+}
+
+// A regex sees the first MiB.
+func TestHTTPLongBodies(t *testing.T) {
+	early := "needle" + strings.Repeat("x", 2<<20)
+	late := strings.Repeat("x", 2<<20) + "needle"
+	const unseen = `/: the body has 2097158 bytes; the regex "needle" was not found in the first 1048576, all that it sees`
+	for _, test := range []struct {
+		name, body string
+		http       health.HTTP
+		want       string
+	}{
+		{"early", early, page(regex("needle")), ""},
+		{"late", late, page(regex("needle")), unseen},
+		{"early, which it should not", early, page(noRegex("needle")), `/: "needle` + strings.Repeat("x", 74) + `..." matches the regex "needle"`},
+		{"late, which it should not", late, page(noRegex("needle")), unseen},
+		{"digest", late, page(digest(fmt.Sprintf("%x", md5.Sum([]byte(late))))), ""},
+	} {
+		at, end := server(t, answers(ok+"\r\n"+test.body))
+		if _, got := get(t, at, test.http); got != test.want {
+			t.Errorf("%s: %q; want %q", test.name, got, test.want)
+		}
+		end()
+	}
+}
+
+func TestHTTPHasNoBodyAfterHEAD(t *testing.T) {
+	at, end := server(t, answers(ok11+"Content-Length: 500\r\n\r\n..."))
+	defer end()
+	if _, got := get(t, at, page(method("HEAD"))); got != "" {
+		t.Error(got)
+	}
+}
+
+func TestHTTP2(t *testing.T) {
+	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/missing" {
+			w.WriteHeader(404)
+		}
+		w.Header().Set("X-Weight", "5")
+		fmt.Fprintf(w, "%s %s %s %s", r.Proto, r.Method, r.Host, r.UserAgent())
+	})
+	plain := httptest.NewServer(h2c.NewHandler(hello, &http2.Server{}))
+	defer plain.Close()
+	encrypted := httptest.NewUnstartedServer(hello)
+	encrypted.EnableHTTP2 = true
+	encrypted.StartTLS()
+	defer encrypted.Close()
+	old := httptest.NewTLSServer(hello)
+	defer old.Close()
+	for _, test := range []struct {
+		server *httptest.Server
+		mode   health.TLSMode
+		path   string
+		want   string
+	}{
+		{plain, health.Plain, "/", ""},
+		{plain, health.Plain, "/missing", "/missing: 404 Not Found; want 200-299"},
+		{encrypted, health.Implicit, "/", ""},
+		{old, health.Implicit, "/", "TLS: the server refuses: no application protocol"},
+	} {
+		spec := page(path(test.path), regex(`^HTTP/2.0 GET www.example.org KeepAliveClient$`), func(u *health.URL) { u.VirtualHost = "www.example.org" })
+		spec.Protocol, spec.TLS.Mode, spec.Weight = "2", test.mode, "X-Weight"
+		f, got := get(t, netip.MustParseAddrPort(test.server.Listener.Addr().String()), spec)
+		if got != test.want || got == "" && f.Advice != (health.Advice{Kind: health.Weigh, Value: 5}) {
+			t.Errorf("%v %s: %q, %+v; want %q", test.mode, test.path, got, f, test.want)
+		}
+	}
+}
+
+func TestHTTPSThatEndsWithoutNotice(t *testing.T) {
+	id := newIdentity(t, time.Now().Add(time.Hour))
+	for _, test := range []struct {
+		name, answer      string
+		notice, compliant bool
+		want              string
+	}{
+		{"with notice", ok + "\r\nhello", true, true, ""},
+		{"without", ok + "\r\nhello", false, true, "/: the server closed the connection without TLS's close_notify"},
+		{"with a length", ok + "Content-Length: 5\r\n\r\nhello", false, true, "/: the server closed the connection without TLS's close_notify"},
+		{"nobody cares", ok + "\r\nhello", false, false, ""},
+		{"nobody cares, with a length", ok + "Content-Length: 5\r\n\r\nhello", false, false, ""},
+		{"but it is too short", ok + "Content-Length: 9\r\n\r\nhello", false, false, "/: the answer ends after 5 of 9 bytes"},
+	} {
+		at, end := server(t, func(raw net.Conn) {
+			c := tls.Server(raw, &tls.Config{Certificates: []tls.Certificate{id.cert}})
+			hearRequest(c)
+			io.WriteString(c, test.answer)
+			if test.notice {
+				c.CloseWrite()
+			}
+		})
+		spec := page(func(u *health.URL) { u.TLSCompliant = test.compliant })
+		spec.TLS.Mode = health.Implicit
+		if _, got := get(t, at, spec); got != test.want {
+			t.Errorf("%s: %q; want %q", test.name, got, test.want)
+		}
+		end()
+	}
+}
+
+func TestHTTPFaults(t *testing.T) {
+	answer := answers(ok + "Content-Length: 7\r\n\r\ncontent")
+	id := newIdentity(t, time.Now().Add(time.Hour))
+	good2 := func(c net.Conn) {
+		(&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "content")
+		})})
+	}
+	for protocol, good := range map[string]func(net.Conn){"1.0": answer, "1.1": answer, "2": good2} {
+		spec := page(digest(md5OfContent))
+		spec.Protocol = protocol
+		t.Run(protocol, func(t *testing.T) {
+			faults(t, func(at netip.AddrPort) health.Check { return health.Check{Target: at, Spec: spec} }, good)
+		})
+		spec.TLS.Mode = health.Implicit
+		t.Run(protocol+" in TLS", func(t *testing.T) {
+			faultsTLS(t, id, func(at netip.AddrPort) health.Check { return health.Check{Target: at, Spec: spec} }, good)
+		})
+	}
+}
