@@ -11,7 +11,7 @@ const inGet = inHTTP | inSSL
 
 var httpKeywords = []keyword{
 	{in: inVirtual | inReal | inSorry | inGet | inURL, name: "virtualhost", kind: hostName, doc: "Host header of HTTP checks"},
-	{in: inGet, name: "http_protocol", kind: oneOf("1.0", "1.0C", "1.1", "2"), doc: "version of HTTP"},
+	{in: inGet, name: "http_protocol", kind: httpVersion, doc: "version of HTTP"},
 	{in: inGet, name: "fast_recovery", kind: boolean, doc: "each check asks for all URLs; false: for one, in turn"},
 	{in: inGet, name: "redirect", kind: oneOf("answer", "follow"), doc: "a redirect is an answer, or leads on to the same server"},
 	{in: inGet, name: "weight_header", kind: token, doc: "header of the answer that has the server's weight"},
@@ -136,6 +136,7 @@ func (c *chain) regex(b *block, re *health.Regex) {
 	re.MinOffset, re.MaxOffset = int(least), int(most)
 	if limited != nil && limited.data != nil && most > 0 && most < least {
 		c.fail(limited.at, "a match must begin between the two", "regex_max_offset %d is less than regex_min_offset, which is %d", most, least)
+		re.MaxOffset = 0
 	}
 	c.compiles(*re, v)
 }

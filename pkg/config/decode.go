@@ -465,11 +465,11 @@ func belongs(in scope, name string) string {
 
 // homes are the kinds of tables in the order in which a keyword's home is looked for.
 var homes = func() []scope {
-	list := []scope{inGlobal, inVirtual, inReal, inSorry}
+	list := []scope{inGlobal, inVirtual, inReal, inSorry, inURL}
 	for s := inTCP; s < beyond; s <<= 1 {
 		list = append(list, s)
 	}
-	return append(list, inURL, inHost, inGroup, inSysctl, inSync, inSSLDefaults, inTrackFile, inRoot)
+	return append(list, inHost, inGroup, inSysctl, inSync, inSSLDefaults, inTrackFile, inRoot)
 }()
 
 // home returns the table that a keyword belongs to, 0 if it is none.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
@@ -71,7 +72,8 @@ func mayTakeNone(vs *VirtualServer) bool {
 		return true
 	}
 	for rs := range vs.Servers() {
-		if rs.Destination.Weight == 0 || rs.Destination.UpperThreshold > 0 || rs.InhibitOnFailure && len(rs.Checks) > 0 {
+		if rs.Destination.Weight == 0 || rs.Destination.UpperThreshold > 0 || rs.InhibitOnFailure && len(rs.Checks) > 0 ||
+			slices.ContainsFunc(rs.Checks, advises) {
 			return true
 		}
 	}
@@ -89,6 +91,7 @@ func (r *resolver) takesNone(b *block, vs *VirtualServer) (empty, full []*value)
 		rs := &vs.RealServers[i]
 		add(&empty, written("weight", real, b), rs.Destination.Weight == 0)
 		add(&empty, written("inhibit_on_failure", real, b), rs.InhibitOnFailure && len(rs.Checks) > 0)
+		add(&empty, r.advises(b, real, rs), true)
 		add(&full, written("uthreshold", real, b), rs.Destination.UpperThreshold > 0)
 	}
 	for i, sorry := range b.sorry {
@@ -97,6 +100,36 @@ func (r *resolver) takesNone(b *block, vs *VirtualServer) (empty, full []*value)
 	add(&empty, b.value("sorry_server_inhibit"), vs.SorryInhibit && len(vs.SorryServers) > 0)
 	add(&empty, b.value("drain_timeout"), vs.DrainTimeout > 0)
 	return empty, full
+}
+
+// advises says whether a check may give its server another weight, and thus 0.
+func advises(id health.ID) bool {
+	switch s := id.Check().Spec.(type) {
+	case health.Agent:
+		return true
+	case health.HTTP:
+		return s.Weight != ""
+	case health.Misc:
+		return s.Dynamic || s.Plugin
+	case health.File:
+		return s.Weighed
+	}
+	return false
+}
+
+// advises returns where a server has a check that may give it another weight, nil if it has none.
+func (r *resolver) advises(vs, real *block, rs *RealServer) *value {
+	i := slices.IndexFunc(rs.Checks, advises)
+	if i < 0 {
+		return nil
+	}
+	t := typeNamed[rs.Checks[i].Check().Type]
+	for _, b := range slices.Concat(real.checks, vs.checks) {
+		if b.in == t.in {
+			return &value{keyword: keywordsIn[inVirtual][t.name], data: true, at: b.at()}
+		}
+	}
+	return nil
 }
 
 // written returns what is written for a keyword in the first block that has it, nil if nothing is.

@@ -130,9 +130,14 @@ func duration(v any) (time.Duration, *wrong) {
 		}
 		return time.Duration(math.Round(v*1e6)) * time.Microsecond, nil
 	case string:
+		if days, ok := strings.CutSuffix(v, "d"); ok {
+			if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+				return time.Duration(n) * 24 * time.Hour, nil
+			}
+		}
 		d, err := time.ParseDuration(v)
 		if err != nil {
-			hint := `units are "ms", "s", "m" and "h"; a number without quotes is seconds`
+			hint := `units are "ms", "s", "m", "h" and "d"; a number without quotes is seconds`
 			if _, err := strconv.ParseFloat(v, 64); err == nil {
 				hint = "write the number without quotes, or add a unit: \"" + v + "s\""
 			}

@@ -162,6 +162,19 @@ var (
 		return nil, &wrong{}
 	}}
 
+	// httpVersion is a version of HTTP; those that are numbers may be written as such.
+	httpVersion = kind{words: `"1.0", "1.0C", "1.1" or "2"`, read: func(v any) (any, *wrong) {
+		switch v {
+		case 1.0:
+			v = "1.0"
+		case 1.1:
+			v = "1.1"
+		case int64(2), 2.0:
+			v = "2"
+		}
+		return oneOf("1.0", "1.0C", "1.1", "2").read(v)
+	}}
+
 	// statusCodes are codes, and ranges of them, as text or list.
 	statusCodes = kind{words: `codes such as 200 or "200-299 301", from 100 to 599`, read: func(v any) (any, *wrong) {
 		var set health.StatusSet
