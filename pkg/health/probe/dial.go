@@ -127,6 +127,17 @@ func (c *conn) Close() error {
 	return c.file.Close()
 }
 
+// CloseWrite tells the server that nothing more comes.
+func (c *conn) CloseWrite() error {
+	raw, err := c.file.SyscallConn()
+	if err != nil {
+		return c.why(err)
+	}
+	var failure error
+	err = raw.Control(func(fd uintptr) { failure = unix.Shutdown(int(fd), unix.SHUT_WR) })
+	return c.why(errors.Join(err, failure))
+}
+
 func (c *conn) RemoteAddr() net.Addr { return c.address(c.target) }
 
 func (c *conn) LocalAddr() net.Addr {

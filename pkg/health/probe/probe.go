@@ -32,6 +32,30 @@ func dispatch(ctx context.Context, c health.Check) (f health.Finding, err error)
 		return f, TCP(ctx, c)
 	case health.Misc:
 		return Misc(ctx, c, s)
+	case health.Agent:
+		return Agent(ctx, c, s)
+	case health.FTP:
+		return FTP(ctx, c, s)
+	case health.GRPC:
+		return GRPC(ctx, c, s)
+	case health.IMAP:
+		return IMAP(ctx, c, s)
+	case health.LDAP:
+		return LDAP(ctx, c, s)
+	case health.NNTP:
+		return NNTP(ctx, c, s)
+	case health.PgSQL:
+		return PgSQL(ctx, c, s)
+	case health.POP3:
+		return POP3(ctx, c, s)
+	case health.RADIUS:
+		return RADIUS(ctx, c, s)
+	case health.Redis:
+		return Redis(ctx, c, s)
+	case health.SimpleTCP:
+		return SimpleTCP(ctx, c, s)
+	case health.SIP:
+		return SIP(ctx, c, s)
 	}
 	return f, fmt.Errorf("nothing is known of the check %q", c.Type)
 }

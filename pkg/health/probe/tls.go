@@ -39,6 +39,11 @@ func secure(ctx context.Context, conn net.Conn, t health.TLS, target netip.AddrP
 	if err != nil {
 		return nil, "", err
 	}
+	return handshake(ctx, conn, t, config)
+}
+
+// handshake is secure with settings that the caller has from tlsConfig.
+func handshake(ctx context.Context, conn net.Conn, t health.TLS, config *tls.Config) (secured *tls.Conn, warning string, err error) {
 	secured = tls.Client(conn, config)
 	// Not HandshakeContext: it would cost a goroutine, and the connection knows the context.
 	if err := secured.Handshake(); err != nil {
@@ -50,15 +55,18 @@ func secure(ctx context.Context, conn net.Conn, t health.TLS, target netip.AddrP
 		step(ctx, "%s, %s, the certificate is for %s and valid until %s", tls.VersionName(state.Version),
 			tls.CipherSuiteName(state.CipherSuite), names(leaf), day(leaf.NotAfter))
 	}
-	if t.Expiry > 0 {
-		switch left := time.Until(leaf.NotAfter); {
-		case left < 0:
-			warning = "the certificate ended on " + day(leaf.NotAfter)
-		case left <= t.Expiry:
-			warning = "the certificate ends on " + day(leaf.NotAfter)
-		}
+	return secured, expiring(t, leaf), nil
+}
+
+// expiring returns what there is to warn of.
+func expiring(t health.TLS, leaf *x509.Certificate) string {
+	switch left := time.Until(leaf.NotAfter); {
+	case t.Expiry == 0 || left > t.Expiry:
+		return ""
+	case left < 0:
+		return "the certificate ended on " + day(leaf.NotAfter)
 	}
-	return secured, warning, nil
+	return "the certificate ends on " + day(leaf.NotAfter)
 }
 
 // tlsKey is what settings are kept under. A session belongs to one server.

@@ -1,0 +1,64 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+)
+
+// dialTLS connects and, if t says so, encrypts: with STARTTLS after the protocol's command, where it has one. It adds to the finding
+// what there is to warn of.
+func dialTLS(ctx context.Context, c health.Check, limit int64, t health.TLS, f *health.Finding, command func(net.Conn) error,
+	protocols ...string) (net.Conn, error) {
+	conn, err := dialUpTo(ctx, c, limit)
+	if err != nil || t.Mode == health.Plain {
+		return conn, err
+	}
+	if t.Mode == health.StartTLS && command != nil {
+		err = command(conn)
+	}
+	if err == nil {
+		var secured net.Conn
+		if secured, f.Warning, err = secure(ctx, conn, t, c.Target, protocols...); err == nil {
+			return secured, nil
+		}
+	}
+	conn.Close()
+	return nil, err
+}
+
+// witness is a connection that remembers how reading from it ended, which some clients don't tell.
+type witness struct {
+	net.Conn
+	lock sync.Mutex
+	end  error
+}
+
+func (w *witness) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if err != nil {
+		w.lock.Lock()
+		defer w.lock.Unlock()
+		if w.end == nil {
+			w.end = err
+		}
+	}
+	return n, err
+}
+
+// testify returns the reason behind what a client says went wrong: that the check's time is over, or that the connection ended.
+// Otherwise it is what the client says.
+func (w *witness) testify(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	if w.end != nil && !errors.Is(w.end, net.ErrClosed) {
+		return w.end
+	}
+	return err
+}
