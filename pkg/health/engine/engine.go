@@ -1,45 +1,50 @@
 // Package engine runs health checks when they are due: the Engine decides when, package probe does it, and health.Checker
 // judges the results.
 //
-// Run of an Engine is one goroutine that owns all Checkers and reports. Beside it there is one for each probe under way,
-// which ends with its probe, and none for a check that waits. All have ended when Run returns.
+// Run of an Engine is one goroutine that owns all Checkers and reports. TCP checks need no other than the Connector's, which is
+// one for all of them. Any other probe has a goroutine while it is under way, and a check that waits has none. All have ended
+// when Run returns.
 package engine
 
 import (
-	"cmp"
-	"container/heap"
 	"context"
-	"fmt"
-	"iter"
+	"maps"
 	"math/rand/v2"
-	"path"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
 )
 
-// DefaultPlaces is how many probes may be under way at once unless Places says otherwise.
-const DefaultPlaces = 1024
-
 // Engine runs checks when they are due. Its methods may be called from any goroutine.
 type Engine struct {
-	run    probe.Func
-	report func(Report)
-	places int
-	random func() float64
+	run       probe.Func
+	connector Connector
+	report    func(Report)
+	places    int
+	random    func() float64
 
-	mu      sync.Mutex
-	changes []change      // that the goroutine of Run has not made yet; guarded by mu
-	dirty   chan struct{} // there are some
+	mu     sync.Mutex
+	inbox  inbox            // for the goroutine of Run; guarded by mu
+	dirty  chan struct{}    // there is something in it
+	counts map[string]*kind // by Check.Type; guarded by mu
 
-	checks, running, waiting atomic.Int64
-	waited                   atomic.Uint64
+	checks, running, queued atomic.Int64
+	waited                  atomic.Uint64
+	lateness                histogram
+}
+
+// Connector runs TCP checks. The one for real is probe.Connector.
+type Connector interface {
+	// Connect starts a probe. It calls done by a goroutine of the connector's when the probe has ended, unless it returns an error
+	// itself. Abandon ends the probe, whose time is up or whose result nobody waits for any more, and returns what that
+	// says of the server; if it ends just then done may be called all the same.
+	Connect(c health.Check, done func(error)) (abandon func() error, err error)
+	// Run serves probes until the context is done. It is called once.
+	Run(ctx context.Context)
 }
 
 // Report is news of a check.
@@ -48,23 +53,17 @@ type Report struct {
 	Checker health.Checker
 }
 
-// Stats are an engine's figures at about the same moment.
-type Stats struct {
-	Checks  int    // that are set
-	Running int    // probes under way, those of removed checks that still wind up included
-	Waiting int    // probes that are due and wait for a place
-	Waited  uint64 // probes that ever had to wait for one
-}
-
 // Option changes what New makes.
 type Option func(*Engine)
 
-// Places sets how many probes may be under way at once. A probe that is due when all places are taken gets the next one
-// that becomes free.
+// Places sets how many probes other than scripts may be under way at once, whatever Limit says.
 func Places(n int) Option { return func(e *Engine) { e.places = n } }
 
 // Random sets the source of fractions in [0,1) that spread the probes over time. The default is math/rand/v2.
 func Random(f func() float64) Option { return func(e *Engine) { e.random = f } }
+
+// ConnectBy has TCP checks be run by a connector, which Run runs, too. The default is the same function as for all others.
+func ConnectBy(c Connector) Option { return func(e *Engine) { e.connector = c } }
 
 // New returns an engine that probes with run, normally probe.Probe, and tells report of every check that is added and of every
 // result, one after the other from the goroutine of Run. Report must not block: nothing is probed meanwhile.
@@ -75,6 +74,7 @@ func New(run probe.Func, report func(Report), opts ...Option) *Engine {
 		places: DefaultPlaces,
 		random: rand.Float64,
 		dirty:  make(chan struct{}, 1),
+		counts: make(map[string]*kind),
 	}
 	for _, o := range opts {
 		o(e)
@@ -82,8 +82,17 @@ func New(run probe.Func, report func(Report), opts ...Option) *Engine {
 	return e
 }
 
-// change is what one call of Change, Suspend or Resume asks for.
-type change struct{ removed, added, suspended, resumed []health.ID }
+// inbox is what the goroutine of Run has not looked at yet.
+type inbox struct {
+	changes []change
+	endings []ending
+}
+
+// change is what one call of Change, Suspend, Resume, Now or Limit asks for.
+type change struct {
+	removed, added, suspended, resumed, hurried []health.ID
+	limits                                      *Limits
+}
 
 // Change takes checks away and adds others, and never blocks. A check that is in neither list keeps its state and its
 // schedule. A removed one is forgotten: its probe is cancelled and no more is heard of it. An added one is reported and
@@ -98,14 +107,44 @@ func (e *Engine) Suspend(checks []health.ID) { e.ask(change{suspended: checks}) 
 // Resume has suspended checks be probed again, at once; it never blocks. The list is the engine's from then on.
 func (e *Engine) Resume(checks []health.ID) { e.ask(change{resumed: checks}) }
 
+// Now has the next probe of checks be due at once, and right after the one that is under way, if one is; it never blocks. It does
+// nothing to suspended ones. The list is the engine's from then on.
+func (e *Engine) Now(checks []health.ID) { e.ask(change{hurried: checks}) }
+
+// Limit changes how much the checks may take together; it never blocks. Probes that are under way go on.
+func (e *Engine) Limit(l Limits) { e.ask(change{limits: &l}) }
+
 func (e *Engine) ask(c change) {
 	e.mu.Lock()
-	e.changes = append(e.changes, c)
+	e.inbox.changes = append(e.inbox.changes, c)
 	e.mu.Unlock()
+	e.wake()
+}
+
+func (e *Engine) tell(end ending) {
+	e.mu.Lock()
+	e.inbox.endings = append(e.inbox.endings, end)
+	e.mu.Unlock()
+	e.wake()
+}
+
+func (e *Engine) wake() {
 	select {
 	case e.dirty <- struct{}{}:
 	default:
 	}
+}
+
+// kind returns the counters of a type of check.
+func (e *Engine) kind(name string) *kind {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	k := e.counts[name]
+	if k == nil {
+		k = &kind{name: strings.Clone(name)}
+		e.counts[k.name] = k
+	}
+	return k
 }
 
 // Stats returns the engine's figures.
@@ -113,239 +152,45 @@ func (e *Engine) Stats() Stats {
 	return Stats{
 		Checks:  int(e.checks.Load()),
 		Running: int(e.running.Load()),
-		Waiting: int(e.waiting.Load()),
+		Waiting: int(e.queued.Load()),
 		Waited:  e.waited.Load(),
 	}
 }
 
+// Lateness returns how late probes were started, compared with their schedule.
+func (e *Engine) Lateness() Histogram { return e.lateness.read() }
+
+// Types returns the counters of each type of check that there ever was, by name.
+func (e *Engine) Types() []TypeStats {
+	e.mu.Lock()
+	kinds := slices.SortedFunc(maps.Values(e.counts), func(a, b *kind) int { return strings.Compare(a.name, b.name) })
+	e.mu.Unlock()
+	list := make([]TypeStats, len(kinds))
+	for i, k := range kinds {
+		list[i] = k.read()
+	}
+	return list
+}
+
 // Run probes until the context is done, and returns its error when the last probe has ended. It may be called once.
 func (e *Engine) Run(ctx context.Context) error {
-	r := runner{
-		Engine: e,
-		jobs:   map[health.ID]*job{},
-		rests:  map[health.ID]bool{},
-		ended:  make(chan ending, e.places), // so that no probe ever waits for the runner
-		timer:  time.NewTimer(0),
-	}
+	r := newRunner(e)
 	defer r.timer.Stop()
+	if e.connector != nil {
+		r.probes.Go(func() { e.connector.Run(ctx) })
+	}
 	for ctx.Err() == nil {
 		r.startDue(ctx)
 		select {
 		case <-ctx.Done():
 		case <-e.dirty:
-			e.mu.Lock()
-			changes := e.changes
-			e.changes = nil
-			e.mu.Unlock()
-			for _, c := range changes {
-				r.change(c)
-			}
-		case end := <-r.ended:
-			r.finish(end)
+			r.empty(&e.inbox)
 		case <-r.timer.C:
+			r.alarm = never
 		}
 	}
 	r.probes.Wait()
-	r.running.Store(0)
-	r.waiting.Store(0)
+	e.running.Store(0)
+	e.queued.Store(0)
 	return ctx.Err()
-}
-
-// runner is what the goroutine of Run owns. A job is in exactly one place: in timers, in queue, or its probe is under way. One
-// that is suspended is in none.
-type runner struct {
-	*Engine
-	jobs   map[health.ID]*job
-	rests  map[health.ID]bool // suspended
-	timers timers             // by Deadline
-	queue  []*job             // due, and waiting for a place
-	ended  chan ending
-	timer  *time.Timer
-	probes sync.WaitGroup
-}
-
-// job is a check while it is set. When one is removed and set again, that is another job.
-type job struct {
-	check   health.ID
-	checker health.Checker
-	index   int                // in timers; -1: not there
-	cancel  context.CancelFunc // of the last probe; nil before the first
-	removed bool
-}
-
-// ending is how the probe of a job ended.
-type ending struct {
-	*job
-	result health.Result
-	at     time.Time
-}
-
-// change takes jobs away, adds others, and has some rest.
-func (r *runner) change(c change) {
-	now := time.Now()
-	for _, check := range c.suspended {
-		r.rests[check] = true
-		if j := r.jobs[check]; j != nil {
-			r.remove(j)
-			r.jobs[check] = &job{check: check, checker: j.checker, index: -1}
-		}
-	}
-	for _, check := range c.resumed {
-		if j := r.jobs[check]; j != nil && r.rests[check] {
-			j.checker = j.checker.Resume(now)
-			heap.Push(&r.timers, j)
-		}
-		delete(r.rests, check)
-	}
-	legacy := health.LegacyFor(c.added, r.checkers())
-	for _, check := range c.removed {
-		if j := r.jobs[check]; j != nil {
-			r.remove(j)
-		}
-		delete(r.rests, check)
-	}
-	r.queue = slices.DeleteFunc(r.queue, func(j *job) bool { return j.removed })
-	for _, check := range c.added {
-		if r.jobs[check] != nil {
-			continue
-		}
-		checker, known := legacy.Heir(check, now)
-		if !known {
-			checker = health.New(check.Check().Policy, now, r.random())
-		}
-		j := &job{check: check, checker: checker, index: -1}
-		r.jobs[check] = j
-		if !r.rests[check] {
-			heap.Push(&r.timers, j)
-		}
-		r.report(Report{Check: check, Checker: checker})
-	}
-	r.checks.Store(int64(len(r.jobs)))
-}
-
-// checkers returns all that is known.
-func (r *runner) checkers() iter.Seq2[health.ID, health.Checker] {
-	return func(yield func(health.ID, health.Checker) bool) {
-		for c, j := range r.jobs {
-			if !yield(c, j.checker) {
-				return
-			}
-		}
-	}
-}
-
-// remove forgets a job, but leaves it in the queue.
-func (r *runner) remove(j *job) {
-	delete(r.jobs, j.check)
-	j.removed = true
-	if j.cancel != nil {
-		j.cancel()
-	}
-	if j.index >= 0 {
-		heap.Remove(&r.timers, j.index)
-	}
-}
-
-// finish frees the place of a probe that has ended, and judges the result.
-func (r *runner) finish(end ending) {
-	r.running.Add(-1)
-	if end.removed {
-		return
-	}
-	j := end.job
-	j.checker = j.checker.Step(end.at, end.result)
-	heap.Push(&r.timers, j)
-	r.report(Report{Check: j.check, Checker: j.checker})
-}
-
-// startDue starts the probes that are due, those that waited first, and sets the timer to the next one.
-func (r *runner) startDue(ctx context.Context) {
-	now := time.Now()
-	for len(r.queue) > 0 && r.free() {
-		r.start(ctx, r.queue[0], now)
-		r.queue = r.queue[1:]
-	}
-	for len(r.timers) > 0 && !r.timers[0].checker.Deadline().After(now) {
-		j := heap.Pop(&r.timers).(*job)
-		if r.free() {
-			r.start(ctx, j, now)
-		} else {
-			r.queue = append(r.queue, j)
-			r.waited.Add(1)
-		}
-	}
-	r.waiting.Store(int64(len(r.queue)))
-	if len(r.timers) > 0 {
-		r.timer.Reset(r.timers[0].checker.Deadline().Sub(now))
-	}
-}
-
-func (r *runner) free() bool { return r.running.Load() < int64(r.places) }
-
-func (r *runner) start(ctx context.Context, j *job, now time.Time) {
-	j.checker, _ = j.checker.Start(now)
-	check := j.check.Check()
-	ctx, cancel := context.WithTimeout(ctx, check.Timeout)
-	j.cancel = cancel
-	r.running.Add(1)
-	r.probes.Go(func() {
-		finding, err := r.try(ctx, check)
-		at := time.Now()
-		cancel()
-		result := health.Result{Took: at.Sub(now), Finding: finding}
-		if err != nil {
-			result.Err = cmp.Or(err.Error(), "no reason given")
-		}
-		r.ended <- ending{j, result, at}
-	})
-}
-
-// try probes once. A probe that panics counts as failed: one server with a reply that nobody thought of must not end the
-// director's work for all the others.
-func (r *runner) try(ctx context.Context, c health.Check) (f health.Finding, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("a fault in ipvsd, please report it: panic: %v at %s", p, panicSite())
-		}
-	}()
-	return r.run(ctx, c)
-}
-
-// panicSite returns the file and line that panicked. It is called by the function that recovers.
-func panicSite() string {
-	pc := make([]uintptr, 16)
-	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)]) // without Callers, panicSite and the deferred function
-	for {
-		f, more := frames.Next()
-		if !more || !strings.HasPrefix(f.Function, "runtime.") {
-			return fmt.Sprintf("%s:%d", path.Base(f.File), f.Line)
-		}
-	}
-}
-
-// timers is a heap of jobs (container/heap), the one whose Deadline comes first on top.
-type timers []*job
-
-func (t timers) Len() int { return len(t) }
-
-func (t timers) Less(i, j int) bool { return t[i].checker.Deadline().Before(t[j].checker.Deadline()) }
-
-func (t timers) Swap(i, j int) {
-	t[i], t[j] = t[j], t[i]
-	t[i].index, t[j].index = i, j
-}
-
-func (t *timers) Push(x any) {
-	j := x.(*job)
-	j.index = len(*t)
-	*t = append(*t, j)
-}
-
-func (t *timers) Pop() any {
-	last := len(*t) - 1
-	j := (*t)[last]
-	(*t)[last] = nil
-	*t = (*t)[:last]
-	j.index = -1
-	return j
 }

@@ -3,17 +3,23 @@
 package probe_test
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/health/probe"
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
 // sh runs a script that has to succeed.
@@ -81,13 +87,15 @@ func TestKernelTCPCheckGoesOutOfItsInterface(t *testing.T) {
 		{"[fe80::9]:80", "right", "connection refused"},
 	} {
 		c := health.Check{Target: netip.MustParseAddrPort(test.target), Interface: test.iface}
-		// Links need a moment until their IPv6 address may be used.
-		got := try(t, c)
-		for end := time.Now().Add(30 * time.Second); got == "cannot assign requested address" && time.Now().Before(end); {
-			got = try(t, c)
-		}
-		if got != test.want {
-			t.Errorf("%s by %q: %q; want %q", test.target, test.iface, got, test.want)
+		for way, try := range ways {
+			// Links need a moment until their IPv6 address may be used.
+			got := try(t, c)
+			for end := time.Now().Add(30 * time.Second); strings.HasPrefix(got, "this host has no") && time.Now().Before(end); {
+				got = try(t, c)
+			}
+			if got != test.want {
+				t.Errorf("%s: %s by %q: %q; want %q", way, test.target, test.iface, got, test.want)
+			}
 		}
 	}
 }
@@ -98,8 +106,10 @@ func TestKernelTCPCheckNamesWhatTheNetworkSays(t *testing.T) {
 		"192.0.2.10:80":  "no route to host", // nobody answers ARP
 		"198.51.100.1:1": "network is unreachable",
 	} {
-		if got := try(t, health.Check{Target: netip.MustParseAddrPort(target)}); got != want {
-			t.Errorf("%s: %q; want %q", target, got, want)
+		for way, try := range ways {
+			if got := try(t, health.Check{Target: netip.MustParseAddrPort(target)}); got != want {
+				t.Errorf("%s: %s: %q; want %q", way, target, got, want)
+			}
 		}
 	}
 }
@@ -114,8 +124,10 @@ func TestKernelTCPCheckCarriesItsMark(t *testing.T) {
 		7:          "",
 		0xc0ffee00: "connection refused",
 	} {
-		if got := try(t, health.Check{Target: server, FWMark: mark}); got != want {
-			t.Errorf("fwmark %#x: %q; want %q", mark, got, want)
+		for way, try := range ways {
+			if got := try(t, health.Check{Target: server, FWMark: mark}); got != want {
+				t.Errorf("%s: fwmark %#x: %q; want %q", way, mark, got, want)
+			}
 		}
 	}
 }
@@ -134,5 +146,77 @@ func TestKernelTCPCheckWithoutPrivilege(t *testing.T) {
 	}()
 	if got, want := <-got, "fwmark 7: operation not permitted"; got != want {
 		t.Errorf("%q; want %q", got, want)
+	}
+}
+
+// A witness sees of each probe by the same socket a SYN from another port, the handshake, and a reset.
+func TestKernelConnectorOnTheWire(t *testing.T) {
+	for _, target := range []string{twins(t).String(), "[2001:db8::9]:80"} {
+		sh(t, `ip -n left address replace 2001:db8::9/64 dev eth0 nodad; ip address replace 2001:db8::1/64 dev left nodad`)
+		k := connector(t)
+		c := health.Check{Target: netip.MustParseAddrPort(target), Timeout: time.Minute}
+		lab.WaitFor(t, time.Minute, "the first connection", func() error { return asError(connectBy(t, k, c)) })
+		capture := lab.NewCapture(lab.Here(t), "left", "tcp and port 80")
+		for range 3 {
+			if got := connectBy(t, k, c); got != "" {
+				t.Fatal(got)
+			}
+		}
+		packets := capture.Stop()
+		flags := regexp.MustCompile(`IP6? \S+\.(\d+) > \S+\.(\d+): Flags \[(\S+)\]`)
+		got := map[string]string{} // by our port
+		for _, line := range packets {
+			m := flags.FindStringSubmatch(line)
+			if m == nil {
+				t.Fatalf("tcpdump says %q", line)
+			}
+			if m[1] == "80" {
+				m[1] = m[2]
+			}
+			got[m[1]] += m[3] + " "
+		}
+		if len(got) != 3 {
+			t.Errorf("%s: connections from %d ports; want 3", target, len(got))
+		}
+		for port, exchange := range got {
+			if want := "S S. . R. "; exchange != want {
+				t.Errorf("%s: from port %s: %q; want %q", target, port, exchange, want)
+			}
+		}
+	}
+}
+
+func asError(text string) error {
+	if text == "" {
+		return nil
+	}
+	return errors.New(text)
+}
+
+// With all ports taken, it is this host that lacks something.
+func TestKernelWantOfPortsIsLocal(t *testing.T) {
+	target := twins(t)
+	lab.Here(t).Sysctl("net.ipv4.ip_local_port_range", "40000 40000")
+	t.Cleanup(func() { lab.Here(t).Sysctl("net.ipv4.ip_local_port_range", "32768 60999") })
+	other, err := net.Dial("tcp", target.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := health.Check{Target: target, Timeout: time.Minute, Spec: health.TCP{}}
+	ctx, cancel := context.WithTimeout(t.Context(), c.Timeout)
+	defer cancel()
+	_, byProbe := probe.Probe(ctx, c)
+	_, byConnector := connector(t).Connect(c, func(error) {})
+	for _, err := range []error{byProbe, byConnector} {
+		if !probe.Local(err) {
+			t.Errorf("%v is not local", err)
+		}
+	}
+	// The next one passes as soon as the port is free.
+	if err := errors.Join(other.(*net.TCPConn).SetLinger(0), other.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for way, try := range ways {
+		lab.WaitFor(t, time.Minute, way, func() error { return asError(try(t, c)) })
 	}
 }

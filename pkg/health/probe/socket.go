@@ -22,31 +22,51 @@ import (
 // Package net would do as well, but needs up to half as much processor time again (BenchmarkDialer), which limits how
 // many servers a director can watch.
 func connect(ctx context.Context, c health.Check) (*os.File, error) {
-	target, domain, err := sockaddr(c.Target)
+	fd, err := begin(c)
 	if err != nil {
-		return nil, err
-	}
-	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("socket: %w", err)
-	}
-	if err := configure(fd, c); err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	if err := unix.Connect(fd, target); err != nil && err != unix.EINPROGRESS {
-		unix.Close(fd)
 		return nil, err
 	}
 	conn := os.NewFile(uintptr(fd), "")
 	if err := await(ctx, conn); err != nil {
 		conn.Close()
 		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("no answer within %s", c.Timeout)
+			return nil, lateError{limit: c.Timeout}
 		}
 		return nil, err
 	}
 	return conn, nil
+}
+
+// begin returns a socket that is connecting to the check's target.
+func begin(c health.Check) (fd int, err error) {
+	target, domain, err := sockaddr(c.Target)
+	if err != nil {
+		return -1, err
+	}
+	fd, err = unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("socket: %w", err)
+	}
+	err = configure(fd, c)
+	if err == nil {
+		err = begun(unix.Connect(fd, target))
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// begun returns what connect(2) on a non-blocking socket failed with.
+func begun(err error) error {
+	switch err {
+	case unix.EINPROGRESS:
+		return nil
+	case unix.EADDRNOTAVAIL:
+		return errNoSource
+	}
+	return err
 }
 
 // configure sets a new socket's options and source.

@@ -78,7 +78,9 @@ func hanging(t testing.TB) netip.AddrPort {
 	return target
 }
 
-// try runs one TCP_CHECK and returns its error's text.
+// ways are the ways to run one TCP_CHECK. Each returns the error's text. They must tell the same.
+var ways = map[string]func(*testing.T, health.Check) string{"TCP": try, "Connector": tryConnector}
+
 func try(t *testing.T, c health.Check) string {
 	t.Helper()
 	if c.Timeout == 0 {
@@ -91,6 +93,20 @@ func try(t *testing.T, c health.Check) string {
 		return err.Error()
 	}
 	return ""
+}
+
+// tryConnector has a connector run a check, the second time by a socket that was used before if it does that at all.
+func tryConnector(t *testing.T, c health.Check) string {
+	t.Helper()
+	if c.Timeout == 0 {
+		c.Timeout = time.Minute
+	}
+	k := connector(t)
+	first, second := connectBy(t, k, c), connectBy(t, k, c)
+	if first != second {
+		t.Errorf("%v: %q, and at the second time %q", c.Target, first, second)
+	}
+	return second
 }
 
 func TestTCPCheck(t *testing.T) {
@@ -113,8 +129,10 @@ func TestTCPCheck(t *testing.T) {
 		// Linux connects a socket to its own address if told so.
 		{"ourselves", health.Check{Target: closed, Source: closed}, "connection refused"},
 	} {
-		if got := try(t, test.check); got != test.want {
-			t.Errorf("%s: %q; want %q", test.name, got, test.want)
+		for way, try := range ways {
+			if got := try(t, test.check); got != test.want {
+				t.Errorf("%s: %s: %q; want %q", test.name, way, got, test.want)
+			}
 		}
 	}
 }
