@@ -96,7 +96,11 @@ func New(o Options) (_ *Daemon, err error) {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
 	}
 	d.owner.loader = loader
-	d.engine = engine.New(probe.Probe, d.owner.board.post, engine.Places(places()))
+	connector, err := probe.NewConnector()
+	if err != nil {
+		return nil, err
+	}
+	d.engine = engine.New(probe.Probe, d.owner.board.post, engine.Places(places()), engine.ConnectBy(connector))
 	d.owner.checks = d.engine
 	d.owner.adopt(cfg, problems, time.Now())
 	d.owner.tellUnfit(unfit(cfg))
@@ -106,7 +110,7 @@ func New(o Options) (_ *Daemon, err error) {
 // places returns how many probes may be under way at once: no more than there are file descriptors for, because a probe that
 // can't open a socket would speak against its server.
 func places() int {
-	const others = 64 // control connections, files, the runtime's own
+	const others = 64 + probe.MostIdle // control connections, files, the runtime's own
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return engine.DefaultPlaces
