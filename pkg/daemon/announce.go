@@ -26,7 +26,8 @@ func (o *owner) announce(vs *config.VirtualServer, outcome desired.Outcome) {
 		t = newTold(vs)
 		o.told[vs.Name] = t
 	}
-	list, lines := t.step(outcome, func(rs *config.RealServer) health.Verdict { return o.judge(rs, o.verdict) })
+	t.weigh(o, time.Now())
+	list, lines := t.step(outcome, func(rs *config.RealServer) health.Verdict { return desired.Judge(rs, o.verdicts.Of) })
 	for _, l := range lines {
 		log := o.log.With("service", l.service, "from", l.from, "to", l.to, "reason", l.reason)
 		switch l.of {

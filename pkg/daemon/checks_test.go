@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -191,19 +192,19 @@ func TestLogIsPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		o := &owner{log: slog.New(slog.NewTextHandler(&log, nil))}
-		say := func(object int, n int) {
+		say := func(server netip.AddrPort, n int) {
 			for i := range n {
-				o.paced(object, func() *slog.Logger { return o.log.With("server", object) }).Info("change", "n", fmt.Sprint(i, "."))
+				o.pacedServer("tcp 192.0.2.1:80", server).Info("change", "n", fmt.Sprint(i, "."))
 			}
 		}
-		say(1, 1000)
-		say(2, 1)
+		say(first, 1000)
+		say(second, 1)
 		if n := strings.Count(log.String(), "\n"); n != paceLines+2 || strings.Count(log.String(), "changes so often") != 1 {
 			t.Errorf("%d lines:\n%s", n, &log)
 		}
 		<-time.After(paceWithin)
 		log.Reset()
-		say(1, 1)
+		say(first, 1)
 		if n := strings.Count(log.String(), "\n"); n != 1 {
 			t.Errorf("%d lines later:\n%s", n, &log)
 		}

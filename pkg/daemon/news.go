@@ -16,13 +16,19 @@ import (
 type told struct {
 	vs       *config.VirtualServer
 	servers  []health.State // of vs.Servers, in that order; Unchecked: nothing yet
+	weights  []weight       // of the same
 	quorum   health.State   // Unchecked: nothing yet
 	sorry    bool
 	failOpen bool
 }
 
 func newTold(vs *config.VirtualServer) *told {
-	return &told{vs: vs, servers: make([]health.State, len(vs.RealServers)+len(vs.SorryServers))}
+	servers := all(vs)
+	t := &told{vs: vs, servers: make([]health.State, len(servers)), weights: make([]weight, len(servers))}
+	for i, rs := range servers {
+		t.weights[i].advised = rs.Destination.Weight
+	}
+	return t
 }
 
 // all returns the servers of a virtual server, numbered.
@@ -123,7 +129,7 @@ func (t *told) become(next *config.VirtualServer) (list []notification) {
 	}
 	for i, rs := range all(was.vs) {
 		if j, stays := at[place{rs.Destination.Addr, i >= len(was.vs.RealServers)}]; stays {
-			t.servers[j] = was.servers[i]
+			t.servers[j], t.weights[j] = was.servers[i], was.weights[i]
 		} else if was.servers[i] == health.Up {
 			list = append(list, was.about(rs, "notify_down", rs.NotifyDown))
 		}

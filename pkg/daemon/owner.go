@@ -57,7 +57,10 @@ type checks interface {
 	Change(removed, added []health.ID)
 	Suspend(checks []health.ID)
 	Resume(checks []health.ID)
+	Limit(l engine.Limits)
 	Stats() engine.Stats
+	Lateness() engine.Histogram
+	Types() []engine.TypeStats
 }
 
 // owner holds all state of the daemon that changes. Only its own goroutine, in run, touches the fields below the channels,
@@ -207,13 +210,9 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	o.catchUp()
 	gone, fresh := o.roster.settle()
 	o.verdicts.Follow(gone, fresh, now)
-	for _, c := range fresh {
-		if _, known := o.verdicts[c]; !known {
-			o.verdicts[c] = health.New(c.Check().Policy, now, 0)
-		}
-	}
 	o.board.change(gone, fresh, o.verdicts)
 	o.look()
+	o.checks.Limit(engine.Limits(cfg.GlobalDefs.Checks))
 	o.engage(gone, fresh)
 	o.announceReload(removed, added)
 	o.stale = true

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -18,14 +19,15 @@ func (o *owner) snapshot(table ipvs.Table, now time.Time) *status.Snapshot {
 	}
 	for _, vs := range o.cfg.VirtualServers {
 		for i := range vs.Services {
-			s.Services = append(s.Services, o.service(vs, &vs.Services[i], table))
+			s.Services = append(s.Services, o.service(vs, i, table, now))
 		}
 	}
 	return s
 }
 
-func (o *owner) service(vs *config.VirtualServer, s *ipvs.Service, table ipvs.Table) status.Service {
-	outcome := o.outcomes[vs]
+// service returns what there is to know of one service of a virtual server.
+func (o *owner) service(vs *config.VirtualServer, number int, table ipvs.Table, now time.Time) status.Service {
+	s, outcome := &vs.Services[number], o.outcomes[vs]
 	v := status.Service{
 		Key: s.ServiceKey, Options: s.Options(), Servers: make([]status.Server, 0, len(vs.RealServers)+len(vs.SorryServers)),
 		Quorum: status.Quorum{State: outcome.Quorum, Live: outcome.Live, Needed: vs.Quorum.Needed},
@@ -43,7 +45,12 @@ func (o *owner) service(vs *config.VirtualServer, s *ipvs.Service, table ipvs.Ta
 		if !reaches {
 			continue
 		}
-		r := o.server(rs, d)
+		r := o.server(rs, d, now)
+		if number < len(outcome.Services) { // it was decided
+			if d := outcome.Services[number].Destination(r.Addr); d != nil && d.Want != desired.Absent {
+				r.EffectiveWeight = d.Weight
+			}
+		}
 		r.Sorry = i >= len(vs.RealServers)
 		if found != nil {
 			if d := found.Destination(r.Addr); d != nil {
@@ -56,10 +63,12 @@ func (o *owner) service(vs *config.VirtualServer, s *ipvs.Service, table ipvs.Ta
 	return v
 }
 
-func (o *owner) server(rs *config.RealServer, d ipvs.Destination) status.Server {
-	verdict := o.judge(rs, o.board.of)
+func (o *owner) server(rs *config.RealServer, d ipvs.Destination, now time.Time) status.Server {
+	verdict := desired.Judge(rs, o.board.of)
+	w := weigh(rs, verdict, o.board.of, now)
 	r := status.Server{
-		Addr: d.Addr, Forward: d.Forward.String(), Weight: d.Weight,
+		Addr: d.Addr, Forward: d.Forward.String(), Weight: d.Weight, Off: rs.Off,
+		EffectiveWeight: w.advised, WeightReason: w.reason, SlowStartUntil: w.slow,
 		Health: verdict.State, Since: verdict.Since, Error: verdict.Err,
 	}
 	for _, c := range rs.Checks {

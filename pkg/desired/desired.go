@@ -8,6 +8,8 @@ package desired
 
 import (
 	"maps"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -21,7 +23,16 @@ type State []Service
 type Service struct {
 	ipvs.Service
 	Want         Want // Present or Absent; when Absent only the key counts
-	Destinations []Destination
+	Destinations []Destination // sorted by address
+}
+
+// Destination returns the server with this address, nil if there is none.
+func (s *Service) Destination(addr netip.AddrPort) *Destination {
+	i, found := slices.BinarySearchFunc(s.Destinations, addr, compareAddr)
+	if !found {
+		return nil
+	}
+	return &s.Destinations[i]
 }
 
 // Destination is one server of a service of ours.

@@ -88,7 +88,7 @@ func engine() status.Engine {
 	return status.Engine{
 		Checks: 1000, Running: 12, Waiting: 3, Waited: 7, Lateness: histogram(time.Second, 100_000, 99_000, 99_950, 100_000, 100_000, 100_000),
 		Types: []status.CheckType{
-			{Type: "HTTP_GET", Passed: 900, Failed: 100, TimedOut: 40, Took: histogram(12*time.Second, 1000, 0, 500, 985, 990, 995)},
+			{Type: "HTTP_GET", Probes: 1000, Failed: 100, Skipped: 4, Want: "socket: too many open files", Took: histogram(12*time.Second, 1000, 0, 500, 985, 990, 995)},
 			{Type: "SMTP_CHECK", Took: histogram(0, 0, 0, 0, 0, 0, 0)},
 		},
 	}

@@ -28,7 +28,7 @@ func (s *Checks) Text(w io.Writer, style Style) error {
 			failures.sgr = yellow
 		}
 		server, service := sharers(k.Servers)
-		c.row(cell{text: server}, cell{text: service}, cell{text: name(k.Type, k.What)}, cell{text: target(k)},
+		c.row(cell{text: server}, cell{text: service}, cell{text: k.label()}, cell{text: target(k)},
 			cell{text: k.State.String(), sgr: healthColor(k.State)}, cell{text: since(s.At, k.Since), right: true},
 			cell{text: last, right: true}, cell{text: took, right: true}, failures,
 			cell{text: k.next(s.At), right: true}, cell{text: strings.Join(k.why(s.At), "; "), sgr: dim})
@@ -51,7 +51,7 @@ func (s *Checks) Details(w io.Writer, style Style) error {
 
 func (k *Check) details(b *strings.Builder, style Style, now time.Time) {
 	server, _ := sharers(k.Servers)
-	fmt.Fprintf(b, "%s  %s  %s\n", style.paint(bold, server), printable(name(k.Type, k.What)),
+	fmt.Fprintf(b, "%s  %s  %s\n", style.paint(bold, server), printable(k.label()),
 		style.paint(healthColor(k.State), fmt.Sprintf("%s for %s", k.State, since(now, k.Since))))
 	line := func(label, text string) {
 		if text != "" {
@@ -111,8 +111,9 @@ func (p *Probes) Text(w io.Writer, style Style) error {
 			b.WriteByte('\n')
 		}
 		k := &p.Probes[i]
+		label := Check{Type: k.Type, What: k.What}
 		server, service := sharers(k.Servers)
-		fmt.Fprintf(&b, "%s  %s  %s\n", style.paint(bold, server), printable(name(k.Type, k.What)), style.paint(dim, service))
+		fmt.Fprintf(&b, "%s  %s  %s\n", style.paint(bold, server), printable(label.label()), style.paint(dim, service))
 		line := func(after time.Duration, text string) {
 			fmt.Fprintf(&b, "  %s %s\n", style.paint(dim, fmt.Sprintf("%9s", brief(after))), text)
 		}
@@ -217,7 +218,8 @@ func of(r *CheckedBy) string {
 	return text
 }
 
-func name(kind, what string) string { return strings.TrimSpace(kind + " " + what) }
+// label names a check: "HTTP_GET /health".
+func (k *Check) label() string { return strings.TrimSpace(k.Type + " " + k.What) }
 
 func target(k *Check) string {
 	switch {

@@ -10,7 +10,7 @@ import (
 type Engine struct {
 	Checks   int         `json:"checks"`
 	Running  int         `json:"running"`  // probes under way
-	Waiting  int         `json:"waiting"`  // probes that are due and wait for a place
+	Waiting  int         `json:"waiting"`  // probes that are due, and wait because of a limit
 	Waited   uint64      `json:"waited"`   // probes that ever had to
 	Lateness Histogram   `json:"lateness"` // from when a probe is due until it starts
 	Types    []CheckType `json:"types"`    // by name
@@ -18,11 +18,12 @@ type Engine struct {
 
 // CheckType is what became of the probes of one type.
 type CheckType struct {
-	Type     string    `json:"type"`
-	Passed   uint64    `json:"passed"`
-	Failed   uint64    `json:"failed"`
-	TimedOut uint64    `json:"timed_out"` // of those that failed
-	Took     Histogram `json:"took"`
+	Type    string    `json:"type"`
+	Probes  uint64    `json:"probes"`            // that ended with a result
+	Failed  uint64    `json:"failed"`            // of those
+	Skipped uint64    `json:"skipped,omitempty"` // that came to nothing for want of something on this host, and don't count
+	Want    string    `json:"want,omitempty"`    // of what, the last time
+	Took    Histogram `json:"took"`
 }
 
 // Histogram counts durations. Buckets are as Prometheus has them: each counts all that took no longer, with those of the
@@ -49,21 +50,37 @@ func (h *Histogram) Quantile(fraction float64) (time.Duration, bool) {
 	return 0, false
 }
 
+// text prints what a summary has of the engine.
+func (e *Engine) text(line func(sgr, label, format string, args ...any)) {
+	sgr := ""
+	text := fmt.Sprintf("%d, probes running: %d", e.Checks, e.Running)
+	if e.Waiting > 0 {
+		sgr = yellow
+		text += fmt.Sprintf(", waiting because of a limit: %d", e.Waiting)
+	}
+	for i := range e.Types {
+		if t := &e.Types[i]; t.Skipped > 0 {
+			text += fmt.Sprintf("\n%d probes of %s came to nothing, the last for want of: %s", t.Skipped, t.Type, printable(t.Want))
+		}
+	}
+	line(sgr, "checks", "%s", text)
+}
+
 // Text prints the figures as a table, a line a type.
 func (e *Engine) Text(w io.Writer, style Style) error {
-	_, err := fmt.Fprintf(w, "checks: %d, probes running: %d, waiting for a place: %d, that ever waited: %d\n",
+	_, err := fmt.Fprintf(w, "checks: %d; probes running: %d, waiting because of a limit: %d, that ever waited: %d\n",
 		e.Checks, e.Running, e.Waiting, e.Waited)
 	if err != nil {
 		return err
 	}
 	c := columns{style: style}
-	c.row(head(""), headRight("PASSED"), headRight("FAILED"), headRight("TIMED OUT"), headRight("MEAN"), headRight("50%"),
-		headRight("99%"), headRight("99.9%"))
+	c.row(head(""), headRight("PROBES"), headRight("FAILED"), headRight("SKIPPED"), headRight("MEAN"), headRight("50%"),
+		headRight("99%"), headRight("99.9%"), head("SKIPPED FOR WANT OF"))
 	for i := range e.Types {
 		t := &e.Types[i]
-		c.row(append(append([]cell{{text: t.Type}}, numbers(exact, t.Passed, t.Failed, t.TimedOut)...), t.Took.cells()...)...)
+		c.row(append(append([]cell{{text: t.Type}}, numbers(exact, t.Probes, t.Failed, t.Skipped)...), append(t.Took.cells(), cell{text: t.Want})...)...)
 	}
-	c.row(append([]cell{{text: "late by"}, {}, {}, {}}, e.Lateness.cells()...)...)
+	c.row(append([]cell{{text: "started late by"}, {}, {}, {}}, e.Lateness.cells()...)...)
 	return c.write(w, "")
 }
 

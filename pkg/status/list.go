@@ -57,7 +57,7 @@ func (v *Service) list(w io.Writer, style Style, now time.Time) error {
 	}
 	c := columns{style: style}
 	c.row(head("SERVER"), head("FORWARD"), headRight("WEIGHT"), headRight("ACTIVE"), headRight("INACTIVE"),
-		headRight("CONNECTIONS"), head("HEALTH"), headRight("FOR"), head("LAST ERROR"))
+		headRight("CONNECTIONS"), head("HEALTH"), headRight("FOR"), head("WHY"))
 	for i := range v.Servers {
 		c.row(v.Servers[i].cells(now)...)
 	}
@@ -102,14 +102,31 @@ func (r *Server) cells(now time.Time) []cell {
 		name += " (sorry)"
 	}
 	state, colour := r.Health.String(), healthColor(r.Health)
-	if len(r.Checks) == 0 {
+	switch {
+	case r.Off:
+		state, colour = "off", yellow
+	case len(r.Checks) == 0:
 		state, colour = "no check", dim
 	}
 	return []cell{
 		{text: name}, {text: r.Forward}, {text: weight, sgr: sgr, right: true},
 		{text: active, right: true}, {text: inactive, right: true}, {text: conns, right: true},
-		{text: state, sgr: colour}, {text: since(now, r.Since), right: true}, {text: r.Error, sgr: dim},
+		{text: state, sgr: colour}, {text: since(now, r.Since), right: true}, {text: strings.Join(r.why(now), "; "), sgr: dim},
 	}
+}
+
+// why returns all there is to say about a server's state and weight.
+func (r *Server) why(now time.Time) (list []string) {
+	if r.Error != "" && !r.Off {
+		list = append(list, r.Error)
+	}
+	if r.WeightReason != "" {
+		list = append(list, r.WeightReason)
+	}
+	if r.SlowStartUntil.After(now) {
+		list = append(list, "slow start, full weight in "+ahead(now, r.SlowStartUntil))
+	}
+	return list
 }
 
 func head(text string) cell      { return cell{text: text, sgr: dim} }

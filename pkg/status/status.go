@@ -86,7 +86,13 @@ type Server struct {
 	Addr    netip.AddrPort `json:"server"`
 	Sorry   bool           `json:"sorry,omitempty"`
 	Forward string         `json:"forward"`
-	Weight  int32          `json:"weight"` // as configured
+	Weight  int32          `json:"weight"`        // as configured
+	Off     bool           `json:"off,omitempty"` // in the configuration
+
+	// What the weight is, or would be if the server had clients, after all that its checks advise.
+	EffectiveWeight int32     `json:"effective_weight"`
+	WeightReason    string    `json:"weight_reason,omitempty"`   // why it isn't the configured one
+	SlowStartUntil  time.Time `json:"slow_start_until,omitzero"` // it has less until then, and more and more
 
 	InTable       bool       `json:"in_table"`
 	TableWeight   int32      `json:"table_weight"` // as the kernel has it

@@ -46,6 +46,12 @@ func trouble() *status.Snapshot {
 				Addr: netip.MustParseAddrPort("198.51.100.4:80"), Forward: "NAT", Weight: 1, Health: health.Unchecked, Since: now,
 				Checks: []status.Check{{Type: "TCP_CHECK"}},
 			},
+			{
+				Addr: netip.MustParseAddrPort("198.51.100.5:80"), Forward: "NAT", Weight: 10, InTable: true, TableWeight: 2, EffectiveWeight: 2,
+				Health: health.Up, Since: ago(time.Second), WeightReason: "AGENT_CHECK advises 50% of the weight", SlowStartUntil: now.Add(9 * time.Second),
+				Checks: []status.Check{{Type: "SSL_GET", What: "/", State: health.Up, Warning: "the certificate ends on 2026-12-01"}, {Type: "AGENT_CHECK", State: health.Up}},
+			},
+			{Addr: netip.MustParseAddrPort("198.51.100.6:80"), Forward: "NAT", Weight: 1, Off: true, Health: health.Down, Error: "off in the configuration"},
 		},
 	}
 	six := status.Service{
@@ -88,7 +94,7 @@ func trouble() *status.Snapshot {
 			Master:   ipvs.SyncDaemon{Interface: "eth1", SyncID: 7, MaxLen: 1464, Group: ipvs.SyncGroup, Port: 8848, TTL: 1},
 			Sysctls:  ipvs.Sysctls{"expire_nodest_conn": "1", "conntrack": "0", "sloppy_tcp": "0"},
 		}, []string{"expire_nodest_conn", "conntrack", "est_nice"}),
-		Services: []status.Service{web, six, sorry, sorry2, open},
+		Services: []status.Service{web, six, sorry, sorry2, open}, Engine: engine(),
 	}
 }
 

@@ -57,15 +57,24 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 // servers prints the counts and every server and service that is not as one would like it.
 func (s *Snapshot) servers(line func(sgr, label, format string, args ...any)) {
 	count := map[health.State]int{}
-	total := 0
+	total, off := 0, 0
 	for i := range s.Services {
 		for j := range s.Services[i].Servers {
-			count[s.Services[i].Servers[j].Health]++
 			total++
+			if r := &s.Services[i].Servers[j]; r.Off {
+				off++
+			} else {
+				count[r.Health]++
+			}
 		}
 	}
-	line("", "services", "%d with %d servers: %d up, %d down, %d unchecked",
-		len(s.Services), total, count[health.Up], count[health.Down], count[health.Unchecked])
+	text := fmt.Sprintf("%d with %d servers: %d up, %d down, %d unchecked", len(s.Services), total, count[health.Up], count[health.Down],
+		count[health.Unchecked])
+	if off > 0 {
+		text += fmt.Sprintf(", %d off", off)
+	}
+	line("", "services", "%s", text)
+	s.Engine.text(line)
 	told := make(map[string]bool)
 	for i := range s.Services {
 		v := &s.Services[i]
@@ -86,8 +95,17 @@ func (s *Snapshot) servers(line func(sgr, label, format string, args ...any)) {
 			once(yellow, "service", name+": "+n)
 		}
 		for j := range v.Servers {
-			if r := &v.Servers[j]; r.Health == health.Down {
-				once(red, "down", fmt.Sprintf("%s of %s for %s: %s", r.Addr, name, since(s.At, r.Since), r.Error))
+			r := &v.Servers[j]
+			switch {
+			case r.Off:
+				once(yellow, "off", fmt.Sprintf("%s of %s", r.Addr, name))
+			case r.Health == health.Down:
+				once(red, "down", fmt.Sprintf("%s of %s for %s: %s", r.Addr, name, since(s.At, r.Since), printable(r.Error)))
+			}
+			for k := range r.Checks {
+				if c := &r.Checks[k]; c.Warning != "" {
+					once(yellow, "warning", fmt.Sprintf("%s of %s: %s", c.label(), r.Addr, printable(c.Warning)))
+				}
 			}
 		}
 	}

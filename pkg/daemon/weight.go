@@ -1,0 +1,61 @@
+package daemon
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// weight is what the weight of a server is, and why.
+type weight struct {
+	advised int32     // configured, and advised by its checks
+	reason  string    // who advises it; empty: it is as configured
+	slow    time.Time // end of the slow start; zero: there is none
+}
+
+// weigh returns the weight of a server by what is known of its checks.
+func weigh(rs *config.RealServer, v health.Verdict, known func(health.ID) health.Checker, now time.Time) weight {
+	var reasons []string
+	var advice []health.Advice
+	for _, id := range rs.Checks {
+		a := known(id).Advice
+		if form := status.AdviceOf(a); form != nil {
+			advice = append(advice, a)
+			reasons = append(reasons, label(id.Check())+" "+form.String())
+		}
+	}
+	w := weight{advised: health.Advised(rs.Destination.Weight, advice...), reason: strings.Join(reasons, ", ")}
+	if end := v.Returned.Add(rs.SlowStart); v.Alive && w.advised > 1 && !v.Returned.IsZero() && now.Before(end) {
+		w.slow = end
+	}
+	return w
+}
+
+// weigh logs what is new of the weights of a virtual server's servers.
+func (t *told) weigh(o *owner, now time.Time) {
+	for i, rs := range all(t.vs) {
+		v := desired.Judge(rs, o.verdicts.Of)
+		was, is := t.weights[i], weigh(rs, v, o.verdicts.Of, now)
+		t.weights[i] = is
+		changed := is.advised != was.advised && is.reason+was.reason != "" // otherwise the configuration did it
+		begins, ends := was.slow.Before(is.slow), v.Alive && is.slow.IsZero() && !was.slow.IsZero()
+		if !changed && !begins && !ends {
+			continue
+		}
+		log := o.pacedServer(t.vs.Name, rs.Destination.Addr)
+		if changed {
+			log.Info("server weight changed", "from", was.advised, "to", is.advised, "reason", cmp.Or(is.reason, "no advice any more"))
+		}
+		if begins {
+			log.Info("slow start begins", "weight", is.advised, "until", is.slow)
+		}
+		if ends {
+			log.Info("slow start ends", "weight", is.advised)
+		}
+	}
+}
