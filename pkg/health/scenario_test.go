@@ -63,8 +63,15 @@ func trace(t *testing.T, settings, results []byte) string {
 		if c.Alive() {
 			alive = "alive"
 		}
-		fmt.Fprintf(&b, "%9s  %-16s %-9s %-9s  failures %d  next %s\n", now.Sub(start), event, c.State, alive, c.Failures,
+		fmt.Fprintf(&b, "%9s  %-16s %-9s %-9s  failures %d  next %s", now.Sub(start), event, c.State, alive, c.Failures,
 			c.Deadline().Sub(start))
+		if n, one := c.Turn(); one {
+			fmt.Fprintf(&b, " turn %d", n)
+		}
+		if c.State == health.Down && c.Reason() != "failed" {
+			fmt.Fprintf(&b, "  %s", c.Reason())
+		}
+		b.WriteString("\n")
 	}
 	line(start, "new")
 	for lines := bufio.NewScanner(strings.NewReader(string(results))); lines.Scan(); {
@@ -104,6 +111,16 @@ func settingsOf(t *testing.T, text []byte) (p health.Policy, jitter float64) {
 			p.Retry, err = strconv.Atoi(value)
 		case "alpha":
 			p.Alpha = true
+		case "rise":
+			p.Rise, err = strconv.Atoi(value)
+		case "fast_interval":
+			p.FastInterval = duration(t, value)
+		case "hold_down":
+			p.HoldDown = duration(t, value)
+		case "hold_down_max":
+			p.HoldDownMax = duration(t, value)
+		case "turns":
+			p.Turns, err = strconv.Atoi(value)
 		case "jitter":
 			jitter, err = strconv.ParseFloat(value, 64)
 		default:
