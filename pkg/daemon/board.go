@@ -22,6 +22,8 @@ type board struct {
 // posted is the newest of a check.
 type posted struct {
 	checker health.Checker
+	history health.History
+	logAll  bool // log_all_failures
 	isNews  bool // it is in news
 }
 
@@ -37,7 +39,10 @@ func (b *board) post(r engine.Report) {
 	if p == nil {
 		return
 	}
-	tells := newsworthy(&p.checker, &r.Checker)
+	tells := p.newsworthy(&r.Checker)
+	if r.Checker.Probes > p.checker.Probes {
+		p.history.Add(r.Checker)
+	}
 	p.checker = r.Checker
 	if !tells || p.isNews {
 		return
@@ -73,7 +78,7 @@ func (b *board) change(removed, added []health.ID, known desired.Verdicts) {
 		delete(b.checks, id)
 	}
 	for _, id := range added {
-		b.checks[id] = &posted{checker: known[id]}
+		b.checks[id] = &posted{checker: known[id], logAll: id.Check().LogAllFailures}
 	}
 }
 
@@ -87,8 +92,11 @@ func (b *board) copyTo(v desired.Verdicts) {
 }
 
 // newsworthy says whether the owner has to know at once what has become of a check.
-func newsworthy(was, is *health.Checker) bool {
-	return is.State != was.State || is.LastResult.Finding != was.LastResult.Finding
+func (p *posted) newsworthy(is *health.Checker) bool {
+	was := &p.checker
+	return is.Standing != was.Standing || is.LastResult.Warning != was.LastResult.Warning ||
+		is.Held().IsZero() != was.Held().IsZero() ||
+		p.logAll && is.LastResult.Err != "" && is.Probes > was.Probes
 }
 
 // of returns the newest of a check that is on the board.
@@ -98,7 +106,14 @@ func (b *board) of(id health.ID) health.Checker {
 	return b.checks[id].checker
 }
 
-// whole returns the newest of a check, and with last its last results, the newest first.
-func (b *board) whole(id health.ID, last bool) (k health.Checker, history []status.Run) {
-	return b.of(id), nil
+// history returns the last results of a check that is on the board, the newest first.
+func (b *board) history(id health.ID) (list []status.Run) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for r := range b.checks[id].history.All() {
+		list = append(list, status.Run{
+			At: r.At, Took: r.Took, Error: r.Err, Warning: r.Warning, Advice: status.AdviceOf(r.Advice), State: r.State,
+		})
+	}
+	return list
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/health/engine"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -21,12 +22,14 @@ func (o *owner) Checks(ctx context.Context, q status.CheckQuery, last bool) (*st
 	return ask(ctx, o, func(context.Context) *status.Checks {
 		s := &status.Checks{At: time.Now(), Checks: []status.Check{}, Engine: o.engineStatus()}
 		for _, id := range checksOf(o.cfg, f) {
-			k, history := o.board.whole(id, last)
-			c := o.check(id, k)
+			c := o.check(id, o.board.of(id))
 			if !f.Match(&c) {
 				continue
 			}
-			c.Servers, c.History = sharers(o.roster.servers[id]), history
+			c.Servers = sharers(o.roster.servers[id])
+			if last {
+				c.History = o.board.history(id)
+			}
 			s.Checks = append(s.Checks, c)
 		}
 		slices.SortStableFunc(s.Checks, func(a, b status.Check) int { return a.Servers[0].Server.Compare(b.Servers[0].Server) })
@@ -104,5 +107,24 @@ func services(servers []server) string {
 // engineStatus returns how the engine keeps up.
 func (o *owner) engineStatus() status.Engine {
 	s := o.checks.Stats()
-	return status.Engine{Checks: s.Checks, Running: s.Running, Waiting: s.Waiting, Waited: s.Waited}
+	e := status.Engine{
+		Checks: s.Checks, Running: s.Running, Waiting: s.Waiting, Waited: s.Waited,
+		Lateness: histogramOf(o.checks.Lateness()), Types: []status.CheckType{},
+	}
+	for _, t := range o.checks.Types() {
+		e.Types = append(e.Types, status.CheckType{
+			Type: t.Type, Probes: t.Probes, Failed: t.Failures, Skipped: t.Skipped, Want: t.Want, Took: histogramOf(t.Took),
+		})
+	}
+	return e
+}
+
+func histogramOf(h engine.Histogram) status.Histogram {
+	s := status.Histogram{Buckets: make([]status.Bucket, len(engine.Bounds)), Count: h.Count(), Sum: h.Sum}
+	var sum uint64
+	for i, limit := range engine.Bounds {
+		sum += h.Buckets[i]
+		s.Buckets[i] = status.Bucket{Max: limit, Count: sum}
+	}
+	return s
 }

@@ -2,7 +2,10 @@ package daemon
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
 )
 
 // How much is logged of one check or server. A server that flaps ten times a second must not fill the disk; the counters and
@@ -15,16 +18,23 @@ const (
 // pace counts the lines about each object, since a moment.
 type pace struct {
 	since time.Time
-	lines map[any]int
+	lines map[about]int
+}
+
+// about is what lines are about: a check, or a server of a virtual server.
+type about struct {
+	check   health.ID
+	service string
+	server  netip.AddrPort
 }
 
 // silent is a log of which nothing is seen.
 var silent = slog.New(slog.DiscardHandler)
 
 // paced returns the log for something new of an object, or a silent one if there was too much of it.
-func (o *owner) paced(object any, log func() *slog.Logger) *slog.Logger {
+func (o *owner) paced(object about, log func() *slog.Logger) *slog.Logger {
 	if now := time.Now(); o.pace.lines == nil || now.Sub(o.pace.since) >= paceWithin {
-		o.pace = pace{since: now, lines: make(map[any]int)}
+		o.pace = pace{since: now, lines: make(map[about]int)}
 	}
 	o.pace.lines[object]++
 	switch n := o.pace.lines[object]; {
@@ -36,4 +46,11 @@ func (o *owner) paced(object any, log func() *slog.Logger) *slog.Logger {
 		return l
 	}
 	return silent
+}
+
+// pacedServer is paced for a server of a virtual server.
+func (o *owner) pacedServer(service string, server netip.AddrPort) *slog.Logger {
+	return o.paced(about{service: service, server: server}, func() *slog.Logger {
+		return o.log.With("service", service, "server", server.String())
+	})
 }

@@ -3,7 +3,6 @@ package daemon
 import (
 	"log/slog"
 
-	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
@@ -22,18 +21,18 @@ func (o *owner) take(r engine.Report) {
 	if !ours {
 		return // the late news of a check that a reload removed
 	}
-	was, is := o.verdicts[r.Check], r.Checker
+	was, is := o.verdicts.Of(r.Check), r.Checker
 	changed := is.State != was.State
 	var before []health.State
 	if changed {
 		before = make([]health.State, len(servers))
 		for i, s := range servers {
-			before[i] = o.judge(s.RealServer, o.verdict).State
+			before[i] = desired.Judge(s.RealServer, o.verdicts.Of).State
 		}
 	}
 	o.verdicts[r.Check] = is
 	o.tellCheck(r.Check, servers, &was, &is)
-	if !changed && is.LastResult.Advice == was.LastResult.Advice {
+	if is.Standing == was.Standing {
 		return
 	}
 	for i, s := range servers {
@@ -41,7 +40,7 @@ func (o *owner) take(r engine.Report) {
 		if !changed {
 			continue
 		}
-		if now := o.judge(s.RealServer, o.verdict); now.State != before[i] {
+		if now := desired.Judge(s.RealServer, o.verdicts.Of); now.State != before[i] {
 			o.tellServer(s, before[i], now)
 		}
 	}
@@ -55,24 +54,18 @@ func (o *owner) catchUp() {
 	o.board.copyTo(o.verdicts)
 }
 
-// verdict returns what decisions rest on.
-func (o *owner) verdict(c health.ID) health.Checker { return o.verdicts[c] }
-
-// judge returns the verdict on a server, by what is known of its checks.
-func (o *owner) judge(rs *config.RealServer, known func(health.ID) health.Checker) health.Verdict {
-	return desired.Judge(rs, known)
-}
-
 // tellCheck logs what is new of a check.
 func (o *owner) tellCheck(id health.ID, servers []server, was, is *health.Checker) {
 	c, last := id.Check(), is.LastResult
 	warned := last.Warning != was.LastResult.Warning
 	changed := is.State != was.State
-	failed := c.LogAllFailures && last.Err != "" && !changed
-	if !changed && !warned && !failed {
+	failed := c.LogAllFailures && last.Err != "" && !changed && is.Probes > was.Probes
+	held, wasHeld := is.Held(), was.Held()
+	holds := held.IsZero() != wasHeld.IsZero() && is.State == health.Down
+	if !changed && !warned && !failed && !holds {
 		return
 	}
-	log := o.paced(id, func() *slog.Logger {
+	log := o.paced(about{check: id}, func() *slog.Logger {
 		return o.log.With("service", services(servers), "server", servers[0].Destination.Addr.String(), "check", label(c))
 	})
 	if changed {
@@ -80,6 +73,13 @@ func (o *owner) tellCheck(id health.ID, servers []server, was, is *health.Checke
 	}
 	if failed {
 		log.Info("a check failed", "failures", is.Failures, "reason", last.Err, "took", last.Took)
+	}
+	switch {
+	case !holds:
+	case wasHeld.IsZero():
+		log.Info("hold-down begins: the check passes again, and has to go on with it", "until", held)
+	default:
+		log.Info("hold-down ends: the check fails again", "reason", last.Err)
 	}
 	switch {
 	case !warned:
@@ -92,7 +92,5 @@ func (o *owner) tellCheck(id health.ID, servers []server, was, is *health.Checke
 
 // tellServer logs that the state of a server has changed.
 func (o *owner) tellServer(s server, from health.State, to health.Verdict) {
-	o.paced(s, func() *slog.Logger {
-		return o.log.With("service", s.service.Name, "server", s.Destination.Addr.String())
-	}).Info("server changed", "from", from.String(), "to", to.State.String(), "reason", to.Err)
+	o.pacedServer(s.service.Name, s.Destination.Addr).Info("server changed", "from", from.String(), "to", to.State.String(), "reason", to.Err)
 }
