@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 )
@@ -153,13 +154,17 @@ func ask(ctx context.Context, c health.Check, s health.HTTP, u health.URL, f *he
 	}
 	defer raw.Close()
 	conn := raw
-	wire := &watched{Conn: raw}
+	var wire *watched
 	if s.TLS.Mode != health.Plain {
 		var protocols []string
 		if s.Protocol == "2" {
 			protocols = []string{"h2"}
 		}
-		secured, warning, err := secure(ctx, wire, s.TLS, c.Target, protocols...)
+		if u.TLSCompliant {
+			wire = &watched{Conn: raw}
+			conn = wire
+		}
+		secured, warning, err := secure(ctx, conn, s.TLS, c.Target, protocols...)
 		if err != nil {
 			return a, err
 		}
@@ -176,7 +181,7 @@ func ask(ctx context.Context, c health.Check, s health.HTTP, u health.URL, f *he
 	} else {
 		a, err = ask1(ctx, conn, c, s, u)
 	}
-	if err == nil && u.TLSCompliant && s.TLS.Mode != health.Plain && u.Status.Has(a.status) {
+	if err == nil && wire != nil && u.Status.Has(a.status) {
 		err = wire.noticed(conn)
 	}
 	if err != nil {
@@ -200,6 +205,9 @@ func (w *watched) Read(b []byte) (int, error) {
 	w.ended = w.ended || err == io.EOF
 	return n, err
 }
+
+// SyscallConn is that of the connection.
+func (w *watched) SyscallConn() (syscall.RawConn, error) { return w.Conn.(syscall.Conn).SyscallConn() }
 
 // noticed waits for TLS's close_notify on a connection of which this is the wire.
 func (w *watched) noticed(secured io.Reader) error {

@@ -49,6 +49,11 @@ func ask1(ctx context.Context, conn net.Conn, c health.Check, s health.HTTP, u h
 	if _, err := conn.Write(x.request); err != nil {
 		return a, err
 	}
+	return x.answer(s, u)
+}
+
+// answer reads what the server says.
+func (x *exchange) answer(s health.HTTP, u health.URL) (a answer, err error) {
 	h, err := x.head(s.Weight)
 	if err != nil {
 		return a, err

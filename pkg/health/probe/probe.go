@@ -26,6 +26,8 @@ func Probe(ctx context.Context, c health.Check) (health.Finding, error) {
 
 func dispatch(ctx context.Context, c health.Check) (f health.Finding, err error) {
 	switch s := c.Spec.(type) {
+	case health.HTTP:
+		return HTTP(ctx, c, s)
 	case health.SMTP:
 		return SMTP(ctx, c, s)
 	case health.TCP:
