@@ -261,7 +261,7 @@ type identity struct {
 }
 
 // newIdentity returns one that is valid from now until a moment.
-func newIdentity(t *testing.T, until time.Time) identity {
+func newIdentity(t testing.TB, until time.Time) identity {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
