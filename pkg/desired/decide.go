@@ -125,7 +125,7 @@ func (o *Outcome) slowStart(vs *config.VirtualServer, reals []server, now time.T
 	}
 	for i := range reals {
 		r := &reals[i]
-		if r.back == 0 || !r.alive {
+		if r.back < 0 || !r.alive {
 			continue
 		}
 		var next time.Duration

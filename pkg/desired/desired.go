@@ -22,7 +22,7 @@ type State []Service
 // Service is one service of ours.
 type Service struct {
 	ipvs.Service
-	Want         Want // Present or Absent; when Absent only the key counts
+	Want         Want          // Present or Absent; when Absent only the key counts
 	Destinations []Destination // sorted by address
 }
 

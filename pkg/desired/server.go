@@ -25,7 +25,7 @@ type server struct {
 	alive  bool          // may have clients as far as its checks go
 	off    bool          // down on purpose
 	weight int32         // configured and advised
-	back   time.Duration // that it has been back, if it has a slow start; 0: it wasn't away
+	back   time.Duration // that it has been back, if it has a slow start; negative: it wasn't away
 }
 
 func judge(servers []config.RealServer, f *Facts) []server {
@@ -53,10 +53,10 @@ func judgeOne(rs *config.RealServer, f *Facts) server {
 			advice = append(advice, k.Advice)
 		}
 	}
-	s := server{state: tally.State(rs.Needed), alive: tally.Alive(rs.Needed), weight: health.Advised(rs.Destination.Weight, advice...)}
+	s := server{state: tally.State(rs.Needed), alive: tally.Alive(rs.Needed), weight: health.Advised(rs.Destination.Weight, advice...), back: -1}
 	if rs.SlowStart > 0 {
 		if v := Judge(rs, f.Verdicts.Of); !v.Returned.IsZero() {
-			s.back = max(f.Now.Sub(v.Returned), 1)
+			s.back = max(f.Now.Sub(v.Returned), 0)
 		}
 	}
 	return s
