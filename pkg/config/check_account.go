@@ -117,7 +117,14 @@ func (c *chain) sql() (s sql) {
 
 func (s sql) print() inline {
 	list := append(printAccount(s.login, s.passwd), inline{{"database", s.database, ""}, {"request", s.query, ""}}...)
-	return append(list, printTLS(s.tls, "sni")...)
+	tls := printTLS(s.tls, "sni")
+	switch s.tls.Mode {
+	case health.StartTLS:
+		tls[0].value = true
+	case health.Implicit:
+		tls[0].value = "direct"
+	}
+	return append(list, tls...)
 }
 
 func readMySQL(c *chain, k *health.Check) {

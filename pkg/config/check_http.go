@@ -74,13 +74,8 @@ func readHTTP(c *chain, k *health.Check) {
 	if c.kind.in == inSSL {
 		s.TLS = c.tls(c.serverName(urls, tables))
 	}
-	fast, written := own[bool](c, "fast_recovery")
-	switch {
-	case fast || written == nil:
-	case len(urls) > 1:
+	if fast, _ := own[bool](c, "fast_recovery"); !fast {
 		k.Turns = len(urls)
-	default:
-		c.warn(written.key, "leave it out", "fast_recovery has no effect: there is one URL")
 	}
 	k.Spec = s
 }

@@ -34,11 +34,11 @@ func (c *chain) tls(sni string) (t health.TLS) {
 	} else {
 		var how any
 		how, on = own[any](c, "tls")
-		switch how {
-		case true:
-			t.Mode = health.Implicit
-		case "starttls":
+		switch {
+		case how == "starttls", how == true && c.kind.in&inSQL != 0: // databases speak of it first, as a rule
 			t.Mode = health.StartTLS
+		case how == true, how == "direct":
+			t.Mode = health.Implicit
 		}
 		t.SNI, _ = own[string](c, "sni")
 	}

@@ -411,7 +411,7 @@ func FuzzLoad(f *testing.F) {
 					k := id.Check()
 					known := typeNamed[k.Type]
 					if (known.aim == atPort || known.aim == elsewhere) && k.Target.Port() == 0 || !k.Target.IsValid() || k.Timeout <= 0 || k.DelayLoop <= 0 || k.Retry < 0 ||
-						k.Spec == nil || k.FastInterval >= k.DelayLoop || k.HoldDownMax < k.HoldDown || k.Turns == 1 {
+						k.Spec == nil || k.FastInterval >= k.DelayLoop || k.HoldDownMax < k.HoldDown {
 						t.Fatalf("accepted %+v", k)
 					}
 				}

@@ -57,7 +57,8 @@ var checkKeywords = []keyword{
 
 var tlsKeywords = []keyword{
 	{in: inStartTLS, name: "tls", kind: either(boolean, oneOf("starttls")), doc: "TLS from the start, or from a command on"},
-	{in: inTLS &^ (inStartTLS | inSSL), name: "tls", kind: boolean, doc: "with TLS"},
+	{in: inSQL, name: "tls", kind: either(boolean, oneOf("starttls", "direct")), doc: "TLS as the protocol begins it, or from the start"},
+	{in: inTLS &^ (inStartTLS | inSQL | inSSL), name: "tls", kind: boolean, doc: "with TLS"},
 	{in: inTLS &^ inSSL, name: "sni", kind: text, doc: "server name to ask for"},
 	{in: inTLS, name: "tls_verify", kind: boolean, doc: "the certificate must be valid"},
 	{in: inTLS, name: "tls_name", kind: text, doc: "whom the certificate must be for"},
