@@ -154,14 +154,14 @@ func ask(ctx context.Context, c health.Check, s health.HTTP, u health.URL, f *he
 	}
 	defer raw.Close()
 	conn := raw
-	var wire *watched
+	var wire *tlsWire
 	if s.TLS.Mode != health.Plain {
 		var protocols []string
 		if s.Protocol == "2" {
 			protocols = []string{"h2"}
 		}
 		if u.TLSCompliant {
-			wire = &watched{Conn: raw}
+			wire = &tlsWire{Conn: raw}
 			conn = wire
 		}
 		secured, warning, err := secure(ctx, conn, s.TLS, c.Target, protocols...)
@@ -194,23 +194,23 @@ func ask(ctx context.Context, c health.Check, s health.HTTP, u health.URL, f *he
 	return a, nil
 }
 
-// watched is a connection of which is known whether the other side has closed it. TLS doesn't tell whether it was told so before.
-type watched struct {
+// tlsWire is a connection of which is known whether the other side has closed it. TLS doesn't tell whether it was told so before.
+type tlsWire struct {
 	net.Conn
 	ended bool
 }
 
-func (w *watched) Read(b []byte) (int, error) {
+func (w *tlsWire) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
 	w.ended = w.ended || err == io.EOF
 	return n, err
 }
 
 // SyscallConn is that of the connection.
-func (w *watched) SyscallConn() (syscall.RawConn, error) { return w.Conn.(syscall.Conn).SyscallConn() }
+func (w *tlsWire) SyscallConn() (syscall.RawConn, error) { return w.Conn.(syscall.Conn).SyscallConn() }
 
 // noticed waits for TLS's close_notify on a connection of which this is the wire.
-func (w *watched) noticed(secured io.Reader) error {
+func (w *tlsWire) noticed(secured io.Reader) error {
 	if _, err := io.Copy(io.Discard, secured); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}

@@ -140,6 +140,7 @@ func (x *exchange) oneHead(weight string, room *int) (h head, err error) {
 		}
 		return h, fmt.Errorf("%q is not the beginning of an answer in HTTP", excerpt(string(line), 60))
 	}
+	chunks := string(line[5:8]) >= "1.1" // as the version says
 	for {
 		if err == nil {
 			line, err = x.readLine(room)
@@ -163,7 +164,7 @@ func (x *exchange) oneHead(weight string, room *int) (h head, err error) {
 			}
 			h.length = int64(n)
 		case equalFold(name, "Transfer-Encoding"):
-			h.chunked = strings.HasSuffix(strings.ToLower(string(value)), "chunked")
+			h.chunked = chunks && strings.HasSuffix(strings.ToLower(string(value)), "chunked")
 		case equalFold(name, "Location"):
 			h.location = string(value)
 		}

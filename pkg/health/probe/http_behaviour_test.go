@@ -117,7 +117,7 @@ var behaviours = []behaviour{
 func TestHTTPBehaviours(t *testing.T) {
 	for _, b := range behaviours {
 		t.Run(b.name, func(t *testing.T) {
-			at, end := server(t, answers(b.answer))
+			at, end := server(t, respond(b.answer))
 			defer end()
 			if _, got := get(t, at, b.http); got != b.want {
 				t.Errorf("%q\nwant %q", got, b.want)

@@ -63,8 +63,8 @@ func assertion(path, value string) func(*health.URL) {
 	return func(u *health.URL) { u.JSON = health.ListOf(health.Assertion{Path: path, Value: value}) }
 }
 
-// answers returns a server that reads a request and answers with a text. "..." at the end keeps the connection open, "!" resets it.
-func answers(text string) func(net.Conn) {
+// respond returns a server that reads a request and answers with a text. "..." at the end keeps the connection open, "!" resets it.
+func respond(text string) func(net.Conn) {
 	return func(c net.Conn) {
 		hearRequest(c)
 		text, open := strings.CutSuffix(text, "...")
@@ -229,7 +229,7 @@ func TestHTTPWeight(t *testing.T) {
 		{ok + "\r\n", "X-Weight", health.Finding{Warning: "the weight in X-Weight: there is none"}},
 		{ok + "\r\nhigh", "-", health.Finding{Warning: `the weight in the body: "high" is no weight such as 12 or 75%`}},
 	} {
-		at, end := server(t, answers(test.answer))
+		at, end := server(t, respond(test.answer))
 		spec := page()
 		spec.Weight = test.header
 		if got, err := get(t, at, spec); got != test.want || err != "" {
@@ -261,7 +261,7 @@ func TestHTTPJSON(t *testing.T) {
 		{"", "n", "", `/: "" is not JSON`},
 		{`["` + strings.Repeat("x", 1<<20) + `"]`, "0", "", "/: the body has 1048580 bytes; for JSON it may have 1048576"},
 	} {
-		at, end := server(t, answers(ok+"\r\n"+test.body))
+		at, end := server(t, respond(ok+"\r\n"+test.body))
 		if _, got := get(t, at, page(assertion(test.path, test.value))); got != test.want {
 			t.Errorf("%s = %s: %q; want %q", test.path, test.value, got, test.want)
 		}
@@ -285,7 +285,7 @@ func TestHTTPLongBodies(t *testing.T) {
 		{"late, which it should not", late, page(noRegex("needle")), unseen},
 		{"digest", late, page(digest(fmt.Sprintf("%x", md5.Sum([]byte(late))))), ""},
 	} {
-		at, end := server(t, answers(ok+"\r\n"+test.body))
+		at, end := server(t, respond(ok+"\r\n"+test.body))
 		if _, got := get(t, at, test.http); got != test.want {
 			t.Errorf("%s: %q; want %q", test.name, got, test.want)
 		}
@@ -294,7 +294,7 @@ func TestHTTPLongBodies(t *testing.T) {
 }
 
 func TestHTTPHasNoBodyAfterHEAD(t *testing.T) {
-	at, end := server(t, answers(ok11+"Content-Length: 500\r\n\r\n..."))
+	at, end := server(t, respond(ok11+"Content-Length: 500\r\n\r\n..."))
 	defer end()
 	if _, got := get(t, at, page(method("HEAD"))); got != "" {
 		t.Error(got)
@@ -369,7 +369,7 @@ func TestHTTPSThatEndsWithoutNotice(t *testing.T) {
 }
 
 func TestHTTPFaults(t *testing.T) {
-	answer := answers(ok + "Content-Length: 7\r\n\r\ncontent")
+	answer := respond(ok + "Content-Length: 7\r\n\r\ncontent")
 	id := newIdentity(t, time.Now().Add(time.Hour))
 	good2 := func(c net.Conn) {
 		(&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
