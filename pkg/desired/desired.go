@@ -74,7 +74,7 @@ func (v Verdicts) Of(id health.ID) health.Checker {
 // Follow changes the verdicts to those on other checks. As in the probe engine, which learns of it later, an added check
 // takes over what another one with the same Subject knew, be it removed or not, or else is unchecked.
 func (v Verdicts) Follow(removed, added []health.ID, now time.Time) {
-	legacy := health.LegacyFor(added, maps.All(v))
+	legacy := health.LegacyFor(added, maps.Keys(v), v.Of)
 	for _, c := range removed {
 		delete(v, c)
 	}

@@ -10,14 +10,15 @@ import (
 type Legacy map[ID]Checker
 
 // LegacyFor returns what is known for new checks, by checks that go and by those that stay: of several of one subject, by the
-// one that had its last probe later.
-func LegacyFor(added []ID, known iter.Seq2[ID, Checker]) Legacy {
+// one that had its last probe later. A reload that adds a single check asks all there are, so of most nothing but the target is
+// read.
+func LegacyFor(added []ID, known iter.Seq[ID], of func(ID) Checker) Legacy {
 	if len(added) == 0 {
 		return nil
 	}
 	var l Legacy
 	targets := make(map[netip.AddrPort]bool) // most checks are of none of them, which is soon seen
-	for id, k := range known {
+	for id := range known {
 		if l == nil { // not before there is anything to take over: at the start all checks are new
 			l = make(Legacy, len(added))
 			for _, id := range added {
@@ -25,11 +26,11 @@ func LegacyFor(added []ID, known iter.Seq2[ID, Checker]) Legacy {
 				l[c.Subject().ID()], targets[c.Target] = Checker{}, true
 			}
 		}
-		c := id.Check()
-		if !targets[c.Target] {
+		if !targets[id.handle.Value().Target] {
 			continue
 		}
-		subject := c.Subject().ID()
+		c := id.Check()
+		subject, k := c.Subject().ID(), of(id)
 		if last, wanted := l[subject]; wanted && k.State != Unchecked && !k.LastRun.Before(last.LastRun) {
 			l[subject] = k
 		}

@@ -22,9 +22,10 @@ func TestLegacy(t *testing.T) {
 	next.Timeout, next.Policy = 3*time.Second, Policy{DelayLoop: time.Second, Alpha: true}
 	fresh := next
 	fresh.Policy.Alpha = false
-	l := LegacyFor([]ID{next.ID()}, maps.All(map[ID]Checker{
+	former := map[ID]Checker{
 		old.ID(): judged(start.Add(time.Second), Result{Err: "connection refused"}), older.ID(): judged(start, Result{}), fresh.ID(): New(fresh.Policy, start, 0),
-	}))
+	}
+	l := LegacyFor([]ID{next.ID()}, maps.Keys(former), func(id ID) Checker { return former[id] })
 	now := start.Add(10 * time.Second)
 	k, known := l.Heir(next.ID(), now)
 	if !known || k.State != Down || k.LastResult.Err != "connection refused" || k.Deadline().After(now) || k.Alive() {

@@ -5,7 +5,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
-	"iter"
+	"maps"
 	"math"
 	"path"
 	"runtime"
@@ -125,7 +125,7 @@ func (r *runner) change(c change) {
 			r.hurry(j, now)
 		}
 	}
-	legacy := health.LegacyFor(c.added, r.checkers())
+	legacy := health.LegacyFor(c.added, maps.Keys(r.jobs), func(id health.ID) health.Checker { return r.jobs[id].checker })
 	for _, check := range c.removed {
 		if j := r.jobs[check]; j != nil {
 			r.remove(j)
@@ -158,17 +158,6 @@ func (r *runner) add(id health.ID, legacy health.Legacy, now time.Time) {
 		r.schedule(j, now)
 	}
 	r.report(Report{Check: id, Checker: checker})
-}
-
-// checkers returns all that is known.
-func (r *runner) checkers() iter.Seq2[health.ID, health.Checker] {
-	return func(yield func(health.ID, health.Checker) bool) {
-		for c, j := range r.jobs {
-			if !yield(c, j.checker) {
-				return
-			}
-		}
-	}
 }
 
 // remove forgets a job, but leaves it in a queue.
