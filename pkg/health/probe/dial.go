@@ -37,27 +37,45 @@ func dialUpTo(ctx context.Context, c health.Check, limit int64) (net.Conn, error
 	return newConn(ctx, c, file, limit, "tcp"), nil
 }
 
-// dialUDP returns a connection over UDP to the check's target, with the check's source, interface and mark. A Write sends a
-// datagram and a Read takes one, and ends at the context's end or at an earlier deadline of its own; the connection stays usable
-// after the latter. What comes from elsewhere is not seen, and an ICMP error of the target's is an error of the next call.
+// dialUDP returns a connection over UDP to the check's target, as dialPackets does.
 func dialUDP(ctx context.Context, c health.Check) (net.Conn, error) {
+	return dialPackets(ctx, c, "udp", unix.SOCK_DGRAM, 0)
+}
+
+// dialPackets connects a socket for packets to the check's target, with the check's source, interface and mark. A Write sends a
+// packet and a Read takes one, and ends at the context's end or at an earlier deadline of its own, after which the connection may
+// still be used. What comes from elsewhere is not seen. ICMP errors that the target's host, a router or our own host has for us are
+// errors of the next call, also those that may pass, such as that nobody answers ARP.
+func dialPackets(ctx context.Context, c health.Check, network string, kind, protocol int, settings ...func(fd int) error) (net.Conn, error) {
 	target, domain, err := sockaddr(c.Target)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("socket: %w", err)
 	}
 	err = configure(fd, c)
+	for _, set := range settings {
+		if err == nil {
+			err = set(fd)
+		}
+	}
+	if err == nil && domain == unix.AF_INET {
+		err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVERR, 1)
+	} else if err == nil {
+		err = unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVERR, 1)
+	}
 	if err == nil {
-		err = unix.Connect(fd, target)
+		if err = unix.Connect(fd, target); err == unix.EAGAIN {
+			err = errNoSource
+		}
 	}
 	if err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
-	return newConn(ctx, c, os.NewFile(uintptr(fd), ""), answerLimit, "udp"), nil
+	return newConn(ctx, c, os.NewFile(uintptr(fd), ""), answerLimit, network), nil
 }
 
 // conn is a net.Conn on the file of a socket. One of package net would need a second descriptor and six system calls more.
@@ -87,7 +105,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		b = b[:room+1] // one more, to see whether there is more
 	}
 	n, err := c.file.Read(b)
-	if errors.Is(err, io.EOF) && c.network == "udp" { // an empty datagram
+	if errors.Is(err, io.EOF) && c.network != "tcp" { // an empty datagram
 		err = nil
 	}
 	if int64(n) > room {
@@ -157,10 +175,10 @@ func (c *conn) LocalAddr() net.Addr {
 }
 
 func (c *conn) address(a netip.AddrPort) net.Addr {
-	if c.network == "udp" {
-		return net.UDPAddrFromAddrPort(a)
+	if c.network == "tcp" {
+		return net.TCPAddrFromAddrPort(a)
 	}
-	return net.TCPAddrFromAddrPort(a)
+	return net.UDPAddrFromAddrPort(a)
 }
 
 // Deadlines only shorten what the context leaves.

@@ -86,7 +86,6 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	}
 }
 
-
 func TestDialIsReset(t *testing.T) {
 	ours, theirs := pair(t, t.Context(), 10)
 	if err := ours.Close(); err != nil {
@@ -194,4 +193,13 @@ func TestInWords(t *testing.T) {
 	if err := inWords(ctx, c, nil); err != nil {
 		t.Error(err)
 	}
+}
+
+// Question returns a question as it is sent, and what judges answers to it: for the fuzzer.
+func Question(spec health.DNS) (judge func([]byte) (verdict, err error), packed []byte) {
+	q, err := newQuestion(spec)
+	if err != nil {
+		return func([]byte) (error, error) { return nil, err }, nil
+	}
+	return func(b []byte) (error, error) { return q.judge(context.Background(), b) }, q.packed
 }
