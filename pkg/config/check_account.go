@@ -118,11 +118,10 @@ func (c *chain) sql() (s sql) {
 func (s sql) print() inline {
 	list := append(printAccount(s.login, s.passwd), inline{{"database", s.database, ""}, {"request", s.query, ""}}...)
 	tls := printTLS(s.tls, "sni")
-	switch s.tls.Mode {
-	case health.StartTLS:
-		tls[0].value = true
-	case health.Implicit:
+	if s.tls.Mode == health.Implicit {
 		tls[0].value = "direct"
+	} else {
+		tls[0].value = s.tls.Mode == health.StartTLS
 	}
 	return append(list, tls...)
 }

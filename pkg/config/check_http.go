@@ -1,8 +1,9 @@
 package config
 
 import (
-	"net"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 )
@@ -153,15 +154,19 @@ func (c *chain) serverName(urls []health.URL, tables []*block) string {
 	return name
 }
 
-// hostOf returns the host that all URLs ask for, without a port, and the index of the first one that asks for another; -1: none.
+// hostOf returns the TLS server name that all URLs ask for, and the index of the first one that asks for another; -1: none.
 func hostOf(urls []health.URL) (name string, other int) {
-	name = withoutPort(urls[0].VirtualHost)
-	return name, slices.IndexFunc(urls, func(u health.URL) bool { return withoutPort(u.VirtualHost) != name })
+	name = serverNameOf(urls[0].VirtualHost)
+	return name, slices.IndexFunc(urls, func(u health.URL) bool { return serverNameOf(u.VirtualHost) != name })
 }
 
-func withoutPort(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		return h
+// serverNameOf returns the name in a Host header as TLS knows it: without a port, and no address.
+func serverNameOf(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && (strings.HasSuffix(host[:i], "]") || strings.Count(host, ":") == 1) {
+		host = host[:i]
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return ""
 	}
 	return host
 }

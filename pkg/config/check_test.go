@@ -88,6 +88,8 @@ func TestSpecs(t *testing.T) {
 		{"virtualhost = \"www.example.org:444\"\nSSL_GET = { tls_compliant = true }", health.HTTP{Protocol: "1.1",
 			TLS:  health.TLS{Mode: health.Implicit, SNI: "www.example.org"},
 			URLs: urls(health.URL{VirtualHost: "www.example.org:444", TLSCompliant: true})}},
+		{`SSL_GET = { virtualhost = "[2001:db8::1]:444" }`, health.HTTP{Protocol: "1.1", TLS: tls, URLs: urls(health.URL{VirtualHost: "[2001:db8::1]:444"})}},
+		{`SSL_GET = { virtualhost = "192.0.2.1" }`, health.HTTP{Protocol: "1.1", TLS: tls, URLs: urls(health.URL{VirtualHost: "192.0.2.1"})}},
 		{"virtualhost = \"www.example.org\"\nSSL_GET = { enable_sni = false }",
 			health.HTTP{Protocol: "1.1", TLS: tls, URLs: urls(health.URL{VirtualHost: "www.example.org"})}},
 		{`SSL_GET = { sni_name = "s", tls_verify = true, tls_name = "n", tls_ca = "/ca", tls_certificate = "/c", tls_key = "/k", tls_expiry = "30d" }`,

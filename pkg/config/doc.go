@@ -9,10 +9,11 @@
 //	syntax      text to a tree of values (the TOML library), or where the syntax is broken
 //	position    where each key and value of that tree stands in the text
 //	decode      the tree against the table of keywords: unknown keys, wrong types and ranges
-//	keyword     that table, with keyword_global for the long tail; kind... has the forms of values
+//	keyword     that table, with keyword_global for the long tail; scope has the tables, kind... the forms of values
 //	default     what holds when nothing is written, and why
 //	global, group            what the virtual servers of a file have in common
 //	service, server, check   each virtual server by itself: keywords to services, servers and checks, the rules between them
+//	check_type, check_...    the types of checks: their keywords, and what each type makes of them
 //	served                   what a virtual server serves, and that no two serve the same
 //	quorum, fallback         what it takes to have clients; servers with weight 0 under schedulers that hash
 //	diagnostic, suggest      what the user sees

@@ -44,13 +44,60 @@ func (w checkWords) plain() bool {
 	return len(w) > 0 && !slices.ContainsFunc(w, func(t checksOfType) bool { return t.String() != "true" })
 }
 
+// longestLine is how many characters checks of a type may have on one line.
+const longestLine = 120
+
+func (w checksOfType) long() bool { return len(w.name)+len(" = ")+len(w.String()) > longestLine }
+
+// write writes the checks that fit on a line each.
 func (w checkWords) write(p *printer) {
 	if len(w) == 0 {
 		p.set("TCP_CHECK", false)
 	}
 	for _, t := range w {
-		p.set(t.name, t)
+		if !t.long() {
+			p.set(t.name, t)
+		}
 	}
+}
+
+// writeTables writes the other checks, as tables of their own. They come after all keywords of the server.
+func (w checkWords) writeTables(p *printer, indent, server string) {
+	for _, t := range w {
+		if !t.long() {
+			continue
+		}
+		name := server + "." + t.name
+		header := "[" + name + "]"
+		if len(t.tables) > 1 {
+			header = "[" + header + "]"
+		}
+		for _, table := range t.tables {
+			urls := table.writeTable(p, indent, header)
+			for _, url := range urls {
+				url.writeTable(p, indent+"  ", "[["+name+".url]]")
+			}
+		}
+	}
+}
+
+// writeTable writes a table, and returns the tables of URLs in it.
+func (t inline) writeTable(p *printer, indent, header string) (urls []inline) {
+	p.table(indent, header)
+	p.open()
+	for _, f := range t {
+		switch value := f.value.(type) {
+		case []inline:
+			urls = value
+		case inline:
+			urls = []inline{value}
+		default:
+			if f.value != f.fallback {
+				p.set(f.name, f.value)
+			}
+		}
+	}
+	return urls
 }
 
 // checksOf returns the checks of a server as they are written.
@@ -75,12 +122,13 @@ func (p *printer) inlineCheck(c *health.Check, rs *RealServer) inline {
 	if port == 0 {
 		port = int64(t.home(modeOf(c.Spec)))
 	}
-	var usualPort any = port
+	var usualPort any
 	switch t.aim {
+	case atPort, atServer:
+		usualPort = port
 	case atHost:
 		usualPort = int64(0)
-	case elsewhere:
-		usualPort = nil
+	case elsewhere: // it is always written
 	}
 	timeout, usual := "connect_timeout", defaultOf("connect_timeout")
 	if t.in == inMisc {

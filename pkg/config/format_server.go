@@ -36,11 +36,14 @@ func (s settings) write(p *printer, anyway settings) {
 	differs(p, "lthreshold", s.lower, anyway.lower)
 	differs(p, "inhibit_on_failure", s.inhibit, anyway.inhibit)
 	if s.needed != anyway.needed {
-		var word any = s.needed
-		if s.needed == 0 {
-			word = "all"
+		var words any = s.needed
+		switch s.needed {
+		case 0:
+			words = "all"
+		case 1:
+			words = "any"
 		}
-		p.set("checks_needed", word)
+		p.set("checks_needed", words)
 	}
 	differs(p, "slow_start", s.slowStart, anyway.slowStart)
 	if s.off != anyway.off {
@@ -86,16 +89,17 @@ func (p *printer) servers(vs *VirtualServer) {
 		}
 		return addrs
 	}
-	write := func(list []RealServer, header string, anyway settings) {
+	write := func(list []RealServer, table string, anyway settings) {
 		for i := range list {
 			rs := &list[i]
-			p.table("  ", header)
+			p.table("  ", "[["+table+"]]")
 			p.set("address", hostAndPort(rs.Destination.Addr))
 			settingsOf(rs).under(anyway, rs).write(p, anyway)
 			p.script("notify_up", rs.NotifyUp)
 			p.script("notify_down", rs.NotifyDown)
 			if words, needed := own(rs); needed {
 				words.write(p)
+				words.writeTables(p, "    ", table)
 			}
 		}
 	}
@@ -112,8 +116,11 @@ func (p *printer) servers(vs *VirtualServer) {
 	if len(short) > 0 {
 		p.set("real_servers", short)
 	}
-	write(vs.RealServers[len(short):], "[[virtual_server.real_server]]", shared)
-	write(sorries, "[[virtual_server.sorry_server]]", sorry)
+	if alike {
+		checks.writeTables(p, "  ", "virtual_server")
+	}
+	write(vs.RealServers[len(short):], "virtual_server.real_server", shared)
+	write(sorries, "virtual_server.sorry_server", sorry)
 }
 
 // under returns the settings of a server where others would hold anyway: without checks it doesn't matter how many must pass.

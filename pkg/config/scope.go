@@ -58,36 +58,28 @@ var scopes = func() (all []scope) {
 	return all
 }()
 
+// tableHeaders are the headers of all tables but those of checks.
+var tableHeaders = map[scope]string{
+	inRoot:        "the top of the file",
+	inGlobal:      "[global_defs]",
+	inSync:        "lvs_sync_daemon",
+	inSysctl:      "[global_defs.lvs_sysctl]",
+	inGroup:       "[virtual_server_group.NAME]",
+	inSSLDefaults: "[SSL]",
+	inTrackFile:   "[track_file.NAME]",
+	inVirtual:     "[[virtual_server]]",
+	inReal:        "[[virtual_server.real_server]]",
+	inSorry:       "[[virtual_server.sorry_server]]",
+	inURL:         "url",
+	inHost:        "host",
+}
+
 // String returns the table's header, as a user writes it.
 func (s scope) String() string {
-	switch s {
-	case inGlobal:
-		return "[global_defs]"
-	case inSync:
-		return "lvs_sync_daemon"
-	case inSysctl:
-		return "[global_defs.lvs_sysctl]"
-	case inGroup:
-		return "[virtual_server_group.NAME]"
-	case inSSLDefaults:
-		return "[SSL]"
-	case inTrackFile:
-		return "[track_file.NAME]"
-	case inVirtual:
-		return "[[virtual_server]]"
-	case inReal:
-		return "[[virtual_server.real_server]]"
-	case inSorry:
-		return "[[virtual_server.sorry_server]]"
-	case inURL:
-		return "url"
-	case inHost:
-		return "host"
-	}
 	if s&inChecks != 0 {
 		return s.checkType().name
 	}
-	return "the top of the file"
+	return tableHeaders[s]
 }
 
 // checkType returns the type of checks whose tables these are.
