@@ -21,6 +21,9 @@ func LDAP(ctx context.Context, c health.Check, s health.LDAP) (f health.Finding,
 	if err != nil {
 		return f, err
 	}
+	if s.BindDN != "" && password == "" { // RFC 4513, 5.1.2
+		return f, errors.New("login refused: a login without a password would be anonymous")
+	}
 	conn, err := dialTLS(ctx, c, ldapLimit, s.TLS, &f, startTLSofLDAP)
 	if err != nil {
 		return f, err
@@ -32,13 +35,13 @@ func LDAP(ctx context.Context, c health.Check, s health.LDAP) (f health.Finding,
 	step(ctx, "bind as %q", s.BindDN)
 	_, err = client.SimpleBind(&ldap.SimpleBindRequest{Username: s.BindDN, Password: password, AllowEmptyPassword: s.BindDN == ""})
 	if err != nil {
-		return f, w.ldap(ctx, "login refused", err)
+		return f, w.testify(ctx, ldapAnswer("login refused", err))
 	}
 	step(ctx, "search for %q", s.BaseDN)
 	found, err := client.Search(ldap.NewSearchRequest(s.BaseDN, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 2, 0, false,
 		"(objectClass=*)", []string{"1.1"}, nil))
 	if err != nil {
-		return f, w.ldap(ctx, fmt.Sprintf("search for %q", s.BaseDN), err)
+		return f, w.testify(ctx, ldapAnswer(fmt.Sprintf("search for %q", s.BaseDN), err))
 	}
 	if len(found.Entries) != 1 {
 		return f, fmt.Errorf("search for %q: %d entries; want 1", s.BaseDN, len(found.Entries))
@@ -58,20 +61,21 @@ func startTLSofLDAP(conn net.Conn) error {
 		return err
 	}
 	answer, err := ber.ReadPacket(conn)
-	if err == nil {
-		err = ldap.GetLDAPError(answer)
-	}
 	if err != nil {
-		return fmt.Errorf("StartTLS: %w", err)
+		return err
 	}
-	return nil
+	return ldapAnswer("StartTLS", ldap.GetLDAPError(answer))
 }
 
-// ldap puts into words what the client says: either the server's answer or that there was none.
-func (w *witness) ldap(ctx context.Context, what string, err error) error {
+// ldapAnswer puts the server's answer into words, if err is one. Other errors stay as they are.
+func ldapAnswer(what string, err error) error {
 	var answer *ldap.Error
-	if errors.As(err, &answer) && answer.ResultCode < ldap.ErrorNetwork {
-		return fmt.Errorf("%s: %d %s: %w", what, answer.ResultCode, ldap.LDAPResultCodeMap[answer.ResultCode], answer.Err)
+	if !errors.As(err, &answer) || answer.ResultCode >= ldap.ErrorNetwork {
+		return err
 	}
-	return w.testify(ctx, err)
+	text := fmt.Sprintf("%s: %d %s", what, answer.ResultCode, ldap.LDAPResultCodeMap[answer.ResultCode])
+	if diagnosis := answer.Err.Error(); diagnosis != "" {
+		text += ": " + diagnosis
+	}
+	return worded{text, err}
 }

@@ -34,6 +34,7 @@ func PgSQL(ctx context.Context, c health.Check, s health.PgSQL) (f health.Findin
 		}
 		conn, err := dialTLS(ctx, c, answerLimit, s.TLS, &f, startTLSofPgSQL, "postgresql")
 		if err != nil {
+			w.end = err
 			return nil, err
 		}
 		w.Conn = conn
@@ -42,7 +43,7 @@ func PgSQL(ctx context.Context, c health.Check, s health.PgSQL) (f health.Findin
 	step(ctx, "login as %q to database %q", s.Login, s.Database)
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
-		return f, w.pgsql(ctx, "login refused", err)
+		return f, w.testify(ctx, pgAnswer("login refused", err))
 	}
 	defer func() {
 		_ = conn.Close(ctx)
@@ -51,17 +52,17 @@ func PgSQL(ctx context.Context, c health.Check, s health.PgSQL) (f health.Findin
 	step(ctx, "query %s", s.Query)
 	results := conn.Exec(ctx, s.Query)
 	row := false
-	for results.NextResult() && !row {
+	for !row && results.NextResult() {
 		row = results.ResultReader().NextRow()
 	}
 	if s.Query == "" {
-		return f, w.pgsql(ctx, "query", results.Close())
+		return f, w.testify(ctx, pgAnswer("query", results.Close()))
 	}
 	if !row {
 		if err := results.Close(); err != nil {
-			return f, w.pgsql(ctx, "query", err)
+			return f, w.testify(ctx, pgAnswer("query", err))
 		}
-		return f, errors.New("the query has no row")
+		return f, fmt.Errorf("query: %w", errNoRow)
 	}
 	return f, nil
 }
@@ -102,16 +103,17 @@ func newPgConfig() (*pgconn.Config, error) {
 	return config, nil
 }
 
-// pgsql puts into words what the client says: either the server's answer or that there was none.
-func (w *witness) pgsql(ctx context.Context, what string, err error) error {
+// pgAnswer puts the server's answer into words, if err is one. Of other errors it is what they are made of: the client tells them
+// with user, database and address.
+func pgAnswer(what string, err error) error {
 	var answer *pgconn.PgError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &answer):
-		return fmt.Errorf("%s: %w", what, answer)
+		return worded{what + ": " + answer.Error(), err}
 	}
-	return w.testify(ctx, innermost(err))
+	return innermost(err)
 }
 
 // innermost returns the first of the errors that an error is made of.

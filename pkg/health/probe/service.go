@@ -49,9 +49,13 @@ func (w *witness) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// testify returns the reason behind what a client says went wrong: that the check's time is over, or that the connection ended.
-// Otherwise it is what the client says.
+// testify returns the reason behind an error of the client's, unless it is an answer of the server's put into words: that the check's
+// time is over, or how the connection ended.
 func (w *witness) testify(ctx context.Context, err error) error {
+	var answer worded
+	if err == nil || errors.As(err, &answer) {
+		return err
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -64,8 +66,7 @@ type verdict struct {
 	want  string
 }
 
-// converses returns a server that answers line by line: whole lines first, or by their first word. What begins with a pair of
-// empty strings is the greeting. An empty answer is none.
+// converses returns a server that answers line by line, by the whole line or else by its first word. An empty answer is none.
 func converses(greeting string, answers map[string]string) func(net.Conn) {
 	return func(c net.Conn) {
 		if greeting != "" {
@@ -89,6 +90,38 @@ func converses(greeting string, answers map[string]string) func(net.Conn) {
 			}
 		}
 	}
+}
+
+// mutants runs probes of a good server of which one byte is another. They may pass or fail, but have to end, and without a panic.
+func mutants(t *testing.T, check func(netip.AddrPort) health.Check, good func(net.Conn)) {
+	t.Helper()
+	var said atomic.Int64
+	at, end := server(t, func(c net.Conn) { good(&tap{Conn: c, sent: &said}) })
+	judge(t, passes, patience, check(at))
+	end()
+	for i := range said.Load() {
+		for _, flip := range []byte{0x01, 0x80, 0xff} {
+			at, end := server(t, func(c net.Conn) { good(&mutant{c, i, flip}) })
+			judge(t, either, short, check(at))
+			end()
+		}
+	}
+}
+
+// mutant is a connection that changes the byte after so many.
+type mutant struct {
+	net.Conn
+	left int64
+	flip byte
+}
+
+func (m *mutant) Write(b []byte) (int, error) {
+	if 0 <= m.left && m.left < int64(len(b)) {
+		b = bytes.Clone(b)
+		b[m.left] ^= m.flip
+	}
+	m.left -= int64(len(b))
+	return m.Conn.Write(b)
 }
 
 var password = health.Secret{Text: "s3cret"}
