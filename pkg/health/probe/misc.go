@@ -27,7 +27,7 @@ func Misc(ctx context.Context, c health.Check, s health.Misc) (f health.Finding,
 	if s.Plugin {
 		return askPlugin(ctx, c, command)
 	}
-	step(ctx, "running %s", strings.Join(command.Argv, " "))
+	step(ctx, "running %s with %d arguments", command.Argv[0], len(command.Argv)-1) // which may be secret
 	output, err := script.Run(ctx, command)
 	first, _, _ := strings.Cut(strings.TrimSpace(output), "\n")
 	if first != "" {

@@ -12,5 +12,6 @@ func TCP(ctx context.Context, c health.Check) error {
 	if err != nil {
 		return err
 	}
+	step(ctx, "connected to %s", c.Target)
 	return conn.Close()
 }
