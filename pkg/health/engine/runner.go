@@ -301,22 +301,22 @@ func (r *runner) start(ctx context.Context, j *job) {
 	}
 	ctx, f.cancel = context.WithTimeout(ctx, check.Timeout)
 	r.probes.Go(func() {
-		finding, err := r.try(ctx, check)
+		finding, err := Try(ctx, r.run, check)
 		at := time.Now()
 		f.cancel()
 		r.tell(ending{f, finding, err, at})
 	})
 }
 
-// try probes once. A probe that panics counts as failed: one server with a reply that nobody thought of must not end the
+// Try probes once. A probe that panics counts as failed: one server with a reply that nobody thought of must not end the
 // director's work for all the others.
-func (r *runner) try(ctx context.Context, c health.Check) (f health.Finding, err error) {
+func Try(ctx context.Context, run probe.Func, c health.Check) (f health.Finding, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("a fault in ipvsd, please report it: panic: %v at %s", p, panicSite())
 		}
 	}()
-	return r.run(ctx, c)
+	return run(ctx, c)
 }
 
 // panicSite returns the file and line that panicked. It is called by the function that recovers.
