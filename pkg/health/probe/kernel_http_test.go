@@ -145,13 +145,13 @@ func keepalivedSays(t *testing.T, h *lab.Host, kind string, n int, server func(i
 
 // authority signs certificates for the servers of a test.
 type authority struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T, dir, name string) *authority {
+func newAuthority(t testing.TB, dir, name string) *authority {
 	a := &authority{t: t, dir: dir}
 	a.cert, a.key = a.issue(name, time.Now().AddDate(5, 0, 0), nil)
 	return a
