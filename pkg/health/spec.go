@@ -103,7 +103,7 @@ type DNS struct {
 	Type   string // A, NS, CNAME, SOA, MX, TXT, AAAA, PTR, RRSIG, DNSKEY
 	Name   string // with or without the last dot; "." is the root
 	TCP    bool   // asks over TCP instead of UDP
-	Expect Regex  // one of the answers, as text, must match; the zero value: none is needed
+	Expect Regex  // one of the answers, as text, must match, or with NoMatch all; the zero value: none is needed
 }
 
 // UDP passes unless the server's host refuses a datagram, or if it answers one: UDP_CHECK.
@@ -112,17 +112,17 @@ type UDP struct {
 	Require bool   // silence is a failure
 	Reply   string // what an answer must begin with, bytes; empty: anything
 	Mask    string // bits of Reply that count, as many bytes
-	Min     int    // bytes of an answer
+	Min     int    // bytes that an answer must have, and may have: only if there is a Reply, as in keepalived 2.2.7
 	Max     int
 }
 
-// File reads a number from a file: FILE_CHECK. Without a weight the server is up as long as it is 0; with one, the number times
-// the weight is added to the server's.
+// File reads a number from a file: FILE_CHECK. Without a weight, which is keepalived's weight 0, the server is up as long as it
+// is 0; with one, the number times the weight is added to the server's.
 type File struct {
 	Path    string // a file that isn't there counts as 0
 	Weight  int32
 	Weighed bool
-	Reverse bool
+	Reverse bool // the other way round: up unless it is 0, taken away instead of added
 }
 
 // Misc runs a command: MISC_CHECK. It passes with exit status 0.
