@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -53,17 +54,18 @@ func (h *Histogram) Quantile(fraction float64) (time.Duration, bool) {
 // text prints what a summary has of the engine.
 func (e *Engine) text(line func(sgr, label, format string, args ...any)) {
 	sgr := ""
-	text := fmt.Sprintf("%d, probes running: %d", e.Checks, e.Running)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d, probes running: %d", e.Checks, e.Running)
 	if e.Waiting > 0 {
 		sgr = yellow
-		text += fmt.Sprintf(", waiting because of a limit: %d", e.Waiting)
+		fmt.Fprintf(&text, ", waiting because of a limit: %d", e.Waiting)
 	}
 	for i := range e.Types {
 		if t := &e.Types[i]; t.Skipped > 0 {
-			text += fmt.Sprintf("\n%d probes of %s came to nothing, the last for want of: %s", t.Skipped, t.Type, printable(t.Want))
+			fmt.Fprintf(&text, "\n%d probes of %s came to nothing, the last for want of: %s", t.Skipped, t.Type, printable(t.Want))
 		}
 	}
-	line(sgr, "checks", "%s", text)
+	line(sgr, "checks", "%s", &text)
 }
 
 // Text prints the figures as a table, a line a type.
