@@ -78,7 +78,7 @@ func TestProbeWithAFile(t *testing.T) {
 	text := strings.Replace(good, "198.51.100.1:80", l.Addr().String(), 1)
 	code, stdout, stderr := ctl(t, nil, "probe", "-f", file(t, text), "127.0.0.1")
 	if head := fmt.Sprintf("%s  TCP_CHECK  tcp 192.0.2.1:80\n", l.Addr()); code != 0 || stderr != "" ||
-		!strings.HasPrefix(stdout, head) || !strings.HasSuffix(stdout, " passed\n") {
+		!strings.HasPrefix(stdout, head) || !strings.HasSuffix(stdout, " passed\n") || strings.Count(stdout, "\n") < 3 {
 		t.Errorf("exit code %d\nstdout: %s\nstderr: %s", code, stdout, stderr)
 	}
 	if err := l.Close(); err != nil {

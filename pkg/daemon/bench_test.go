@@ -22,6 +22,7 @@ type idle struct{}
 func (idle) Change(_, _ []health.ID)          {}
 func (idle) Suspend([]health.ID)              {}
 func (idle) Resume([]health.ID)               {}
+func (idle) Now([]health.ID)                  {}
 func (idle) Limit(engine.Limits)              {}
 func (idle) Stats() (s engine.Stats)          { return s }
 func (idle) Lateness() (h engine.Histogram)   { return h }

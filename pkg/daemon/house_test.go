@@ -36,6 +36,7 @@ type house struct {
 	ran    *ran
 	probed uint64 // see probes
 	host   *host
+	disk   *disk
 	stop   func() // as SIGTERM does, and waits
 	kill   func() // as kill -9 does, as far as the kernel and the disk can tell
 }
@@ -62,7 +63,7 @@ func addr(n int) netip.AddrPort { return netip.MustParseAddrPort(fmt.Sprintf("19
 func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.AddrPort) *house {
 	t.Helper()
 	h := &house{
-		t: t, kernel: k, down: new(sync.Map), found: new(sync.Map), took: new(atomic.Int64), log: new(bytes.Buffer), ran: new(ran), host: new(host),
+		t: t, kernel: k, down: new(sync.Map), found: new(sync.Map), took: new(atomic.Int64), log: new(bytes.Buffer), ran: new(ran), host: new(host), disk: new(disk),
 	}
 	for _, a := range down {
 		h.down.Store(a, true)
@@ -84,6 +85,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 		t.Fatal(err)
 	}
 	h.scripts, h.suspension.addresses = script.NewQueues(h.ran.run), h.host
+	h.tracked.watch = h.disk.watch
 	h.prober = newProber(h.probe)
 	checks := engine.New(h.probe, h.board.post, engine.Random(func() float64 { return 0 }))
 	h.checks = checks

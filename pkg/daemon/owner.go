@@ -57,6 +57,7 @@ type checks interface {
 	Change(removed, added []health.ID)
 	Suspend(checks []health.ID)
 	Resume(checks []health.ID)
+	Now(checks []health.ID)
 	Limit(l engine.Limits)
 	Stats() engine.Stats
 	Lateness() engine.Histogram
@@ -89,6 +90,7 @@ type owner struct {
 	scripts    *script.Queues
 	prober     *prober
 	suspension suspension
+	tracked    tracked
 	pace       pace
 	want       desired.State // what the outcomes come to
 	until      time.Time     // when time alone will change it; zero: never
@@ -124,6 +126,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		scripts:    script.NewQueues(script.Run),
 		prober:     newProber(probe.Probe),
 		suspension: suspension{addresses: vipnl.Namespace{}},
+		tracked:    tracked{watch: probe.WatchFiles, paths: make(map[health.ID]string)},
 		reconciler: reconcile.New(k),
 		settings:   settings{tuner: reconcile.NewTuner(k), changed: desired.Changed{}, index: interfaceIndex},
 		started:    time.Now(),
@@ -136,10 +139,12 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 func (o *owner) run(ctx context.Context) error {
 	defer close(o.gone)
 	defer o.suspension.watching.Wait()
+	defer o.tracked.watching.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	watchdog := watchdogTicks()
 	o.watch(ctx)
+	o.watchFiles(ctx)
 	o.round(ctx, reconcile.Whole)
 	notify(ready, o.summary())
 	go debug.FreeOSMemory() // what it took to read a large file
@@ -211,6 +216,7 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	gone, fresh := o.roster.settle()
 	o.verdicts.Follow(gone, fresh, now)
 	o.board.change(gone, fresh, o.verdicts)
+	o.tracked.follow(gone, fresh)
 	o.look()
 	o.checks.Limit(engine.Limits(cfg.GlobalDefs.Checks))
 	o.engage(gone, fresh)

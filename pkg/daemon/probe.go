@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/health/engine"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -129,7 +128,7 @@ func (p *prober) once(ctx context.Context, a asked) status.Probe {
 	defer cancel()
 	start := time.Now()
 	var mu sync.Mutex // a step may come after the end of a probe that left something behind
-	finding, err := p.try(probe.WithSteps(ctx, func(s probe.Step) {
+	finding, err := engine.Try(probe.WithSteps(ctx, func(s probe.Step) {
 		mu.Lock()
 		defer mu.Unlock()
 		if len(r.Steps) == maxSteps {
@@ -137,7 +136,7 @@ func (p *prober) once(ctx context.Context, a asked) status.Probe {
 			return
 		}
 		r.Steps = append(r.Steps, status.Step{After: s.At.Sub(start), Text: s.Text})
-	}), a.Check)
+	}), p.run, a.Check)
 	mu.Lock()
 	defer mu.Unlock()
 	r.Took, r.Warning, r.Advice = time.Since(start), finding.Warning, status.AdviceOf(finding.Advice)
@@ -145,16 +144,6 @@ func (p *prober) once(ctx context.Context, a asked) status.Probe {
 		r.Error = cmp.Or(err.Error(), "no reason given")
 	}
 	return r
-}
-
-// try probes; one that panics has failed.
-func (p *prober) try(ctx context.Context, c health.Check) (f health.Finding, err error) {
-	defer func() {
-		if e := recover(); e != nil {
-			err = fmt.Errorf("a fault in ipvsd, please report it: panic: %v\n%s", e, debug.Stack())
-		}
-	}()
-	return p.run(ctx, c)
 }
 
 // close ends what is under way, and returns when nothing is any more, nor will be.

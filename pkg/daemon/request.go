@@ -56,6 +56,7 @@ func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 	o.adopt(cfg, answer.problems, time.Now())
 	o.tellUnfit(answer.unfit)
 	o.watch(ctx)
+	o.watchFiles(ctx)
 	o.log.Info("reloaded", "file", o.files.config)
 	o.reconciler.Retry() // somebody is waiting to see it
 	o.settings.tuner.Retry()
