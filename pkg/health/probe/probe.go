@@ -30,6 +30,14 @@ func dispatch(ctx context.Context, c health.Check) (f health.Finding, err error)
 		return HTTP(ctx, c, s)
 	case health.SMTP:
 		return SMTP(ctx, c, s)
+	case health.DNS:
+		return DNS(ctx, c, s)
+	case health.UDP:
+		return UDP(ctx, c, s)
+	case health.Ping:
+		return Ping(ctx, c)
+	case health.File:
+		return File(ctx, s)
 	case health.TCP:
 		return f, TCP(ctx, c)
 	case health.Misc:
@@ -44,6 +52,8 @@ func dispatch(ctx context.Context, c health.Check) (f health.Finding, err error)
 		return IMAP(ctx, c, s)
 	case health.LDAP:
 		return LDAP(ctx, c, s)
+	case health.MySQL:
+		return MySQL(ctx, c, s)
 	case health.NNTP:
 		return NNTP(ctx, c, s)
 	case health.PgSQL:
@@ -58,8 +68,6 @@ func dispatch(ctx context.Context, c health.Check) (f health.Finding, err error)
 		return SimpleTCP(ctx, c, s)
 	case health.SIP:
 		return SIP(ctx, c, s)
-	case health.MySQL:
-		return MySQL(ctx, c, s)
 	}
 	return f, fmt.Errorf("nothing is known of the check %q", c.Type)
 }

@@ -29,7 +29,10 @@ func UDP(ctx context.Context, c health.Check, spec health.UDP) (f health.Finding
 	if _, err := conn.Write([]byte(payload)); err != nil {
 		return f, err
 	}
-	b := make([]byte, max(spec.Max, len(spec.Reply))+1) // a byte more than may come is enough to see
+	b := make([]byte, 256)
+	if spec.Reply != "" {
+		b = make([]byte, max(spec.Max, len(spec.Reply))+1) // a byte more than may come is enough to see
+	}
 	n, err := conn.Read(b)
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) && !spec.Require {
