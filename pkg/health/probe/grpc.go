@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"strings"
 
-	"golang.org/x/net/http2"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -33,15 +32,11 @@ func GRPC(ctx context.Context, c health.Check, s health.GRPC) (f health.Finding,
 	if secured, is := conn.(*tls.Conn); is && secured.ConnectionState().NegotiatedProtocol != "h2" {
 		return f, errors.New("TLS: the server does not offer HTTP/2")
 	}
-	client, err := (&http2.Transport{AllowHTTP: true, DisableCompression: true, MaxHeaderListSize: 16 << 10}).NewClientConn(conn)
+	client, scheme, err := http2Client(ctx, conn, c)
 	if err != nil {
 		return f, err
 	}
 	defer client.Close()
-	scheme := "http"
-	if s.TLS.Mode != health.Plain {
-		scheme = "https"
-	}
 	message := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), s.Service)
 	request := &http.Request{
 		Method: http.MethodPost,

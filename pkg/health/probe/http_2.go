@@ -2,28 +2,37 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 
-	"golang.org/x/net/http2"
-
 	"github.com/ipvsd/ipvsd/pkg/health"
 )
 
+// http2Client speaks HTTP/2 on a connection of dial's or secure's. The scheme is what URLs have to begin with.
+func http2Client(ctx context.Context, conn net.Conn, c health.Check) (client *http.ClientConn, scheme string, err error) {
+	given := func(context.Context, string, string) (net.Conn, error) { return conn, nil }
+	t := &http.Transport{DialContext: given, DialTLSContext: given, DisableCompression: true, MaxResponseHeaderBytes: headLimit,
+		Protocols: new(http.Protocols)}
+	t.Protocols.SetHTTP2(true)
+	t.Protocols.SetUnencryptedHTTP2(true)
+	scheme = "http"
+	if _, encrypted := conn.(*tls.Conn); encrypted {
+		scheme = "https"
+	}
+	client, err = t.NewClientConn(ctx, scheme, c.Target.String())
+	return client, scheme, err
+}
+
 // ask2 is ask for HTTP/2: in TLS, or by prior knowledge (RFC 9113, 3.3) without.
 func ask2(ctx context.Context, conn net.Conn, c health.Check, s health.HTTP, u health.URL) (a answer, err error) {
-	t := &http2.Transport{AllowHTTP: true, DisableCompression: true, MaxHeaderListSize: headLimit}
-	client, err := t.NewClientConn(conn)
+	client, scheme, err := http2Client(ctx, conn, c)
 	if err != nil {
 		return a, err
 	}
 	defer client.Close()
-	scheme := "http"
-	if s.TLS.Mode != health.Plain {
-		scheme = "https"
-	}
 	whole := u.Path
 	if !strings.HasPrefix(whole, "http://") {
 		whole = scheme + "://" + host(c, s, u) + u.Path

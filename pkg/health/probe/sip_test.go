@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"net/textproto"
 	"strings"
@@ -124,9 +123,6 @@ func FuzzSIP(f *testing.F) {
 		status, _, err := probe.ReadSIP(bufio.NewReader(strings.NewReader(text)), "1")
 		if err == nil && (status < 100 || status > 999) {
 			t.Errorf("status %d", status)
-		}
-		if err == io.EOF && text != "" && !strings.Contains(text, "\n") {
-			t.Error("there was something")
 		}
 	})
 }
