@@ -60,7 +60,7 @@ func Assemble(outcomes []Outcome, owned Owned) State {
 
 // Decide returns what a virtual server and its servers should be in the kernel.
 func Decide(vs *config.VirtualServer, f Facts) Outcome {
-	reals, sorries := judge(vs.RealServers, &f), judge(vs.SorryServers, &f)
+	reals, sorries := judge(vs.RealServers, f.Verdicts), judge(vs.SorryServers, f.Verdicts)
 	var o Outcome
 	believed := credible(vs, reals)
 	o.FailOpen = believed == health.Down
@@ -86,7 +86,7 @@ func Decide(vs *config.VirtualServer, f Facts) Outcome {
 	}
 	o.Quorum = vs.Quorum.Step(f.Quorums[vs.Name], o.Live, unchecked)
 	o.Sorry = o.Quorum == health.Down && slices.ContainsFunc(sorries, func(s server) bool { return s.alive })
-	o.slowStart(vs, reals, f.Now)
+	o.slowStart(vs, reals, f)
 
 	o.Services = make([]Service, len(vs.Services))
 	for i := range vs.Services {
@@ -119,18 +119,22 @@ func Decide(vs *config.VirtualServer, f Facts) Outcome {
 
 // slowStart gives servers that came back lately less weight than they will have. While all have clients whatever their checks
 // say, coming back means nothing; nor does it while sorry servers have the clients.
-func (o *Outcome) slowStart(vs *config.VirtualServer, reals []server, now time.Time) {
+func (o *Outcome) slowStart(vs *config.VirtualServer, reals []server, f Facts) {
 	if o.FailOpen || o.Sorry {
 		return
 	}
 	for i := range reals {
-		r := &reals[i]
-		if r.back < 0 || !r.alive {
+		rs, r := &vs.RealServers[i], &reals[i]
+		if rs.SlowStart == 0 || !r.alive {
+			continue
+		}
+		returned := Judge(rs, f.Verdicts.Of).Returned
+		if returned.IsZero() {
 			continue
 		}
 		var next time.Duration
-		if r.weight, next = slowStart(r.weight, r.back, vs.RealServers[i].SlowStart); next > 0 {
-			o.changes(now.Add(next))
+		if r.weight, next = slowStart(r.weight, max(f.Now.Sub(returned), 0), rs.SlowStart); next > 0 {
+			o.changes(f.Now.Add(next))
 		}
 	}
 }

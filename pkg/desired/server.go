@@ -22,44 +22,37 @@ func Judge(rs *config.RealServer, known func(health.ID) health.Checker) health.V
 // server is what decisions need to know of a server. There are as many as servers, so it is no more than that.
 type server struct {
 	state  health.State
-	alive  bool          // may have clients as far as its checks go
-	off    bool          // down on purpose
-	weight int32         // configured and advised
-	back   time.Duration // that it has been back, if it has a slow start; negative: it wasn't away
+	alive  bool  // may have clients as far as its checks go
+	off    bool  // down on purpose
+	weight int32 // configured and advised
 }
 
-func judge(servers []config.RealServer, f *Facts) []server {
+func judge(servers []config.RealServer, v Verdicts) []server {
 	list := make([]server, len(servers))
 	for i := range servers {
-		list[i] = judgeOne(&servers[i], f)
+		list[i] = judgeOne(&servers[i], v)
 	}
 	return list
 }
 
 // judgeOne comes to what Judge does, by less.
-func judgeOne(rs *config.RealServer, f *Facts) server {
+func judgeOne(rs *config.RealServer, v Verdicts) server {
 	if rs.Off {
 		return server{state: health.Down, off: true, weight: rs.Destination.Weight}
 	}
 	var tally health.Tally
 	advice := make([]health.Advice, 0, 4)
 	for _, id := range rs.Checks {
-		k := f.Verdicts[id].Standing // a Checker as a whole is large
+		k := v[id].Standing // a Checker as a whole is large
 		if k.State == health.Unchecked {
-			k = f.Verdicts.Of(id).Standing
+			k = v.Of(id).Standing
 		}
 		tally.Add(k)
 		if k.Advice != (health.Advice{}) {
 			advice = append(advice, k.Advice)
 		}
 	}
-	s := server{state: tally.State(rs.Needed), alive: tally.Alive(rs.Needed), weight: health.Advised(rs.Destination.Weight, advice...), back: -1}
-	if rs.SlowStart > 0 {
-		if v := Judge(rs, f.Verdicts.Of); !v.Returned.IsZero() {
-			s.back = max(f.Now.Sub(v.Returned), 0)
-		}
-	}
-	return s
+	return server{state: tally.State(rs.Needed), alive: tally.Alive(rs.Needed), weight: health.Advised(rs.Destination.Weight, advice...)}
 }
 
 // A slow start goes in so many steps, none of them shorter than slowStep.

@@ -140,6 +140,14 @@ func TestAdvisedWeight(t *testing.T) {
 	}
 }
 
+func TestAdvisedWeightOfSorryServer(t *testing.T) {
+	vs, verdicts := judged("d/uu")
+	verdicts[check(92)] = results(check(92), advised(health.Weigh, 7))
+	if got := layout(desired.Decide(vs, desired.Facts{Verdicts: verdicts, Now: noon}).Services[0]); got != "-1 91:1 92:7" {
+		t.Error(got)
+	}
+}
+
 // slow returns a virtual server of two servers of weight 100 with a slow start of 20 seconds. The second is up.
 func slow() (*config.VirtualServer, desired.Verdicts) {
 	cfg := configOf(server("198.51.100.1:80", check(1)), server("198.51.100.2:80", check(2)))
@@ -197,6 +205,10 @@ func TestSlowStartIsForServersThatCameBack(t *testing.T) {
 		{"drained by the configuration", []health.Result{passed, failed, passed},
 			func(vs *config.VirtualServer, _ desired.Verdicts) { vs.RealServers[0].Destination.Weight = 0 }, "1:0 2:100", false},
 		{"drained by advice", []health.Result{passed, failed, advised(health.Weigh, 0)}, none, "1:0 2:100", false},
+		{"in steps of a second at least", []health.Result{passed, failed, passed},
+			func(vs *config.VirtualServer, _ desired.Verdicts) { vs.RealServers[0].SlowStart = 3 * time.Second }, "1:25 2:100", true},
+		{"in less than a second", []health.Result{passed, failed, passed},
+			func(vs *config.VirtualServer, _ desired.Verdicts) { vs.RealServers[0].SlowStart = time.Millisecond }, "1:50 2:100", true},
 		{"small weights", []health.Result{passed, failed, passed},
 			func(vs *config.VirtualServer, _ desired.Verdicts) { vs.RealServers[0].Destination.Weight = 1 }, "1:1 2:100", false},
 		{"all have clients whatever the checks say", []health.Result{passed, failed, passed},

@@ -59,21 +59,29 @@ func TestHistoryWhenTheClockJumps(t *testing.T) {
 	}
 }
 
-// What the histories of servers that fail now and then cost.
+// What the histories of servers cost that fail now and then, and of those that never fail twice in the same way.
 func TestHistoryIsSmall(t *testing.T) {
-	const histories, most = 10_000, 300
-	up, down := after(t, policy, pass), after(t, policy, fail)
-	list := make([]health.History, histories)
-	before := allocated()
-	for i := range list {
-		for range health.Kept {
-			list[i].Add(up)
-			list[i].Add(down)
+	const histories = 10_000
+	for _, test := range []struct {
+		name   string
+		errors int
+		most   uint64 // bytes
+	}{{"one error", 1, 300}, {"a hundred errors", 100, 500}} {
+		results := []health.Checker{after(t, policy, pass)}
+		for i := range test.errors {
+			results = append(results, after(t, policy, health.Result{Err: fmt.Sprint("status ", i)}))
 		}
-	}
-	each := (allocated() - before) / histories
-	if runtime.KeepAlive(list); each > most {
-		t.Errorf("%d bytes each; want at most %d", each, most)
+		list := make([]health.History, histories)
+		before := allocated()
+		for i := range list {
+			for n := range max(len(results), 2*health.Kept) {
+				list[i].Add(results[n%len(results)])
+			}
+		}
+		each := (allocated() - before) / histories
+		if runtime.KeepAlive(list); each > test.most {
+			t.Errorf("%s: %d bytes each; want at most %d", test.name, each, test.most)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package health
 
 import (
 	"iter"
+	"slices"
 	"unique"
 )
 
@@ -16,8 +17,8 @@ type link[T comparable] struct {
 
 // ListOf returns a list of the items.
 func ListOf[T comparable](items ...T) (l List[T]) {
-	for i := len(items) - 1; i >= 0; i-- {
-		l = List[T]{unique.Make(link[T]{items[i], l})}
+	for _, item := range slices.Backward(items) {
+		l = List[T]{unique.Make(link[T]{item, l})}
 	}
 	return l
 }

@@ -119,12 +119,12 @@ func (o *observer) step(r health.Result) {
 		(was.State != health.Down || o.now.Sub(o.recovered) >= o.policy.HoldDown)
 	downward := was.State == health.Unchecked && r.Err != "" || was.State == health.Up && o.failures > o.policy.Retry
 	switch {
-	case is.State == was.State && is.Since == was.Since && is.Was == was.Was:
+	case is.State == was.State && is.Since.Equal(was.Since) && is.Was == was.Was:
 		if downward || upward && was.State == health.Unchecked ||
 			upward && o.successes > 1+rounds*o.policy.Turns && o.now.Sub(o.recovered) >= max(o.policy.HoldDown, o.policy.HoldDownMax) && was.State == health.Down {
 			o.Fatalf("still %v after %d failures, %d successes", is.State, o.failures, o.successes)
 		}
-	case is.Since != o.now || is.Was != was.State:
+	case !is.Since.Equal(o.now) || is.Was != was.State:
 		o.Fatalf("%+v became %+v", was, is)
 	case is.State == health.Up && !upward, is.State == health.Down && !downward, is.State == health.Unchecked:
 		o.Fatalf("%v became %v after %d failures, %d successes in %d turns since %s", was.State, is.State, o.failures, o.successes, len(o.turns), o.recovered)
