@@ -8,10 +8,10 @@ import (
 
 const siteConf = nginxHead + `
 	server {
-		listen 80;
-		listen [::]:80;
-		listen 443 ssl http2;
-		listen [::]:443 ssl http2;
+		listen 80 backlog=65535;
+		listen [::]:80 backlog=65535;
+		listen 443 ssl http2 backlog=65535;
+		listen [::]:443 ssl http2 backlog=65535;
 		ssl_certificate DIR/cert.pem;
 		ssl_certificate_key DIR/key.pem;
 		default_type text/plain;
@@ -28,7 +28,7 @@ type Site struct {
 }
 
 // NewSite prepares a web server without pages on port 80 and, with TLS and HTTP/2, on 443 of a host, at the host's address.
-// /moved there leads to /.
+// /moved there leads to /. As many connections as net.core.somaxconn allows wait for it when it is frozen.
 func NewSite(h *Host, at netip.Addr) *Site {
 	h.tb.Helper()
 	conf := h.certificate(at)
