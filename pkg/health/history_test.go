@@ -61,7 +61,7 @@ func TestHistoryWhenTheClockJumps(t *testing.T) {
 
 // What the histories of servers cost that fail now and then, and of those that never fail twice in the same way.
 func TestHistoryIsSmall(t *testing.T) {
-	const histories = 10_000
+	const histories = 1000
 	for _, test := range []struct {
 		name   string
 		errors int
