@@ -156,6 +156,10 @@ func (m *model) keywords() string {
 	if !strings.Contains(b.String(), "TCP_CHECK") {
 		b.WriteString("TCP_CHECK = true\n")
 	}
+	say(3, "HTTP_GET = { connect_port = 81 }", "HTTP_GET = { connect_port = 81 }\nchecks_needed = \"any\"")
+	say(4, "rise = 2", "fall = 3", "fast_interval = 0.5")
+	say(4, "hold_down = 5", "hold_down = 10\nhold_down_max = 40")
+	say(3, "slow_start = 20", "slow_start = 4")
 	for n := 1; n <= 6; n++ {
 		if m.IntN(3) > 0 || n == 1 {
 			fmt.Fprintf(&b, "[[virtual_server.real_server]]\naddress = \"%s\"\nweight = %d\n", addr(n), m.IntN(4))
@@ -169,13 +173,17 @@ func (m *model) pick(of ...string) string { return of[m.IntN(len(of))] }
 // event has something happen.
 func (m *model) event() {
 	note := func(format string, args ...any) { m.events = append(m.events, fmt.Sprintf(format, args...)) }
-	switch m.IntN(16) {
+	switch m.IntN(18) {
 	case 0, 1, 2:
 		note("reload")
 		m.reload()
 	case 3, 4, 5, 6:
 		for range 1 + m.IntN(3) {
-			m.flip(addr(1 + m.IntN(9)))
+			a := addr(1 + m.IntN(9))
+			if m.IntN(3) == 0 {
+				a = netip.AddrPortFrom(a.Addr(), 81)
+			}
+			m.flip(a)
 		}
 		note("flip")
 	case 7, 8:
@@ -210,6 +218,11 @@ func (m *model) event() {
 	case 15:
 		note("connections")
 		m.connect()
+	case 16, 17:
+		note("advice")
+		m.found.Store(addr(1+m.IntN(9)), health.Finding{Advice: health.Advice{
+			Kind: health.AdviceKind(m.IntN(4)), Value: m.Int32N(7) - 2,
+		}})
 	}
 	if m.IntN(2) == 0 {
 		m.pass(time.Duration(m.IntN(4000)) * time.Millisecond)
@@ -308,7 +321,9 @@ func (m *model) restart() {
 			down = append(down, a)
 		}
 	}
+	advice := m.found
 	m.house = start(m.t, k, dir, text, down...)
+	advice.Range(func(a, f any) bool { m.found.Store(a, f); return true })
 	m.took.Store(int64(time.Second / 10))
 }
 
@@ -367,7 +382,13 @@ func (m *model) compare(ctx context.Context, quiet bool) {
 			if m.down[c.Check().Target] {
 				state = health.Down
 			}
-			facts.Verdicts[c] = health.Checker{Standing: health.Standing{State: state}}
+			var advice health.Advice
+			if f, some := m.found.Load(c.Check().Target); state == health.Down {
+				advice = m.verdicts[c].Advice // of the last time that it passed
+			} else if some {
+				advice = f.(health.Finding).Advice
+			}
+			facts.Verdicts[c] = health.Checker{Standing: health.Standing{State: state, Advice: advice}}
 			if m.verdicts[c].State != state {
 				m.t.Errorf("verdict on %s: %s, not %s", c.Check().Target, m.verdicts[c].State, state)
 			}

@@ -69,7 +69,7 @@ func (o *owner) server(rs *config.RealServer, d ipvs.Destination, now time.Time)
 	r := status.Server{
 		Addr: d.Addr, Forward: d.Forward.String(), Weight: d.Weight, Off: rs.Off,
 		EffectiveWeight: w.advised, WeightReason: w.reason, SlowStartUntil: w.slow,
-		Health: verdict.State, Since: verdict.Since, Error: verdict.Err,
+		Health: verdict.State, Since: verdict.Since, Error: verdict.Err, Needed: rs.Needed,
 	}
 	for _, c := range rs.Checks {
 		r.Checks = append(r.Checks, o.check(c, o.board.of(c)))

@@ -67,7 +67,7 @@ func TestAnyOfTwoChecks(t *testing.T) {
 		h.down.Store(page, true)
 		h.pass(10 * time.Second)
 		h.wantServing("one of two checks is down", first, second)
-		if r := h.server(0); r.Health != health.Up || r.Error != "connection refused" || len(r.Checks) != 2 || r.Checks[0].Type != "HTTP_GET" || r.Checks[0].State != health.Down {
+		if r := h.server(0); r.Health != health.Up || r.Needed != 1 || r.Error != "connection refused" || len(r.Checks) != 2 || r.Checks[0].Type != "HTTP_GET" || r.Checks[0].State != health.Down {
 			t.Errorf("one of two is down: %+v", r)
 		}
 		h.down.Store(first, true)
@@ -97,6 +97,43 @@ func TestAnyOfTwoChecks(t *testing.T) {
 				t.Errorf("%d times %s, want %d in the log:\n%s", n, line, want, h.log)
 			}
 		}
+	})
+}
+
+// Services that have the same servers share their checks, and each hears of what changes.
+func TestManyServicesShareChecks(t *testing.T) {
+	const services, servers = 500, 10
+	var text strings.Builder
+	for i := range services {
+		fmt.Fprintf(&text, "[[virtual_server]]\naddress = \"192.0.%d.%d:80\"\nprotocol = \"TCP\"\ndelay_loop = 3\nretry = 0\nTCP_CHECK = true\n", 2+i/250, 1+i%250)
+		text.WriteString("real_servers = [")
+		for n := range servers {
+			fmt.Fprintf(&text, "%q,", addr(1+n).String())
+		}
+		text.WriteString("]\n")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), text.String())
+		h.pass(10 * time.Second)
+		before := h.status().Engine
+		h.pass(3 * time.Second)
+		after := h.status().Engine
+		if len(after.Types) != 1 || after.Types[0].Probes-before.Types[0].Probes != servers || after.Checks != servers ||
+			after.Types[0].Took.Count != after.Types[0].Probes || after.Lateness.Count != after.Types[0].Probes {
+			t.Errorf("a round more: %+v, then %+v", before, after)
+		}
+		h.down.Store(second, true)
+		h.pass(4 * time.Second)
+		s := h.status()
+		for i := range s.Services {
+			if serving, _ := s.Services[i].Count(); serving != servers-1 || s.Services[i].Servers[1].InTable {
+				t.Fatalf("%s: %d servers", s.Services[i].Key, serving)
+			}
+		}
+		if list := h.ask(status.CheckQuery{State: "down"}, false); len(list) != 1 || len(list[0].Servers) != services {
+			t.Errorf("down: %d checks", len(list))
+		}
+		h.stop()
 	})
 }
 

@@ -104,6 +104,7 @@ type Server struct {
 	Since  time.Time    `json:"since,omitzero"`
 	Error  string       `json:"error,omitempty"` // of the last failed check
 	Checks []Check      `json:"checks,omitempty"`
+	Needed int          `json:"checks_needed,omitempty"` // so many of them; absent: all
 }
 
 // Answer is what became of a request to plan or to reload.

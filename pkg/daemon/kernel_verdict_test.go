@@ -1,0 +1,490 @@
+//go:build kernel
+
+package daemon_test
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+)
+
+// likewise is a check in keepalived's words and in ours. "#" is the last number of the server's address, DIR a directory.
+type likewise struct {
+	name         string
+	theirs, ours string
+	more         string                           // lines of the virtual server, the same for both but for the syntax: "key value"
+	weight       func(w world, n int) (int, bool) // of server n, and whether it is in the table
+}
+
+// world is what is the matter with each thing of each server: "web 2" is "frozen".
+type world map[string]string
+
+// is says whether a thing of server n is in one of these states.
+func (w world) is(thing string, n int, states ...string) bool {
+	return slices.Contains(states, w[fmt.Sprint(thing, " ", n)])
+}
+
+// full is the weight of every server as long as no check says something else.
+const full = 10
+
+// passes gives a server its weight as long as a condition holds; otherwise it is not in the table.
+func passes(f func(w world, n int) bool) func(world, int) (int, bool) {
+	return func(w world, n int) (int, bool) { return full, f(w, n) }
+}
+
+const (
+	goodPage  = "Pagina de Prueba\n"
+	otherPage = "Down for Maintenance\n"
+)
+
+func md5of(text string) string {
+	sum := md5.Sum([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+func likewises() []likewise {
+	digest := md5of(goodPage)
+	served := func(w world, n int) bool { return w.is("web", n, "well") }
+	good := func(w world, n int) bool { return served(w, n) && w.is("page", n, "good") }
+	both := func(w world, n int) bool { return good(w, n) && w.is("second", n, "there") }
+	return []likewise{
+		{
+			name: "TCP_CHECK", theirs: "TCP_CHECK { }", ours: "TCP_CHECK = true",
+			weight: passes(func(w world, n int) bool { return !w.is("web", n, "stopped") }),
+		}, {
+			name:   "HTTP_GET status",
+			theirs: "HTTP_GET { url { path /\n status_code 200 } }", ours: `HTTP_GET = { http_protocol = "1.0", url = { path = "/", status_code = "200" } }`,
+			weight: passes(func(w world, n int) bool { return served(w, n) && !w.is("page", n, "missing") }),
+		}, {
+			name:   "HTTP_GET other status",
+			theirs: "HTTP_GET { url { path /moved\n status_code 301 302-303 } }", ours: `HTTP_GET = { url = { path = "/moved", status_code = "301 302-303" } }`,
+			weight: passes(served),
+		}, {
+			name:   "HTTP_GET digest",
+			theirs: "HTTP_GET { url { path /\n digest " + digest + " } }", ours: `HTTP_GET = { url = { path = "/", digest = "` + digest + `" } }`,
+			weight: passes(good),
+		}, {
+			name: "HTTP_GET regex",
+			theirs: `HTTP_GET { http_protocol 1.1
+				virtualhost www.lab.local
+				url { path /
+				regex "PAGINA de [a-z]+"
+				regex_options caseless } }`,
+			ours:   `HTTP_GET = { http_protocol = "1.1", virtualhost = "www.lab.local", url = { path = "/", regex = "PAGINA de [a-z]+", regex_options = "caseless" } }`,
+			weight: passes(good),
+		}, {
+			name:   "HTTP_GET regex_no_match",
+			theirs: "HTTP_GET { url { path /\n regex Maintenance\n regex_no_match } }",
+			ours:   `HTTP_GET = { url = { path = "/", regex = "Maintenance", regex_no_match = true } }`,
+			weight: passes(good),
+		}, {
+			name:   "HTTP_GET of two pages in turn",
+			theirs: "HTTP_GET { url { path /\n digest " + digest + " }\n url { path /second\n status_code 200 } }",
+			ours:   `HTTP_GET = { fast_recovery = false, url = [{ path = "/", digest = "` + digest + `" }, { path = "/second", status_code = "200" }] }`,
+			weight: passes(both),
+		}, {
+			name:   "HTTP_GET of two pages",
+			theirs: "HTTP_GET { fast_recovery\n url { path /\n digest " + digest + " }\n url { path /second\n status_code 200 } }",
+			ours:   `HTTP_GET = { fast_recovery = true, url = [{ path = "/", digest = "` + digest + `" }, { path = "/second", status_code = "200" }] }`,
+			weight: passes(both),
+		}, {
+			name:   "SSL_GET",
+			theirs: "SSL_GET { connect_port 443\n url { path /\n digest " + digest + " } }", ours: `SSL_GET = { connect_port = 443, url = { path = "/", digest = "` + digest + `" } }`,
+			weight: passes(good),
+		}, {
+			name: "inhibit_on_failure", more: "inhibit_on_failure",
+			theirs: "HTTP_GET { url { path /\n digest " + digest + " } }", ours: `HTTP_GET = { url = { path = "/", digest = "` + digest + `" } }`,
+			weight: func(w world, n int) (int, bool) {
+				if !good(w, n) {
+					return 0, true
+				}
+				return full, true
+			},
+		}, {
+			name:   "SMTP_CHECK",
+			theirs: "SMTP_CHECK { connect_port 25\n helo_name lab }", ours: `SMTP_CHECK = { connect_port = 25, helo_name = "lab" }`,
+			weight: passes(func(w world, n int) bool { return w.is("mail", n, "well") }),
+		}, {
+			name:   "DNS_CHECK",
+			theirs: "DNS_CHECK { connect_port 53\n type A\n name www.lab.local\n retry 1\n delay_before_retry 0.1 }",
+			ours:   `DNS_CHECK = { connect_port = 53, type = "A", name = "www.lab.local", tcp = false }`,
+			weight: passes(func(w world, n int) bool { return w.is("names", n, "well") }),
+		}, {
+			name:   "DNS_CHECK of no name",
+			theirs: "DNS_CHECK { connect_port 53\n type A\n name nowhere.lab.local\n retry 1\n delay_before_retry 0.1 }",
+			ours:   `DNS_CHECK = { connect_port = 53, type = "A", name = "nowhere.lab.local", tcp = false }`,
+			weight: passes(func(world, int) bool { return false }),
+		}, {
+			name:   "DNS_CHECK of an empty answer",
+			theirs: "DNS_CHECK { connect_port 53\n type MX\n name www.lab.local\n retry 1\n delay_before_retry 0.1 }",
+			ours:   `DNS_CHECK = { connect_port = 53, type = "MX", name = "www.lab.local", tcp = false }`,
+			weight: passes(func(w world, n int) bool { return w.is("names", n, "well") }),
+		}, {
+			name:   "MISC_CHECK",
+			theirs: "MISC_CHECK { misc_path \"/usr/local/lib/status DIR/status#\"\n misc_timeout 1\n retry 1 }",
+			ours:   `MISC_CHECK = { misc_path = "/usr/local/lib/status DIR/status#", misc_timeout = 1, retry = 1 }`,
+			weight: passes(func(w world, n int) bool { return w.is("status", n, "0") }),
+		}, {
+			name:   "MISC_CHECK with misc_dynamic",
+			theirs: "MISC_CHECK { misc_path \"/usr/local/lib/status DIR/status#\"\n misc_timeout 1\n retry 1\n misc_dynamic }",
+			ours:   `MISC_CHECK = { misc_path = "/usr/local/lib/status DIR/status#", misc_timeout = 1, retry = 1, misc_dynamic = true }`,
+			weight: func(w world, n int) (weight int, in bool) {
+				switch {
+				case w.is("status", n, "0"):
+					return full, true
+				case w.is("status", n, "2"):
+					return 0, true
+				case w.is("status", n, "255"):
+					return 253, true
+				}
+				return 0, false
+			},
+		}, {
+			name:   "UDP_CHECK",
+			theirs: "UDP_CHECK { connect_port 7 }", ours: `UDP_CHECK = { connect_port = 7 }`,
+			weight: passes(func(w world, n int) bool { return !w.is("echo", n, "stopped") }),
+		}, {
+			name:   "UDP_CHECK with require_reply",
+			theirs: "UDP_CHECK { connect_port 7\n payload \"70 69 6e 67\"\n require_reply \"70 6X 6e\"\n min_reply_length 4\n max_reply_length 4 }",
+			ours:   `UDP_CHECK = { connect_port = 7, payload = "70 69 6e 67", require_reply = "70 6X 6e", min_reply_length = 4, max_reply_length = 4 }`,
+			weight: passes(func(w world, n int) bool { return w.is("echo", n, "pong") }),
+		}, {
+			name:   "PING_CHECK",
+			theirs: "PING_CHECK { connect_ip 10.0.100.1# }", ours: `PING_CHECK = { connect_ip = "10.0.100.1#" }`,
+			weight: passes(func(w world, n int) bool { return w.is("link", n, "up") }),
+		}, {
+			name:   "FILE_CHECK",
+			theirs: "FILE_CHECK { track_file maintenance#\n weight 0 }", ours: `FILE_CHECK = { track_file = "maintenance#" }`,
+			weight: passes(func(w world, n int) bool { return w.is("file", n, "0") }),
+		}, {
+			name:   "FILE_CHECK with a weight",
+			theirs: "FILE_CHECK { track_file maintenance#\n weight 2 }", ours: `FILE_CHECK = { track_file = "maintenance#", weight = 2 }`,
+			weight: func(w world, n int) (int, bool) {
+				switch {
+				case w.is("file", n, "3"):
+					return full + 6, true
+				case w.is("file", n, "-4"):
+					return full - 8, true
+				}
+				return full, true
+			},
+		}, {
+			name:   "several",
+			theirs: "TCP_CHECK { connect_port 25 }\nHTTP_GET { url { path /second\n status_code 200 } }\nMISC_CHECK { misc_path \"/usr/local/lib/status DIR/status#\"\n misc_timeout 1 }",
+			ours: `TCP_CHECK = { connect_port = 25 }
+HTTP_GET = { url = { path = "/second", status_code = "200" } }
+MISC_CHECK = { misc_path = "/usr/local/lib/status DIR/status#", misc_timeout = 1 }`,
+			weight: passes(func(w world, n int) bool {
+				return !w.is("mail", n, "stopped") && served(w, n) && w.is("second", n, "there") && w.is("status", n, "0")
+			}),
+		},
+	}
+}
+
+// numbers are the last numbers of the servers' addresses.
+var numbers = []int{2, 3}
+
+// line puts the words of a check where they belong.
+func (l likewise) line(words string, n int, dir string) string {
+	return strings.NewReplacer("#", fmt.Sprint(n), "DIR", dir).Replace(words)
+}
+
+func keepalivedChecks(all []likewise, dir string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "global_defs {\n\trouter_id lab\n\tscript_user root\n\tenable_script_security\n}\n")
+	for _, n := range numbers {
+		fmt.Fprintf(&b, "track_file maintenance%d {\n\tfile %s/file%d\n}\n", n, dir, n)
+	}
+	for i, l := range all {
+		fmt.Fprintf(&b, "# %s\nvirtual_server 192.0.2.1 %d {\n\tlb_algo wrr\n\tlb_kind NAT\n\tprotocol TCP\n\tdelay_loop 0.3\n\twarmup 0.1\n"+
+			"\tretry 1\n\tdelay_before_retry 0.1\n\tconnect_timeout 1\n\t%s\n", l.name, 1000+i, l.more)
+		for _, n := range numbers {
+			fmt.Fprintf(&b, "\treal_server 10.0.100.%d 80 {\n\t\tweight %d\n\t\t%s\n\t}\n", n, full, l.line(l.theirs, n, dir))
+		}
+		b.WriteString("}\n")
+	}
+	return b.String()
+}
+
+func ipvsdChecks(all []likewise, dir string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[global_defs]\nscript_user = \"root\"\n")
+	for _, n := range numbers {
+		fmt.Fprintf(&b, "[track_file.maintenance%d]\nfile = \"%s/file%d\"\n", n, dir, n)
+	}
+	for i, l := range all {
+		fmt.Fprintf(&b, "# %s\n[[virtual_server]]\naddress = \"192.0.2.1:%d\"\nlb_algo = \"wrr\"\nlb_kind = \"NAT\"\nprotocol = \"TCP\"\nalpha = false\n"+
+			"delay_loop = 0.3\nwarmup = 0.1\nretry = 1\ndelay_before_retry = 0.1\nconnect_timeout = 1\n", l.name, 1000+i)
+		if l.more != "" {
+			fmt.Fprintf(&b, "%s = true\n", l.more)
+		}
+		for _, n := range numbers {
+			fmt.Fprintf(&b, "[[virtual_server.real_server]]\naddress = \"10.0.100.%d:80\"\nweight = %d\n%s\n", n, full, l.line(l.ours, n, dir))
+		}
+	}
+	return b.String()
+}
+
+// tableIn is what ipvsadm -Sn has to print in a world.
+func tableIn(all []likewise, w world) string {
+	var b strings.Builder
+	for i, l := range all {
+		fmt.Fprintf(&b, "-A -t 192.0.2.1:%d -s wrr\n", 1000+i)
+		for _, n := range numbers {
+			if weight, in := l.weight(w, n); in {
+				fmt.Fprintf(&b, "-a -t 192.0.2.1:%d -r 10.0.100.%d:80 -m -w %d\n", 1000+i, n, weight)
+			}
+		}
+	}
+	return b.String()
+}
+
+// thing is something of each server that may be well, which is its first state, or not.
+type thing struct {
+	name   string
+	states []string
+	become func(n int, from, to string)
+}
+
+// serverThing is a server of the lab that stops and hangs.
+func serverThing(name string, servers map[int]*lab.Server) thing {
+	return thing{name, []string{"well", "stopped", "frozen"}, func(n int, from, to string) {
+		s := servers[n]
+		switch from {
+		case "stopped":
+			s.Start()
+		case "frozen":
+			s.Thaw()
+		}
+		switch to {
+		case "stopped":
+			s.Stop()
+		case "frozen":
+			s.Freeze()
+		}
+	}}
+}
+
+// fileThing is a file of each server, whose states are what is in it.
+func fileThing(t *testing.T, dir, name string, states ...string) thing {
+	put := func(n int, text string) {
+		t.Helper()
+		file := filepath.Join(dir, fmt.Sprint(name, n))
+		if err := os.WriteFile(file, []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range numbers {
+		put(n, states[0])
+	}
+	return thing{name, states, func(n int, _, to string) { put(n, to) }}
+}
+
+// The script of MISC_CHECK ends as a file says.
+const statusScript = `#!/bin/sh
+read status < "$1"
+[ "$status" != hang ] || exec sleep 1000
+exit "$status"
+`
+
+// One configuration, one series of faults, and after each of them the same table by keepalived and by ipvsd: what the checks make of
+// the servers is the same. Checks run every 0.3 s instead of every 6, so that the series is as long as 20 minutes of flapping.
+// Differences: none. What would be some is not in the configuration, or written out in ours where the defaults differ:
+//   - alpha, http_protocol, delay_before_retry and retry of DNS_CHECK, fast_recovery, the weight of a track_file.
+//   - the answer to HELO in several lines, which fails with keepalived (RFC 5321 allows it) and passes here.
+//   - HTTP/1.1 in chunks, which keepalived takes for the body's text.
+//   - scripts that hang come last: it may happen to keepalived that it loses one that it has killed ("child lost" in its log), and
+//     then the check stays what it was for minutes.
+//   - SNI, which we send by default if there is a virtualhost.
+func TestKernelSameVerdictsAsKeepalived(t *testing.T) {
+	const steps = 60
+	bridge := lab.NewBridge(t, "internal", 1500)
+	theirs, ours := lab.NewHost(t, "keepalived"), lab.NewHost(t, "ipvsd")
+	theirs.Connect(bridge, "eth0", "10.0.100.101/24")
+	ours.Connect(bridge, "eth0", "10.0.100.102/24")
+
+	sites, web, mail, names := map[int]*lab.Site{}, map[int]*lab.Server{}, map[int]*lab.Server{}, map[int]*lab.Server{}
+	echoes, far := map[int]*echoServer{}, map[int]*lab.Host{}
+	for _, n := range numbers {
+		h := lab.NewHost(t, fmt.Sprintf("real%d", n))
+		at := netip.AddrFrom4([4]byte{10, 0, 100, byte(n)})
+		h.Connect(bridge, "eth0", at.String()+"/24")
+		// The connections to a frozen server wait for it, dead ones, too. And the kernel would refuse no more than one datagram a
+		// second: UDP_CHECKs that go unrefused pass.
+		h.Sysctl("net.core.somaxconn", "65535")
+		h.Sysctl("net.ipv4.icmp_ratelimit", "0")
+		sites[n] = lab.NewSite(h, at)
+		sites[n].Put("index.html", goodPage)
+		sites[n].Put("second", goodPage)
+		web[n], mail[n], names[n] = sites[n].Server, lab.NewPostfix(h, at), lab.NewBind(h, at)
+		for _, s := range []*lab.Server{web[n], mail[n], names[n]} {
+			s.Start()
+		}
+		echoes[n] = &echoServer{t: t, host: h}
+		echoes[n].become("pong")
+		far[n] = lab.NewHost(t, fmt.Sprintf("far%d", n))
+		far[n].Connect(bridge, "eth0", fmt.Sprintf("10.0.100.1%d/24", n))
+	}
+	dir := t.TempDir()
+	const program = "/usr/local/lib/status" // of a directory that is root's alone, as both demand
+	if err := os.WriteFile(program, []byte(statusScript), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(program) })
+	things := []thing{
+		serverThing("web", web), serverThing("mail", mail), serverThing("names", names),
+		{"page", []string{"good", "other", "missing"}, func(n int, _, to string) {
+			switch to {
+			case "good":
+				sites[n].Put("index.html", goodPage)
+			case "other":
+				sites[n].Put("index.html", otherPage)
+			case "missing":
+				sites[n].Remove("index.html")
+			}
+		}},
+		{"second", []string{"there", "missing"}, func(n int, _, to string) {
+			if to == "there" {
+				sites[n].Put("second", goodPage)
+			} else {
+				sites[n].Remove("second")
+			}
+		}},
+		{"echo", []string{"pong", "puns", "po", "silent", "stopped"}, func(n int, _, to string) { echoes[n].become(to) }},
+		{"link", []string{"up", "down"}, func(n int, _, to string) {
+			if to == "up" {
+				far[n].LinkUp("eth0")
+			} else {
+				far[n].LinkDown("eth0")
+			}
+		}},
+		fileThing(t, dir, "status", "0", "1", "2", "255"),
+		fileThing(t, dir, "file", "0", "3", "-4"),
+	}
+	w := world{}
+	for _, g := range things {
+		for _, n := range numbers {
+			w[fmt.Sprint(g.name, " ", n)] = g.states[0]
+		}
+	}
+
+	all := likewises()
+	conf := filepath.Join(dir, "keepalived.conf")
+	if err := os.WriteFile(conf, []byte(keepalivedChecks(all, dir)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Start("keepalived", "--dont-fork", "--log-console", "--log-detail", "--check", "--use-file", conf,
+		"--pid", filepath.Join(dir, "pid"), "--checkers_pid", filepath.Join(dir, "checkers"))
+	startIPVSD(t, ours, ipvsdChecks(all, dir))
+	both := func(when string) {
+		t.Helper()
+		want := tableIn(all, w)
+		for _, h := range []*lab.Host{theirs, ours} {
+			err := lab.Poll(patience, func() error {
+				got, err := saved(h)
+				if err != nil {
+					return err
+				}
+				return differences(all, slices.Collect(strings.Lines(got+"\n")), slices.Collect(strings.Lines(want)))
+			})
+			if err != nil {
+				t.Errorf("%s, by %s: %v", when, h.Name, err)
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("the world: %v", w)
+		}
+	}
+	both("at the start")
+	dice := rand.New(rand.NewPCG(4, 2026))
+	for step := range steps {
+		var what []string
+		for range 1 + dice.IntN(2) {
+			g, n := things[dice.IntN(len(things))], numbers[dice.IntN(len(numbers))]
+			key := fmt.Sprint(g.name, " ", n)
+			from, to := w[key], g.states[0]
+			if from == to { // what isn't well becomes well, so that not all is ill in the end
+				to = g.states[1+dice.IntN(len(g.states)-1)]
+			}
+			g.become(n, from, to)
+			w[key] = to
+			what = append(what, key+" is "+to)
+		}
+		both(fmt.Sprintf("step %d, %s", step, strings.Join(what, " and ")))
+	}
+	for _, n := range numbers {
+		status := things[slices.IndexFunc(things, func(g thing) bool { return g.name == "status" })]
+		status.become(n, "", "hang")
+		w[fmt.Sprint("status ", n)] = "hang"
+	}
+	both("scripts hang")
+}
+
+// differences names the lines that are in one table alone, with the names of their checks.
+func differences(all []likewise, got, want []string) error {
+	var text strings.Builder
+	for _, part := range []struct {
+		say   string
+		lines []string
+	}{{"not expected", missing(got, want)}, {"missing", missing(want, got)}} {
+		for _, l := range part.lines {
+			var port int
+			_, after, _ := strings.Cut(l, "192.0.2.1:")
+			if _, err := fmt.Sscanf(after, "%d", &port); err != nil {
+				continue // an empty table
+			}
+			fmt.Fprintf(&text, "\n%s: %s # %s", part.say, strings.TrimSpace(l), all[port-1000].name)
+		}
+	}
+	if text.Len() > 0 {
+		return errors.New(text.String())
+	}
+	return nil
+}
+
+// echoServer answers datagrams at port 7.
+type echoServer struct {
+	t    *testing.T
+	host *lab.Host
+	conn net.PacketConn
+}
+
+func (e *echoServer) become(state string) {
+	e.t.Helper()
+	if e.conn != nil {
+		_ = e.conn.Close()
+		e.conn = nil
+	}
+	if state == "stopped" {
+		return
+	}
+	conn, err := e.host.ListenPacket("udp", "0.0.0.0:7")
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.conn = conn
+	e.t.Cleanup(func() { _ = conn.Close() })
+	go func() {
+		b := make([]byte, 1500)
+		for {
+			_, from, err := conn.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			if state != "silent" {
+				_, _ = conn.WriteTo([]byte(state), from)
+			}
+		}
+	}()
+}
