@@ -64,7 +64,7 @@ type HTTP struct {
 type URL struct {
 	Method       string // GET, HEAD, POST, OPTIONS
 	Path         string // with the query. One that begins with "http://" goes to the target as to a proxy
-	VirtualHost  string // the Host header; empty: the target's address, with its port unless it is the protocol's
+	VirtualHost  string // the Host header; empty: the target's address and port
 	Headers      List[Header]
 	Body         string
 	Status       StatusSet

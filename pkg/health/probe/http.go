@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -132,18 +132,7 @@ func host(c health.Check, s health.HTTP, u health.URL) string {
 		name, _, _ := strings.Cut(rest, "/")
 		return name
 	}
-	usual := uint16(80)
-	if s.TLS.Mode != health.Plain {
-		usual = 443
-	}
-	address := c.Target.Addr().WithZone("").String()
-	if c.Target.Port() != usual {
-		return net.JoinHostPort(address, strconv.Itoa(int(c.Target.Port())))
-	}
-	if c.Target.Addr().Is6() {
-		return "[" + address + "]"
-	}
-	return address
+	return netip.AddrPortFrom(c.Target.Addr().WithZone(""), c.Target.Port()).String()
 }
 
 // ask sends a request and reads the answer.
