@@ -38,7 +38,7 @@ func paceOf(perSecond int) pace {
 		return pace{}
 	}
 	burst := perSecond / 20
-	gap := time.Second / time.Duration(perSecond-burst)
+	gap := time.Second/time.Duration(perSecond-burst) + 1 // rounded up
 	return pace{gap: gap, bucket: time.Duration(burst) * gap}
 }
 

@@ -210,23 +210,26 @@ func (r *runner) finish(end ending) {
 	if j.index >= 0 {
 		heap.Remove(&r.timers, int(j.index))
 	}
-	if probe.Local(end.err) {
-		j.kind.skip(end.err)
-		j.checker = j.checker.Skip(end.at)
-	} else {
+	counts := !probe.Local(end.err)
+	if counts {
 		result := health.Result{Took: end.at.Sub(end.start), Finding: end.finding}
 		if end.err != nil {
 			result.Err = cmp.Or(end.err.Error(), "no reason given")
 		}
 		j.kind.count(result)
 		j.checker = j.checker.Step(end.at, result)
+	} else {
+		j.kind.skip(end.err)
+		j.checker = j.checker.Skip(end.at)
 	}
 	if j.hurried {
 		r.hurry(j, end.at)
 	} else {
 		r.schedule(j, end.at)
 	}
-	r.report(Report{Check: j.check, Checker: j.checker})
+	if counts {
+		r.report(Report{Check: j.check, Checker: j.checker})
+	}
 }
 
 // startDue starts the probes that are due, those that waited first, ends those whose time is up, and sets the timer.
