@@ -392,3 +392,38 @@ func TestSecretsAreHidden(t *testing.T) {
 		}
 	}
 }
+
+// What a server switches off takes along what it would have inherited.
+func TestSwitchedOff(t *testing.T) {
+	c := accept(t, `
+[[virtual_server]]
+address = "192.0.2.1:80"
+protocol = "TCP"
+IMAP_CHECK = { connect_port = 143, tls = true, tls_verify = true, tls_name = "n", tls_certificate = "/c", sni = "s" }
+SSL_GET = { tls_verify = true, tls_name = "n", tls_ca = "/ca", url = ["/a", "/b"] }
+
+  [[virtual_server.real_server]]
+  address = "10.0.100.2:80"
+  IMAP_CHECK = { tls = false }
+  SSL_GET = { tls_verify = false, url = "/c" }
+
+[[virtual_server]]
+address = "192.0.2.2:80"
+protocol = "TCP"
+checks = "off"
+real_servers = ["10.0.100.2:80"]
+
+  [[virtual_server.real_server]]
+  address = "10.0.100.3:80"
+  TCP_CHECK = true
+`)
+	got := checksOf(&c.VirtualServers[0].RealServers[0])
+	want := []health.Spec{health.IMAP{}, health.HTTP{
+		Protocol: "1.1", TLS: health.TLS{Mode: health.Implicit}, URLs: urls(health.URL{Path: "/c"})}}
+	if len(got) != 2 || got[0].Spec != want[0] || got[1].Spec != want[1] {
+		t.Errorf("%v", got)
+	}
+	if rs := c.VirtualServers[1].RealServers; !rs[0].Off || rs[1].Off {
+		t.Errorf("off: %t and %t", rs[0].Off, rs[1].Off)
+	}
+}
