@@ -99,7 +99,7 @@ func TestFormatOfAnything(t *testing.T) {
 		"hold_down = 3", "fall = 4", "delay_loop = 0.5",
 	}
 	accepted := 0
-	for range 6000 {
+	for range 4000 {
 		var b strings.Builder
 		b.WriteString("[track_file.T]\nfile = \"/t\"\nweight = 2\n[virtual_server_group.A]\naddress = [\"192.0.2.1-3:80\", \"192.0.2.9:80\"]\n")
 		some(&b, `fwmark = [7]|fwmark = ["8 inet", 9]|fwmark = "8 inet6"`)
