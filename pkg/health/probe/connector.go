@@ -132,7 +132,7 @@ func (k *Connector) connect(c health.Check) (*socket, error) {
 		}
 		return s, nil
 	}
-	fd, err := begin(c)
+	fd, err := begin(c, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -15,12 +16,20 @@ const (
 	longestPause = 4 * time.Second
 )
 
+// datagramRoom is room for the largest datagram, which most of the time is 100 times as large as an answer.
+var datagramRoom = sync.Pool{New: func() any {
+	b := make([]byte, 64<<10)
+	return &b
+}}
+
 // datagrams sends a request, and again after growing pauses since either way may lose it, until there is an answer. What is none,
 // as settle says by an error, changes nothing: it may be of another time or from somebody else. Settle says also what a datagram
 // that is an answer means for the probe.
 func datagrams(ctx context.Context, conn net.Conn, request []byte, settle func(datagram []byte) (verdict, err error)) error {
 	var other error
-	b := make([]byte, 64<<10)
+	room := datagramRoom.Get().(*[]byte)
+	defer datagramRoom.Put(room)
+	b := *room
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		if _, err := conn.Write(request); err != nil {
 			return err

@@ -46,36 +46,20 @@ func dialUDP(ctx context.Context, c health.Check) (net.Conn, error) {
 // packet and a Read takes one, and ends at the context's end or at an earlier deadline of its own, after which the connection may
 // still be used. What comes from elsewhere is not seen. ICMP errors that the target's host, a router or our own host has for us are
 // errors of the next call, also those that may pass, such as that nobody answers ARP.
-func dialPackets(ctx context.Context, c health.Check, network string, kind, protocol int, settings ...func(fd int) error) (net.Conn, error) {
-	target, domain, err := sockaddr(c.Target)
+func dialPackets(ctx context.Context, c health.Check, network string, kind, protocol int, settings ...func(fd, domain int) error) (net.Conn, error) {
+	fd, err := begin(c, kind, protocol, append(settings, reportErrors)...)
 	if err != nil {
-		return nil, err
-	}
-	fd, err := unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
-	if err != nil {
-		return nil, fmt.Errorf("socket: %w", err)
-	}
-	err = configure(fd, c)
-	for _, set := range settings {
-		if err == nil {
-			err = set(fd)
-		}
-	}
-	if err == nil && domain == unix.AF_INET {
-		err = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVERR, 1)
-	} else if err == nil {
-		err = unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVERR, 1)
-	}
-	if err == nil {
-		if err = unix.Connect(fd, target); err == unix.EAGAIN {
-			err = errNoSource
-		}
-	}
-	if err != nil {
-		unix.Close(fd)
 		return nil, err
 	}
 	return newConn(ctx, c, os.NewFile(uintptr(fd), ""), answerLimit, network), nil
+}
+
+// reportErrors has a socket report all ICMP errors. Without it the kernel keeps to itself what may pass.
+func reportErrors(fd, domain int) error {
+	if domain == unix.AF_INET {
+		return unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVERR, 1)
+	}
+	return unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVERR, 1)
 }
 
 // conn is a net.Conn on the file of a socket. One of package net would need a second descriptor and six system calls more.
@@ -122,7 +106,7 @@ func (c *conn) Write(b []byte) (int, error) {
 
 // why returns the reason behind an error of the file's.
 func (c *conn) why(err error) error {
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
 	switch end := c.ctx.Err(); {
@@ -133,8 +117,7 @@ func (c *conn) why(err error) error {
 	case errors.Is(err, os.ErrClosed):
 		return net.ErrClosed
 	}
-	var path *os.PathError
-	if errors.As(err, &path) {
+	if path, is := errors.AsType[*os.PathError](err); is {
 		return path.Err
 	}
 	return err

@@ -15,8 +15,8 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/health"
 )
 
-// pair returns a connection of dial's and its other end.
-func pair(t *testing.T, ctx context.Context, limit int64) (ours, theirs net.Conn) {
+// pair returns a connection that takes 10 bytes, and its other end.
+func pair(ctx context.Context, t *testing.T) (ours, theirs net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -24,7 +24,7 @@ func pair(t *testing.T, ctx context.Context, limit int64) (ours, theirs net.Conn
 	}
 	defer l.Close()
 	c := health.Check{Target: l.Addr().(*net.TCPAddr).AddrPort(), Timeout: 100 * time.Millisecond}
-	ours, err = dialUpTo(ctx, c, limit)
+	ours, err = dialUpTo(ctx, c, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestDialReadsUpToItsLimit(t *testing.T) {
 		"0123456789":  "",
 		"012345678X+": "the server sent more than 10 bytes",
 	} {
-		ours, theirs := pair(t, t.Context(), 10)
+		ours, theirs := pair(t.Context(), t)
 		if _, err := io.WriteString(theirs, sent); err != nil {
 			t.Fatal(err)
 		}
@@ -66,11 +66,11 @@ func TestDialEndsWithItsContext(t *testing.T) {
 		},
 	} {
 		ctx, cancel := begin()
-		ours, theirs := pair(t, ctx, 10)
+		ours, theirs := pair(ctx, t)
 		if err := ours.SetDeadline(time.Time{}); err != nil {
 			t.Fatal(err)
 		}
-		if want == context.Canceled {
+		if errors.Is(want, context.Canceled) {
 			time.AfterFunc(10*time.Millisecond, cancel)
 		}
 		if n, err := ours.Read(make([]byte, 1)); n != 0 || !errors.Is(err, want) {
@@ -87,7 +87,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 }
 
 func TestDialIsReset(t *testing.T) {
-	ours, theirs := pair(t, t.Context(), 10)
+	ours, theirs := pair(t.Context(), t)
 	if err := ours.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestDialIsReset(t *testing.T) {
 func TestDialLate(t *testing.T) {
 	for sent, want := range map[string]string{"": "no answer within 100ms", "x": "no complete answer within 100ms"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		ours, theirs := pair(t, ctx, 10)
+		ours, theirs := pair(ctx, t)
 		if _, err := io.WriteString(theirs, sent); err != nil {
 			t.Fatal(err)
 		}

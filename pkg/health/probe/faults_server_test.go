@@ -149,7 +149,7 @@ func server(t *testing.T, serve func(net.Conn)) (at netip.AddrPort, end func()) 
 
 // serverUDP returns the address of a server that sends what answer returns for each datagram, and what ends it. It goes on with
 // the answers until they end or the server does.
-func serverUDP(t *testing.T, answer func(request []byte, send func([]byte) error)) (at netip.AddrPort, end func()) {
+func serverUDP(t testing.TB, answer func(request []byte, send func([]byte) error)) (at netip.AddrPort, end func()) {
 	t.Helper()
 	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
 	if err != nil {

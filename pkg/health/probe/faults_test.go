@@ -55,7 +55,7 @@ func faults(t *testing.T, check func(netip.AddrPort) health.Check, good func(net
 }
 
 // faultsTLS is faults of a check that encrypts from the first byte: outside of TLS, and inside.
-func faultsTLS(t *testing.T, id identity, check func(netip.AddrPort) health.Check, good func(net.Conn), but ...string) {
+func faultsTLS(t *testing.T, id identity, check func(netip.AddrPort) health.Check, good func(net.Conn)) {
 	t.Helper()
 	within := func(serve func(net.Conn)) func(net.Conn) {
 		return func(raw net.Conn) {
@@ -71,7 +71,7 @@ func faultsTLS(t *testing.T, id identity, check func(netip.AddrPort) health.Chec
 	for _, f := range broken {
 		inside = append(inside, fault{f.name, f.want, within(f.serve)})
 	}
-	t.Run("in TLS", func(t *testing.T) { face(t, check, inside, but) })
+	t.Run("in TLS", func(t *testing.T) { face(t, check, inside, nil) })
 }
 
 // face runs a type of check against bad servers.

@@ -72,7 +72,7 @@ func (e *echo) request() ([]byte, error) {
 }
 
 // filter has a raw socket take replies only.
-func (e *echo) filter(fd int) error {
+func (e *echo) filter(fd, _ int) error {
 	if e.v4 {
 		return unix.SetsockoptInt(fd, unix.SOL_RAW, icmpFilter, ^(1 << int(ipv4.ICMPTypeEchoReply)))
 	}

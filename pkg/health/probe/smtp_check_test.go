@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"strings"
@@ -70,10 +71,7 @@ func TestSMTPCheck(t *testing.T) {
 	misnamed := verified
 	misnamed.Name = "mail.example.com"
 	with := func(word, answer string) answers {
-		a := answers{}
-		for w, s := range goodMail {
-			a[w] = s
-		}
+		a := maps.Clone(goodMail)
 		a[word] = answer
 		return a
 	}

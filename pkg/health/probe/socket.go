@@ -22,7 +22,7 @@ import (
 // Package net would do as well, but needs up to half as much processor time again (BenchmarkDialer), which limits how
 // many servers a director can watch.
 func connect(ctx context.Context, c health.Check) (*os.File, error) {
-	fd, err := begin(c)
+	fd, err := begin(c, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -37,17 +37,22 @@ func connect(ctx context.Context, c health.Check) (*os.File, error) {
 	return conn, nil
 }
 
-// begin returns a socket that is connecting to the check's target.
-func begin(c health.Check) (fd int, err error) {
+// begin returns a socket that is connecting to the check's target, after settings.
+func begin(c health.Check, kind, protocol int, settings ...func(fd, domain int) error) (fd int, err error) {
 	target, domain, err := sockaddr(c.Target)
 	if err != nil {
 		return -1, err
 	}
-	fd, err = unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err = unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return -1, fmt.Errorf("socket: %w", err)
 	}
 	err = configure(fd, c)
+	for _, set := range settings {
+		if err == nil {
+			err = set(fd, domain)
+		}
+	}
 	if err == nil {
 		err = begun(unix.Connect(fd, target))
 	}
@@ -60,10 +65,10 @@ func begin(c health.Check) (fd int, err error) {
 
 // begun returns what connect(2) on a non-blocking socket failed with.
 func begun(err error) error {
-	switch err {
-	case unix.EINPROGRESS:
+	switch {
+	case errors.Is(err, unix.EINPROGRESS):
 		return nil
-	case unix.EADDRNOTAVAIL:
+	case errors.Is(err, unix.EADDRNOTAVAIL), errors.Is(err, unix.EAGAIN): // for TCP, and for UDP
 		return errNoSource
 	}
 	return err
