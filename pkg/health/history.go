@@ -61,6 +61,11 @@ func (h *History) Add(c Checker) {
 // place returns where in the list of words these are, and puts them there if they are new, if it can instead of some that
 // nobody needs any more.
 func (p *past) place(w words) uint8 {
+	if p.n > 1 { // of most checks it is the same each time, which is soon seen
+		if last := p.said[(int(p.next)+Kept-1)%Kept]; p.words[last].Value() == w {
+			return last
+		}
+	}
 	handle := unique.Make(w)
 	if i := slices.Index(p.words, handle); i >= 0 {
 		return uint8(i)
