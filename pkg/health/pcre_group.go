@@ -10,28 +10,30 @@ import (
 func (t *translator) openGroup() error {
 	start := t.at - 1
 	before := t.modes
-	emit := func(s string) error {
+	emit := func(s string) {
 		t.open = append(t.open, group{before, len(t.out)})
 		t.emit(s)
 		t.atom = -1
-		return nil
 	}
 	look := func(s string) error {
 		t.at += len(s) - 1
 		if t.linear {
 			return errNotLinear
 		}
-		return emit(s)
+		emit(s)
+		return nil
 	}
 	switch {
 	case t.ahead("*"):
 		return t.errorf(start, "verbs such as (*UTF) are not known here")
 	case !t.ahead("?"):
 		if t.noCapture {
-			return emit("(?:")
+			emit("(?:")
+			return nil
 		}
 		t.groups++
-		return emit("(")
+		emit("(")
+		return nil
 	case t.ahead("?#"):
 		if _, closed := t.until(')'); !closed {
 			return t.errorf(start, "a comment is not closed")
@@ -66,7 +68,8 @@ func (t *translator) openGroup() error {
 		} else {
 			t.names[name] = t.groups
 		}
-		return emit("(")
+		emit("(")
+		return nil
 	}
 	// (?i-m) and (?i-m:...)
 	t.at++
@@ -84,7 +87,8 @@ func (t *translator) openGroup() error {
 			return nil
 		case ':':
 			t.at++
-			return emit("(?" + strings.TrimSuffix(passed, "-") + ":")
+			emit("(?" + strings.TrimSuffix(passed, "-") + ":")
+			return nil
 		case '-':
 			if !on {
 				return t.errorf(start, "(? is not understood")

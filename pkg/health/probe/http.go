@@ -95,7 +95,7 @@ func follow(c health.Check, s health.HTTP, u health.URL, location string) (path 
 	if s.TLS.Mode != health.Plain {
 		scheme = "https"
 	}
-	base, err := url.Parse(scheme + "://" + host(c, s, u))
+	base, err := url.Parse(scheme + "://" + host(c, u))
 	if err == nil {
 		base, err = base.Parse(u.Path)
 	}
@@ -106,7 +106,7 @@ func follow(c health.Check, s health.HTTP, u health.URL, location string) (path 
 	if err != nil {
 		return "", fmt.Errorf("it redirects to %.200q, which is no URL", location)
 	}
-	itself := authority(to) == authority(&url.URL{Scheme: scheme, Host: host(c, s, u)}) ||
+	itself := authority(to) == authority(&url.URL{Scheme: scheme, Host: host(c, u)}) ||
 		authority(to) == authority(&url.URL{Scheme: scheme, Host: c.Target.String()})
 	if to.Scheme != scheme || !itself {
 		return "", fmt.Errorf("it redirects to %.200s, which is not this server", to)
@@ -124,7 +124,7 @@ func authority(u *url.URL) string {
 }
 
 // host returns what the Host header says.
-func host(c health.Check, s health.HTTP, u health.URL) string {
+func host(c health.Check, u health.URL) string {
 	if u.VirtualHost != "" {
 		return u.VirtualHost
 	}
@@ -191,7 +191,7 @@ type tlsWire struct {
 
 func (w *tlsWire) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
-	w.ended = w.ended || err == io.EOF
+	w.ended = w.ended || errors.Is(err, io.EOF)
 	return n, err
 }
 

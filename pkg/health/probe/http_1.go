@@ -44,7 +44,7 @@ func ask1(ctx context.Context, conn net.Conn, c health.Check, s health.HTTP, u h
 	x.request = appendRequest(x.request[:0], c, s, u)
 	if traced(ctx) {
 		line, _, _ := strings.Cut(string(x.request), "\r\n")
-		step(ctx, "> %s, Host: %s", line, host(c, s, u))
+		step(ctx, "> %s, Host: %s", line, host(c, u))
 	}
 	if _, err := conn.Write(x.request); err != nil {
 		return a, err
@@ -62,10 +62,7 @@ func (x *exchange) answer(s health.HTTP, u health.URL) (a answer, err error) {
 	if !u.Status.Has(a.status) && !(s.Follow && isRedirect(a.status)) {
 		return a, nil // whatever the body is
 	}
-	body, err := x.body(h, u)
-	if err == nil {
-		err = a.read(body, x.piece[:], s, u)
-	}
+	err = a.read(x.body(h, u), x.piece[:], s, u)
 	switch short := errors.Is(err, io.ErrUnexpectedEOF); {
 	case short && h.chunked:
 		err = fmt.Errorf("the answer ends after %d bytes, before its last chunk", a.size)
@@ -97,7 +94,7 @@ func appendRequest(b []byte, c health.Check, s health.HTTP, u health.URL) []byte
 	if s.Protocol == "1.1" || s.Protocol == "1.0C" {
 		own("Connection", "close")
 	}
-	own("Host", host(c, s, u))
+	own("Host", host(c, u))
 	for h := range u.Headers.All() {
 		line(h.Name, h.Value)
 	}
@@ -179,9 +176,9 @@ func equalFold(b []byte, s string) bool { return len(b) == len(s) && strings.Equ
 // readLine returns the next line without its end. It is valid until the next read.
 func (x *exchange) readLine(room *int) ([]byte, error) {
 	line, err := x.in.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		x.line = x.line[:0]
-		for err == bufio.ErrBufferFull && len(x.line) <= *room {
+		for errors.Is(err, bufio.ErrBufferFull) && len(x.line) <= *room {
 			x.line = append(x.line, line...)
 			line, err = x.in.ReadSlice('\n')
 		}
@@ -205,16 +202,16 @@ func statusOf(line []byte) int {
 }
 
 // body returns what reads the body, and then io.EOF.
-func (x *exchange) body(h head, u health.URL) (io.Reader, error) {
+func (x *exchange) body(h head, u health.URL) io.Reader {
 	switch {
 	case u.Method == "HEAD", h.status < 200, h.status == 204, h.status == 304:
-		return eof{}, nil
+		return eof{}
 	case h.chunked:
-		return httputil.NewChunkedReader(x.in), nil
+		return httputil.NewChunkedReader(x.in)
 	case h.length >= 0:
-		return &exactly{x.in, h.length}, nil
+		return &exactly{x.in, h.length}
 	}
-	return toTheEnd{x.in}, nil
+	return toTheEnd{x.in}
 }
 
 type eof struct{}

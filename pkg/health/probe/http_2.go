@@ -35,13 +35,13 @@ func ask2(ctx context.Context, conn net.Conn, c health.Check, s health.HTTP, u h
 	defer client.Close()
 	whole := u.Path
 	if !strings.HasPrefix(whole, "http://") {
-		whole = scheme + "://" + host(c, s, u) + u.Path
+		whole = scheme + "://" + host(c, u) + u.Path
 	}
 	request, err := http.NewRequestWithContext(ctx, u.Method, whole, strings.NewReader(u.Body))
 	if err != nil {
 		return a, fmt.Errorf("request: %w", err)
 	}
-	request.Host = host(c, s, u)
+	request.Host = host(c, u)
 	request.Header.Set("User-Agent", userAgent)
 	for h := range u.Headers.All() {
 		if strings.EqualFold(h.Name, "Host") {

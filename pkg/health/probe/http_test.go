@@ -6,16 +6,15 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/h2c"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
@@ -309,7 +308,9 @@ func TestHTTP2(t *testing.T) {
 		w.Header().Set("X-Weight", "5")
 		fmt.Fprintf(w, "%s %s %s %s", r.Proto, r.Method, r.Host, r.UserAgent())
 	})
-	plain := httptest.NewServer(h2c.NewHandler(hello, &http2.Server{}))
+	plain := httptest.NewUnstartedServer(hello)
+	plain.Config.Protocols = priorKnowledge()
+	plain.Start()
 	defer plain.Close()
 	encrypted := httptest.NewUnstartedServer(hello)
 	encrypted.EnableHTTP2 = true
@@ -372,9 +373,10 @@ func TestHTTPFaults(t *testing.T) {
 	answer := respond(ok + "Content-Length: 7\r\n\r\ncontent")
 	id := newIdentity(t, time.Now().Add(time.Hour))
 	good2 := func(c net.Conn) {
-		(&http2.Server{}).ServeConn(c, &http2.ServeConnOpts{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, "content")
-		})})
+		only := &onlyConn{Conn: c, closed: make(chan struct{})}
+		s := http.Server{Protocols: priorKnowledge(), ErrorLog: log.New(io.Discard, "", 0),
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "content") })}
+		s.Serve(only)
 	}
 	for protocol, good := range map[string]func(net.Conn){"1.0": answer, "1.1": answer, "2": good2} {
 		spec := page(digest(md5OfContent))
@@ -388,3 +390,33 @@ func TestHTTPFaults(t *testing.T) {
 		})
 	}
 }
+
+func priorKnowledge() *http.Protocols {
+	var p http.Protocols
+	p.SetUnencryptedHTTP2(true)
+	return &p
+}
+
+// onlyConn is a listener with one connection, and that connection. It ends with it.
+type onlyConn struct {
+	net.Conn
+	taken  bool
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (o *onlyConn) Accept() (net.Conn, error) {
+	if !o.taken {
+		o.taken = true
+		return o, nil
+	}
+	<-o.closed
+	return nil, net.ErrClosed
+}
+
+func (o *onlyConn) Close() error {
+	o.once.Do(func() { close(o.closed) })
+	return o.Conn.Close()
+}
+
+func (o *onlyConn) Addr() net.Addr { return o.LocalAddr() }
