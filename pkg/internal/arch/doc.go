@@ -33,6 +33,6 @@
 //	pkg/internal/arch   | test |                                                | this table
 //	pkg/internal/golden | test |                                                | compares output with files in testdata
 //	pkg/internal/lab    | test |                                                | hosts, servers, observers on a kernel
-//	pkg/internal/bench  | test | desired internal/lab ipvs ipvs/ipvsnl reconcile | what make bench measures
+//	pkg/internal/bench  | test | desired health health/engine health/probe internal/lab ipvs ipvs/ipvsnl reconcile | what make bench measures
 //	pkg/internal/demo   | test | internal/lab                                   | what make demo shows
 package arch

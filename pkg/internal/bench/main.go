@@ -19,10 +19,15 @@ func main() {
 	runs := flag.Int("runs", 5, "`NUMBER` of runs of everything")
 	services := flag.Int("services", 500, "`NUMBER` of services")
 	servers := flag.Int("servers", 20, "`NUMBER` of servers of each")
+	checks := flag.Bool("checks", false, "measure health checks instead of tables")
 	flag.Parse()
 
 	b := &bench{}
-	if err := b.Run(func() { measure(b, *bin, *runs, size{*services, *servers}) }); err != nil {
+	run := func() { measure(b, *bin, *runs, size{*services, *servers}) }
+	if *checks {
+		run = func() { measureChecks(b, *bin, *runs) }
+	}
+	if err := b.Run(run); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
