@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -97,6 +98,9 @@ func (d *dialogue) fetch(file string) ([]byte, error) {
 		data = secured
 	}
 	content, err := io.ReadAll(data)
+	if secured, is := data.(*tls.Conn); is {
+		_ = secured.CloseWrite() // vsftpd says nothing before it has seen our end, too
+	}
 	// Not all servers end TLS as they should. That the file was whole they say on the other connection.
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, fmt.Errorf("data connection: %w", err)

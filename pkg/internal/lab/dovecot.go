@@ -40,6 +40,6 @@ func NewDovecot(h *Host, at netip.Addr) *Server {
 		CA:   dir + "/cert.pem",
 		args: []string{"dovecot", "-F", "-c", dir + "/dovecot.conf"},
 	}
-	s.ready = func() error { return s.listens(110) }
+	s.ready = func() error { return s.listens(143, 993, 110, 995) }
 	return s
 }

@@ -57,6 +57,6 @@ func NewPostfix(h *Host, at netip.Addr) *Server {
 		// Its command postfix would start a hundred others first.
 		args: []string{"/usr/lib/postfix/sbin/master", "-c", dir, "-i"},
 	}
-	s.ready = func() error { return s.listens(25) }
+	s.ready = func() error { return s.listens(25, 587, 465) }
 	return s
 }

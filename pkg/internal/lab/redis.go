@@ -30,6 +30,6 @@ func NewRedis(h *Host, at netip.Addr) *Server {
 		CA:   dir + "/cert.pem",
 		args: []string{"redis-server", dir + "/redis.conf"},
 	}
-	s.ready = func() error { return s.listens(6380) }
+	s.ready = func() error { return s.listens(6379, 6380) }
 	return s
 }

@@ -63,14 +63,19 @@ func (s *Server) logged(text string) error {
 	return nil
 }
 
-// listens says whether something accepts connections at a port of the host.
-func (s *Server) listens(port uint16) error {
+// listens says whether something accepts connections at ports of the host.
+func (s *Server) listens(ports ...uint16) error {
 	return short(func(ctx context.Context) error {
-		conn, err := s.Host.DialContext(ctx, "tcp", loopback(port).String())
-		if err != nil {
-			return err
+		for _, port := range ports {
+			conn, err := s.Host.DialContext(ctx, "tcp", loopback(port).String())
+			if err != nil {
+				return err
+			}
+			if err := conn.Close(); err != nil {
+				return err
+			}
 		}
-		return conn.Close()
+		return nil
 	})
 }
 

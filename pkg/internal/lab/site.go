@@ -41,7 +41,7 @@ func NewSite(h *Host, at netip.Addr) *Site {
 		CA:   dir + "/cert.pem",
 		args: []string{"nginx", "-e", "stderr", "-p", dir, "-c", dir + "/nginx.conf"},
 	}
-	s.ready = func() error { return s.listens(443) }
+	s.ready = func() error { return s.listens(80, 443) }
 	return &Site{Server: s, root: dir + "/www"}
 }
 

@@ -42,6 +42,6 @@ func NewSLAPD(h *Host, at netip.Addr) *Server {
 		CA:   dir + "/cert.pem",
 		args: []string{"slapd", "-d", "0", "-f", dir + "/slapd.conf", "-h", "ldap:/// ldaps:///"},
 	}
-	s.ready = func() error { return s.listens(636) }
+	s.ready = func() error { return s.listens(389, 636) }
 	return s
 }
