@@ -102,11 +102,13 @@ func sendFile(data net.Listener, content string, config *tls.Config, protect boo
 		if err := secured.Handshake(); err != nil {
 			return err
 		}
-		defer secured.Close()
 		if !secured.ConnectionState().DidResume {
 			return io.ErrUnexpectedEOF
 		}
-		c = secured
+		_, err := io.WriteString(secured, content)
+		secured.CloseWrite()
+		io.Copy(io.Discard, secured) // until the other side says so, too
+		return err
 	}
 	_, err = io.WriteString(c, content)
 	return err

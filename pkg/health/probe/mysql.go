@@ -79,7 +79,8 @@ func MySQL(ctx context.Context, c health.Check, s health.MySQL) (f health.Findin
 type mysql struct {
 	net.Conn
 	in        *bufio.Reader
-	next      byte // number of the next packet
+	next      byte   // number of the next packet
+	flags     uint32 // of ours, beside mysqlCapabilities
 	encrypted bool
 }
 

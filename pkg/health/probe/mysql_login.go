@@ -71,7 +71,8 @@ func (m *mysql) requestTLS(h hello) error {
 	case m.in.Buffered() > 0:
 		return errors.New("the server said more than it was asked before TLS began")
 	}
-	return m.write(preface(mysqlTLS))
+	m.flags = mysqlTLS
+	return m.write(preface(m.flags))
 }
 
 // login returns nil when the server has let us in.
@@ -80,12 +81,9 @@ func (m *mysql) login(h hello, user, password, database string) error {
 	if method != cachingSHA2 {
 		method = nativePassword // if the account has another, the server says so
 	}
-	var flags uint32
+	flags := m.flags
 	if database != "" {
 		flags |= mysqlWithDatabase
-	}
-	if m.encrypted && h.flags&mysqlTLS != 0 {
-		flags |= mysqlTLS
 	}
 	proof := prove(method, h.salt, password)
 	b := append(append(preface(flags), user...), 0, byte(len(proof)))

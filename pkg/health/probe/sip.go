@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/textproto"
 	"strconv"
 	"strings"
@@ -69,17 +70,22 @@ func SIP(ctx context.Context, c health.Check, s health.SIP) (f health.Finding, e
 // sipOptions returns a request. The branch, the tag and the Call-ID are new each time: a server takes one that it knows for a
 // retransmission, and repeats what it said before.
 func sipOptions(transport, user, call string, conn net.Conn) []byte {
-	at := func(address net.Addr) string {
-		if user == "" {
+	bare := func(address net.Addr) string {
+		a, err := netip.ParseAddrPort(address.String())
+		if err != nil {
 			return address.String()
 		}
-		return user + "@" + address.String()
+		return netip.AddrPortFrom(a.Addr().WithZone(""), a.Port()).String() // a zone means something only here
 	}
-	own, target := at(conn.LocalAddr()), at(conn.RemoteAddr())
+	via := bare(conn.LocalAddr())
+	own, target := via, bare(conn.RemoteAddr())
+	if user != "" {
+		own, target = user+"@"+own, user+"@"+target
+	}
 	var b bytes.Buffer
 	for _, line := range []string{
 		"OPTIONS sip:" + target + " SIP/2.0",
-		"Via: SIP/2.0/" + transport + " " + conn.LocalAddr().String() + ";rport;branch=z9hG4bK" + rand.Text(),
+		"Via: SIP/2.0/" + transport + " " + via + ";rport;branch=z9hG4bK" + rand.Text(),
 		"Max-Forwards: 70",
 		"From: <sip:" + own + ">;tag=" + rand.Text(),
 		"To: <sip:" + target + ">",
