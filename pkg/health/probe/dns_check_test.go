@@ -1,7 +1,6 @@
 package probe_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
@@ -192,8 +191,9 @@ func TestDNSCheckAsksAgain(t *testing.T) {
 		if asked++; asked == 1 {
 			return
 		}
-		wrong := bytes.Clone(good(b))
+		wrong := good(b)
 		wrong[0] ^= 1
+		wrong[3] |= byte(dnsmessage.RCodeServerFailure)
 		send(wrong)
 		send(good(b))
 	})

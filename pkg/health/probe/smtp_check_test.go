@@ -88,6 +88,8 @@ func TestSMTPCheck(t *testing.T) {
 		{"no QUIT", health.TLS{}, with("QUIT", "502 stay"), ""},
 		{"too busy", health.TLS{}, with("", "421 4.3.2 too busy"), "greeting: 421 4.3.2 too busy"},
 		{"no mail here", health.TLS{}, with("", "554-no\r\n554 mail"), "greeting: 554 no mail"},
+		{"another greeting", health.TLS{}, with("", "250 hello"), "greeting: 250 hello"},
+		{"another answer", health.TLS{}, with("HELO", "220 hello"), "HELO: 220 hello"},
 		{"not welcome", health.TLS{}, with("HELO", "550 who?"), "HELO: 550 who?"},
 		{"no number", health.TLS{}, with("", "hello there"), `greeting: short response: "hello there"`},
 		{"STARTTLS", verified, goodMail, ""},
