@@ -137,7 +137,7 @@ type Misc struct {
 type FTP struct {
 	Login    string // empty: anonymous
 	Password Secret
-	File     string // fetched; empty: none
+	File     string // fetched, 1 MiB at most; empty: none
 	Expect   Regex  // of the file's content
 	TLS      TLS
 }
@@ -168,7 +168,8 @@ type LDAP struct {
 // NNTP passes if the server's greeting begins with a 2.
 type NNTP struct{ TLS TLS }
 
-// MySQL passes if the server logs us in and a query, if there is one, has a row.
+// MySQL passes if the server logs us in and a query, if there is one, has a row. The account's method must be mysql_native_password
+// or caching_sha2_password.
 type MySQL struct {
 	Login    string
 	Password Secret
@@ -200,7 +201,8 @@ type SIP struct {
 	TLS  TLS    // with TCP
 }
 
-// SimpleTCP sends a text and waits for another: ldirectord's simpletcp.
+// SimpleTCP passes if the server answers a text with another: ldirectord's simpletcp. The answer is looked at as a whole after each
+// piece that comes, up to 16 KiB. As with ldirectord the server is told that nothing more comes; over UDP and in TLS it isn't.
 type SimpleTCP struct {
 	Send   string // empty: nothing
 	Expect Regex  // the zero value: any first byte
@@ -223,7 +225,8 @@ type Redis struct {
 	TLS      TLS
 }
 
-// Agent asks HAProxy's agent-check for the server's state and weight.
+// Agent asks HAProxy's agent-check for the server's state and weight. It fails if the agent says down, failed or stopped, or can't be
+// asked; "drain" and "maint" pass with the weight 0, "up", "ready" and "N%" with the configured one or so much of it.
 type Agent struct {
 	Send string // before it listens; empty: nothing
 }
