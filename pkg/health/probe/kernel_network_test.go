@@ -295,9 +295,9 @@ func TestKernelPingCheck(t *testing.T) {
 	twins(t)
 	t.Cleanup(func() { pingGroups(t, "1 0") })
 	sh(t, "ip netns exec left sysctl -q net.ipv4.icmp_echo_ignore_all=1 net.ipv6.icmp.echo_ignore_all=1")
-	lab.WaitFor(t, time.Minute, "addresses of the links", func() error {
+	lab.WaitFor(t, time.Minute, "addresses of the links", func() error { // which need a moment
 		_, err := probeFor(t, time.Minute, health.Check{Target: netip.MustParseAddrPort("[fe80::9%right]:80"), Spec: health.TCP{}})
-		if err != nil && strings.Contains(err.Error(), "assign") {
+		if probe.Local(err) {
 			return err
 		}
 		return nil
