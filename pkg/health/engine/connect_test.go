@@ -26,7 +26,7 @@ func (w *wires) Run(ctx context.Context) { <-ctx.Done() }
 
 var errNoRoute = errors.New("no route to host")
 
-func (w *wires) Connect(c health.Check, done func(error)) (func() error, error) {
+func (w *wires) Connect(c health.Check, done func(error, time.Time)) (func() error, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.connects++
@@ -36,7 +36,7 @@ func (w *wires) Connect(c health.Check, done func(error)) (func() error, error) 
 	}
 	var end *time.Timer
 	if after >= 0 {
-		end = time.AfterFunc(after, func() { done(err) })
+		end = time.AfterFunc(after, func() { done(err, time.Now()) })
 	}
 	return func() error {
 		w.mu.Lock()

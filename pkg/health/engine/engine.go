@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
@@ -39,10 +40,10 @@ type Engine struct {
 
 // Connector runs TCP checks. The one for real is probe.Connector.
 type Connector interface {
-	// Connect starts a probe. It calls done by a goroutine of the connector's when the probe has ended, unless it returns an error
-	// itself. Abandon ends the probe, whose time is up or whose result nobody waits for any more, and returns what that
+	// Connect starts a probe. It calls done by a goroutine of the connector's when the probe has ended, with when that was, unless
+	// it returns an error itself. Abandon ends the probe, whose time is up or whose result nobody waits for any more, and returns what that
 	// says of the server; if it ends just then done may be called all the same.
-	Connect(c health.Check, done func(error)) (abandon func() error, err error)
+	Connect(c health.Check, done func(error, time.Time)) (abandon func() error, err error)
 	// Run serves probes until the context is done. It is called once.
 	Run(ctx context.Context)
 }

@@ -64,13 +64,13 @@ type portRange struct {
 }
 
 // mayMeetItself says whether a connection that the check makes may be one of a socket with itself.
-func (k *Connector) mayMeetItself(c health.Check) bool {
+func (k *Connector) mayMeetItself(c health.Check, now time.Time) bool {
 	port := c.Target.Port()
 	if c.Source.Port() != 0 {
 		return c.Source.Port() == port
 	}
 	const fresh = time.Minute // who changes it does it at boot
-	if now := time.Now(); now.Sub(k.ports.read) > fresh {
+	if now.Sub(k.ports.read) > fresh {
 		k.ports = portRange{0, math.MaxUint16, now}
 		if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
 			_, _ = fmt.Sscan(string(text), &k.ports.low, &k.ports.high)

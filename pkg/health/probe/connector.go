@@ -47,7 +47,7 @@ type socket struct {
 type attempt struct {
 	*Connector
 	check  health.Check
-	done   func(error)
+	done   func(error, time.Time)
 	socket *socket // nil: it has ended
 	err    error   // how
 }
@@ -99,10 +99,10 @@ func (k *Connector) close() {
 	k.file.Close()
 }
 
-// Connect starts a probe. Done is called by the goroutine of Run when it has ended: with nil if the server passed. It is not called
-// after an error of Connect's itself. Abandon ends a probe, whose time is up, and returns what that says of the server; done
+// Connect starts a probe. Done is called by the goroutine of Run when it has ended: with nil if the server passed, and when that
+// was. It is not called after an error of Connect's itself. Abandon ends a probe, whose time is up, and returns what that says of the server; done
 // may be called all the same then if the probe ends just now.
-func (k *Connector) Connect(c health.Check, done func(error)) (abandon func() error, err error) {
+func (k *Connector) Connect(c health.Check, done func(error, time.Time)) (abandon func() error, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.under == nil {
@@ -181,9 +181,9 @@ func (a *attempt) abandon() error {
 
 // harvest tells of the probes that have ended. It returns whether it is to be called again before there is news.
 func (k *Connector) harvest() (again bool) {
-	n := k.look()
+	n, now := k.look()
 	for i, a := range k.ended {
-		a.done(a.err)
+		a.done(a.err, now)
 		k.ended[i] = nil
 	}
 	// What went to rest has been news to epoll, and is no more if it is asked again.
@@ -192,19 +192,22 @@ func (k *Connector) harvest() (again bool) {
 	return again
 }
 
-// look asks epoll for news, and returns of how many sockets there were any.
-func (k *Connector) look() int {
+// look asks epoll for news, and returns of how many sockets there were any, and when if it is of probes.
+func (k *Connector) look() (n int, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	n := ready(k.epoll, k.events)
+	n = ready(k.epoll, k.events)
 	for _, event := range k.events[:n] {
 		s := k.under[event.Fd]
 		if s == nil {
-			continue
+			continue // it rests
+		}
+		if now.IsZero() {
+			now = time.Now()
 		}
 		var err error
 		// One that can be written to is connected, unless there is more to say.
-		if event.Events != unix.EPOLLOUT || k.mayMeetItself(s.attempt.check) {
+		if event.Events != unix.EPOLLOUT || k.mayMeetItself(s.attempt.check, now) {
 			var over bool
 			if over, err = connected(s.fd); !over {
 				continue
@@ -213,5 +216,5 @@ func (k *Connector) look() int {
 		k.ended = append(k.ended, s.attempt)
 		k.end(s.attempt, err)
 	}
-	return n
+	return n, now
 }

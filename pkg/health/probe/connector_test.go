@@ -42,7 +42,7 @@ func connectBy(t testing.TB, k *probe.Connector, c health.Check) string {
 		return err.Error()
 	}
 	ended := make(chan error, 1)
-	abandon, err := k.Connect(c, func(err error) { ended <- err })
+	abandon, err := k.Connect(c, func(err error, _ time.Time) { ended <- err })
 	if err != nil {
 		return text(err)
 	}
@@ -151,7 +151,7 @@ func TestConnectorAbandonsNoConnection(t *testing.T) {
 		nobody(t):                        "connection refused",
 		hanging(t):                       "no answer within 1m0s",
 	} {
-		abandon, err := k.Connect(health.Check{Target: target, Timeout: time.Minute}, func(error) { t.Error("done was called") })
+		abandon, err := k.Connect(health.Check{Target: target, Timeout: time.Minute}, func(error, time.Time) { t.Error("done was called") })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +250,7 @@ func TestWantOfDescriptorsIsLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, byProbe := probe.Probe(t.Context(), health.Check{Target: target, Spec: health.TCP{}, Timeout: time.Minute})
-	_, byConnector := k.Connect(health.Check{Target: target, Timeout: time.Minute}, func(error) {})
+	_, byConnector := k.Connect(health.Check{Target: target, Timeout: time.Minute}, func(error, time.Time) {})
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}

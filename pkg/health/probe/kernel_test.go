@@ -206,7 +206,7 @@ func TestKernelWantOfPortsIsLocal(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), c.Timeout)
 	defer cancel()
 	_, byProbe := probe.Probe(ctx, c)
-	_, byConnector := connector(t).Connect(c, func(error) {})
+	_, byConnector := connector(t).Connect(c, func(error, time.Time) {})
 	for _, err := range []error{byProbe, byConnector} {
 		if !probe.Local(err) {
 			t.Errorf("%v is not local", err)
