@@ -26,6 +26,7 @@ import (
 //	DelayBeforeRetry from its end  after a forgiven failure, without FastInterval
 //	DelayBeforeRetry               Down and failing, with Turns, if that is longer
 //	when the hold ends             Down, and nothing else is missing, if that is sooner
+//	a random part of DelayLoop     after the first, without Warmup: all start at once then, and must not stay in step
 //
 // The hold is HoldDown, and doubles each time a server that came back fails after less than HoldDownMax, up to HoldDownMax. For
 // each whole HoldDownMax that the server was up before it failed, the hold is halved again.
@@ -271,6 +272,8 @@ func (c Checker) interval(p Policy) time.Duration {
 		return p.FastInterval
 	case c.State == Down && c.Failures > 0 && p.Turns > 0:
 		d = max(d, p.DelayBeforeRetry)
+	case c.Probes == 1 && p.Warmup == 0:
+		return d - fraction(d, c.jitter)
 	}
 	return d + fraction(d, spread*c.jitter)
 }
