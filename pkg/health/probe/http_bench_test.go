@@ -49,17 +49,13 @@ func BenchmarkHTTPRegex(b *testing.B) {
 	probes(b, c)
 }
 
-// BenchmarkSSL is one SSL_GET: resumed, as without verification, or not.
+// BenchmarkSSL is one SSL_GET.
 func BenchmarkSSL(b *testing.B) {
 	id := newIdentity(b, time.Now().Add(24*time.Hour))
 	at := addrOf(pages(b, func(c net.Conn) net.Conn { return tls.Server(c, &tls.Config{Certificates: []tls.Certificate{id.cert}}) }))
-	for name, expiry := range map[string]time.Duration{"resumed": 0, "whole": time.Hour} {
-		b.Run(name, func(b *testing.B) {
-			spec := page(digest(md5OfContent))
-			spec.TLS = health.TLS{Mode: health.Implicit, Expiry: expiry}
-			probes(b, health.Check{Target: at, Timeout: 3 * time.Second, Spec: spec})
-		})
-	}
+	spec := page(digest(md5OfContent))
+	spec.TLS = health.TLS{Mode: health.Implicit}
+	probes(b, health.Check{Target: at, Timeout: 3 * time.Second, Spec: spec})
 }
 
 // BenchmarkHTTPClient is the same by way of net/http, to see what that would cost.

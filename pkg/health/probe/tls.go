@@ -20,13 +20,10 @@ import (
 )
 
 const (
-	// identities is for how many targets what TLS needs is kept: settings, and a session.
+	// identities is for how many targets what TLS needs is kept.
 	identities = 2048
 	// authorities is how many files of certificates are kept.
 	authorities = 64
-	// sessionAge is how long a session may be resumed: so much later at most it is seen that a server has come to a key or a
-	// certificate that it can't use.
-	sessionAge = time.Minute
 )
 
 // secure puts a connection into TLS from here on, and returns what there is to warn of. STARTTLS, the command before it, is the
@@ -36,7 +33,8 @@ const (
 // a server is not down for being old. There is no SSL 3, and no RSA key below 1024 bits. With Verify it is TLS 1.2 and up, with
 // ciphers that are good.
 //
-// A session is resumed only where nobody looks at the certificate, because a resumed one shows the certificate of then.
+// No session is resumed, unless the caller has a reason. One would show the certificate of then, hide that the server can't use
+// its key any more, and, as measured with certificates of elliptic curves, save no processor time.
 func secure(ctx context.Context, conn net.Conn, t health.TLS, target netip.AddrPort, protocols ...string) (secured *tls.Conn, warning string, err error) {
 	config, err := tlsConfig(tlsKey{t, target, strings.Join(protocols, " ")})
 	if err != nil {
@@ -85,7 +83,7 @@ func expiring(t health.TLS, leaf *x509.Certificate) string {
 	return "the certificate ends on " + day(leaf.NotAfter)
 }
 
-// tlsKey is what settings are kept under. A session belongs to one server.
+// tlsKey is what settings are kept under.
 type tlsKey struct {
 	health.TLS
 	target    netip.AddrPort
@@ -159,9 +157,6 @@ func tlsConfig(k tlsKey) (*tls.Config, error) {
 			config.CipherSuites = append(config.CipherSuites, suite.ID)
 		}
 	}
-	if !k.Verify && k.Expiry == 0 {
-		config.ClientSessionCache = &session{}
-	}
 	if k.Cert != "" {
 		key := k.Key
 		if key == "" {
@@ -196,20 +191,16 @@ func readAuthorities(file stamp) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// session is the cache of one server's last session.
+// session keeps the last session with one server, whatever the port.
 type session struct {
 	mu    sync.Mutex
 	state *tls.ClientSessionState
-	full  time.Time // the last whole handshake, or almost
 }
 
 // Get is for crypto/tls.
 func (s *session) Get(string) (*tls.ClientSessionState, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Since(s.full) > sessionAge {
-		s.state, s.full = nil, time.Now()
-	}
 	return s.state, s.state != nil
 }
 
