@@ -31,7 +31,7 @@ func (w *wires) Connect(c health.Check, done func(error, time.Time)) (func() err
 	defer w.mu.Unlock()
 	w.connects++
 	after, err := w.fate(c)
-	if err == errNoRoute {
+	if errors.Is(err, errNoRoute) {
 		return nil, err
 	}
 	var end *time.Timer

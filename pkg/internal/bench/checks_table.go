@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -98,13 +99,13 @@ func lateness(b *bench, l load) engine.Histogram {
 // quantiles says by which bounds what part of the durations was reached.
 func quantiles(h engine.Histogram) string {
 	all := h.Count()
-	text := fmt.Sprintf("%d probes", all)
+	parts := []string{fmt.Sprintf("%d probes", all)}
 	var below uint64
 	for i, n := range h.Buckets[:len(engine.Bounds)] {
 		below += n
 		if n > 0 {
-			text += fmt.Sprintf(", %.2f%% by %v", 100*float64(below)/float64(all), engine.Bounds[i])
+			parts = append(parts, fmt.Sprintf("%.2f%% by %v", 100*float64(below)/float64(all), engine.Bounds[i]))
 		}
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
