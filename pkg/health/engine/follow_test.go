@@ -28,6 +28,16 @@ func addrOf(l net.Listener) netip.AddrPort { return l.Addr().(*net.TCPAddr).Addr
 
 // A real server is stopped and started under the engine.
 func TestEngineFollowsARealServer(t *testing.T) {
+	connector, err := probe.NewConnector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, opts := range map[string][]engine.Option{"by goroutines": nil, "by a connector": {engine.ConnectBy(connector)}} {
+		t.Run(name, func(t *testing.T) { follow(t, opts) })
+	}
+}
+
+func follow(t *testing.T, opts []engine.Option) {
 	l := listen(t, "127.0.0.1:0")
 	changes := make(chan health.State, 10)
 	last := health.Unchecked
@@ -36,7 +46,7 @@ func TestEngineFollowsARealServer(t *testing.T) {
 			last = r.Checker.State
 			changes <- last
 		}
-	})
+	}, opts...)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()

@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -17,6 +18,30 @@ import (
 func BenchmarkTCP(b *testing.B) {
 	c := health.Check{Type: "TCP_CHECK", Target: acceptor(b), Timeout: 3 * time.Second}
 	perCheck(b, func() error { return probe.TCP(b.Context(), c) })
+}
+
+// BenchmarkConnector is the same by a Connector, of so many at once.
+func BenchmarkConnector(b *testing.B) {
+	for _, n := range []int{1, 10, 50} {
+		b.Run(fmt.Sprintf("%d", n), func(b *testing.B) {
+			c := health.Check{Type: "TCP_CHECK", Target: acceptor(b), Timeout: 3 * time.Second}
+			k := connector(b)
+			ended := make(chan error, n)
+			done := func(err error, _ time.Time) { ended <- err }
+			left := 0
+			perCheck(b, func() error {
+				if left == 0 {
+					for ; left < n; left++ {
+						if _, err := k.Connect(c, done); err != nil {
+							return err
+						}
+					}
+				}
+				left--
+				return <-ended
+			})
+		})
+	}
 }
 
 // BenchmarkDialer is the same by way of package net, to see what that would cost.
