@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -135,6 +136,9 @@ func TestSecretsAreRead(t *testing.T) {
 		}
 		return health.Secret{File: path}
 	}
+	if err := syscall.Mkfifo(dir+"/pipe", 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name      string
 		secret    health.Secret
@@ -149,6 +153,7 @@ func TestSecretsAreRead(t *testing.T) {
 		{"a long one", file("long", strings.Repeat("x", 5000)), "", "secret: the first line of " + dir + "/long is longer than 4096 bytes"},
 		{"no file", health.Secret{File: dir + "/no"}, "", "secret: open " + dir + "/no: no such file or directory"},
 		{"a directory", health.Secret{File: dir}, "", "secret: " + dir + " is no regular file"},
+		{"a pipe that nobody writes to", health.Secret{File: dir + "/pipe"}, "", "secret: " + dir + "/pipe is no regular file"},
 		{"a device", health.Secret{File: "/dev/zero"}, "", "secret: /dev/zero is no regular file"},
 	} {
 		got, err := probe.Reveal(test.secret)
