@@ -165,7 +165,7 @@ func TestProbesStartTogether(t *testing.T) {
 		e.settle(55 * time.Second)
 		e.stop()
 		for at := range moments {
-			if at > 10*time.Second && at%(50*time.Millisecond) != 0 { // after the warm-up
+			if at > 10*time.Second && at%(100*time.Millisecond) != 0 { // after the warm-up
 				t.Fatalf("a probe starts at %v", at)
 			}
 		}

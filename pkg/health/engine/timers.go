@@ -31,8 +31,8 @@ func (t *timers) Pop() any {
 
 // strides are distances between moments at which probes start together. Each is a multiple of all that follow.
 var strides = [...]time.Duration{
-	50 * time.Millisecond, 10 * time.Millisecond, 5 * time.Millisecond, time.Millisecond,
-	500 * time.Microsecond, 100 * time.Microsecond,
+	100 * time.Millisecond, 50 * time.Millisecond, 10 * time.Millisecond, 5 * time.Millisecond,
+	time.Millisecond, 500 * time.Microsecond, 100 * time.Microsecond,
 }
 
 // together puts a moment off by no more than a hundredth of the time until then, to one that others are put off to as well. To
