@@ -18,11 +18,28 @@ type wires struct {
 	late bool // tells of ends after the probe was abandoned, too
 
 	mu        sync.Mutex
+	alarm     *time.Timer
 	connects  int
 	abandoned int
 }
 
-func (w *wires) Run(ctx context.Context) { <-ctx.Done() }
+func (w *wires) Run(ctx context.Context) {
+	<-ctx.Done()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.alarm != nil {
+		w.alarm.Stop()
+	}
+}
+
+func (w *wires) Wake(after time.Duration, f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.alarm != nil {
+		w.alarm.Stop()
+	}
+	w.alarm = time.AfterFunc(after, f)
+}
 
 var errNoRoute = errors.New("no route to host")
 

@@ -30,6 +30,7 @@ type Engine struct {
 
 	mu     sync.Mutex
 	inbox  inbox            // for the goroutine of Run; guarded by mu
+	rang   bool             // the connector's alarm did; guarded by mu
 	dirty  chan struct{}    // there is something in it
 	counts map[string]*kind // by Check.Type; guarded by mu
 
@@ -44,6 +45,8 @@ type Connector interface {
 	// it returns an error itself. Abandon ends the probe, whose time is up or whose result nobody waits for any more, and returns what that
 	// says of the server; if it ends just then done may be called all the same.
 	Connect(c health.Check, done func(error, time.Time)) (abandon func() error, err error)
+	// Wake has a goroutine of the connector's call a function after some time, instead of the one of the call before.
+	Wake(after time.Duration, f func())
 	// Run serves probes until the context is done. It is called once.
 	Run(ctx context.Context)
 }
@@ -125,6 +128,14 @@ func (e *Engine) ask(c change) {
 func (e *Engine) tell(end ending) {
 	e.mu.Lock()
 	e.inbox.endings = append(e.inbox.endings, end)
+	e.mu.Unlock()
+	e.wake()
+}
+
+// ring is what a connector calls when the time has come that startDue has set.
+func (e *Engine) ring() {
+	e.mu.Lock()
+	e.rang = true
 	e.mu.Unlock()
 	e.wake()
 }

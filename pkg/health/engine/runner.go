@@ -84,6 +84,9 @@ func (r *runner) empty(box *inbox) {
 	r.mu.Lock()
 	todo := *box
 	*box = inbox{}
+	if r.rang {
+		r.rang, r.alarm = false, never
+	}
 	r.mu.Unlock()
 	for _, end := range todo.endings {
 		r.finish(end)
@@ -263,7 +266,11 @@ func (r *runner) startDue(ctx context.Context) {
 	}
 	if alarm != r.alarm {
 		r.alarm = alarm
-		r.timer.Reset(alarm - now)
+		if r.connector != nil {
+			r.connector.Wake(alarm-now, r.ring)
+		} else {
+			r.timer.Reset(alarm - now)
+		}
 	}
 }
 

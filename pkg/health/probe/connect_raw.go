@@ -48,6 +48,12 @@ func rawConnect(fd int, addr unsafe.Pointer, size uintptr) error {
 	return nil
 }
 
+// setTimer has a timerfd fire once.
+func setTimer(fd int, after time.Duration) {
+	at := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(after))}
+	_, _, _ = unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(fd), 0, uintptr(unsafe.Pointer(&at)), 0, 0, 0)
+}
+
 // ready is epoll_wait(2) without waiting.
 func ready(epoll int, events []unix.EpollEvent) (n int) {
 	got, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)

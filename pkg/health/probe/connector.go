@@ -23,12 +23,14 @@ const MostIdle = 256
 type Connector struct {
 	file  *os.File // of epoll
 	epoll int
+	timer int // timerfd
 
 	mu     sync.Mutex // held while epoll is asked, too, so that what it says of a socket is never old
 	under  map[int32]*socket
 	idle   [2][]*socket // IPv4, IPv6
 	serial int32        // of the newest socket
 	ports  portRange
+	wake   func() // when the timer fires
 
 	events []unix.EpollEvent // of the goroutine of Run, as the next
 	ended  []*attempt
@@ -52,19 +54,33 @@ type attempt struct {
 	err    error   // how
 }
 
+// timerSerial is what epoll knows the timer by.
+const timerSerial = 0
+
 // NewConnector returns a connector, which is of use while it runs. Run closes it.
 func NewConnector() (*Connector, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(fd, true); err != nil { // or the runtime would not wait for it
-		unix.Close(fd)
-		return nil, os.NewSyscallError("fcntl", err)
+	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		unix.Close(epoll)
+		return nil, os.NewSyscallError("timerfd_create", err)
+	}
+	err = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, timer, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: timerSerial})
+	if err == nil {
+		err = unix.SetNonblock(epoll, true) // or the runtime would not wait for it
+	}
+	if err != nil {
+		unix.Close(epoll)
+		unix.Close(timer)
+		return nil, os.NewSyscallError("epoll", err)
 	}
 	return &Connector{
-		file:   os.NewFile(uintptr(fd), "epoll"),
-		epoll:  fd,
+		file:   os.NewFile(uintptr(epoll), "epoll"),
+		epoll:  epoll,
+		timer:  timer,
 		under:  make(map[int32]*socket),
 		events: make([]unix.EpollEvent, 256),
 	}, nil
@@ -96,7 +112,19 @@ func (k *Connector) close() {
 		}
 	}
 	k.under, k.idle = nil, [2][]*socket{}
+	unix.Close(k.timer)
 	k.file.Close()
+}
+
+// Wake has the goroutine of Run call a function after some time, instead of the one of the call before. A timer of package time would
+// do, but the runtime's monitor wakes up beside each of them, some times over.
+func (k *Connector) Wake(after time.Duration, f func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.under != nil {
+		k.wake = f
+		setTimer(k.timer, max(after, 1)) // 0 would stop it
+	}
 }
 
 // Connect starts a probe. Done is called by the goroutine of Run when it has ended: with nil if the server passed, and when that
@@ -181,7 +209,10 @@ func (a *attempt) abandon() error {
 
 // harvest tells of the probes that have ended. It returns whether it is to be called again before there is news.
 func (k *Connector) harvest() (again bool) {
-	n, now := k.look()
+	n, now, wake := k.look()
+	if wake != nil {
+		wake()
+	}
 	for i, a := range k.ended {
 		a.done(a.err, now)
 		k.ended[i] = nil
@@ -192,13 +223,16 @@ func (k *Connector) harvest() (again bool) {
 	return again
 }
 
-// look asks epoll for news, and returns of how many sockets there were any, and when if it is of probes.
-func (k *Connector) look() (n int, now time.Time) {
+// look asks epoll for news, and returns of how many sockets there were any, when if it is of probes, and whom to wake.
+func (k *Connector) look() (n int, now time.Time, wake func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	n = ready(k.epoll, k.events)
 	for _, event := range k.events[:n] {
 		s := k.under[event.Fd]
+		if event.Fd == timerSerial {
+			wake = k.wake
+		}
 		if s == nil {
 			continue // it rests
 		}
@@ -216,5 +250,5 @@ func (k *Connector) look() (n int, now time.Time) {
 		k.ended = append(k.ended, s.attempt)
 		k.end(s.attempt, err)
 	}
-	return n, now
+	return n, now, wake
 }

@@ -140,6 +140,23 @@ func TestConnectorIsNotMisledByWhatComesLater(t *testing.T) {
 	}
 }
 
+func TestConnectorWakes(t *testing.T) {
+	k := connector(t)
+	rang := make(chan string)
+	k.Wake(time.Hour, func() { rang <- "late" })
+	start := time.Now()
+	k.Wake(20*time.Millisecond, func() { rang <- "first" })
+	if got := <-rang; got != "first" || time.Since(start) < 20*time.Millisecond {
+		t.Errorf("%s after %v", got, time.Since(start))
+	}
+	for range 100 {
+		k.Wake(-1, func() { rang <- "again" })
+		if got := <-rang; got != "again" {
+			t.Errorf("it rang %s", got)
+		}
+	}
+}
+
 // An answer that came in time counts, even if nobody looked until later.
 func TestConnectorAbandonsNoConnection(t *testing.T) {
 	k, err := probe.NewConnector() // nobody runs it
