@@ -384,11 +384,34 @@ func TestSecretsAreHidden(t *testing.T) {
 		`SSL.password = "hunter2"`, `passwd = hunter2`, `passwd = ["hunter2"]`, `headers = { Authorization = "Basic hunter2" }`,
 		`RADIUS_CHECK = { passwd = "hunter2", secret = "hunter2", nonsense = 1 }`,
 		`REDIS_CHECK = { passwd = "hunter2" }` + "\n" + `passwd = "hunter2"`,
+		`REDIS_CHECK={pasword="hunter2"}`, `MYSQL_CHECK = { login = "x", pass = "hunter2" }`, `MYSQL_CHECK = { login = "x", Pwd = "hunter2" }`,
+		`RADIUS_CHECK = { login = "x", passwd_fil = "/p", sceret = 'hunter2' }`, `passwd = ["a b", "hunter2"]`,
+		`headers = { Proxy-Authorization = "Basic hunter2", X-Api-Key = "hunter2", Cookie = "hunter2" }`,
 	} {
 		text := []byte("[[virtual_server]]\nfwmark = 1\n" + line + "\n")
 		c, found := Load("t.toml", text)
 		if shown := found.Format(text); c != nil || strings.Contains(shown, "hunter2") {
 			t.Errorf("%s\n%s", line, shown)
+		}
+	}
+}
+
+// No keyword but those of secrets is hidden.
+func TestSecretive(t *testing.T) {
+	for _, k := range keywords {
+		if got := secretive(k.name); got != slices.Contains([]string{"passwd", "password", "secret"}, k.name) {
+			t.Errorf("%s: %v", k.name, got)
+		}
+	}
+}
+
+// A misspelt password is one.
+func TestMisspeltPassword(t *testing.T) {
+	for _, word := range []string{"password", "pasword", "pass", "pwd", "paswd"} {
+		text := []byte("[[virtual_server]]\nfwmark = 1\nreal_servers = [\"192.0.2.1\"]\nMYSQL_CHECK = { login = \"l\", " + word + " = \"s\" }\n")
+		_, found := Load("t.toml", text)
+		if len(found) != 1 || !strings.HasPrefix(found[0].Hint, `did you mean "passwd" (`) {
+			t.Errorf("%s\n%s", word, found.Format(text))
 		}
 	}
 }

@@ -449,6 +449,9 @@ func guess(in scope, name string) (hint, meant string) {
 			meant = cmp.Or(meant, closest(name, sortedKeys(keywordsIn[in])))
 		}
 	}
+	if here := misspelt[meant]; known[here] != nil { // misspelt twice over
+		return didYouMean(in, here), here
+	}
 	if meant != "" {
 		return didYouMean(home(meant), meant) + " " + belongs(home(meant), meant), ""
 	}

@@ -123,17 +123,41 @@ func (d Diagnostic) format(lines []string) string {
 	return b.String()
 }
 
-// secretValue is what follows a keyword whose value nobody should see, in a line that may be no TOML.
-var secretValue = regexp.MustCompile(`(?i)\b(?:passwd|password|secret|authorization)["']?\s*=\s*("(?:\\.|[^"\\])*"?|'[^']*'?|[^\s,}\]]+)`)
+// assignment is the beginning of one, in a line that may be no TOML; assigned is the value that follows.
+var (
+	assignment = regexp.MustCompile(`([\w-]+)["']?\s*=\s*`)
+	assigned   = regexp.MustCompile(`^(?:"(?:\\.|[^"\\])*"?|'[^']*'?|\[[^\]]*\]?|[^\s,}\]]+)`)
+)
+
+// secretive says whether a word is the name of what nobody should see, as well as it is spelled.
+func secretive(word string) bool {
+	word = strings.ToLower(word)
+	switch {
+	case strings.HasSuffix(word, "_file"):
+		return false
+	case word == "pass", word == "pw":
+		return true
+	}
+	for _, part := range []string{"passw", "pwd", "secret", "authorization", "token", "cookie", "api-key", "api_key", "apikey"} {
+		if strings.Contains(word, part) {
+			return true
+		}
+	}
+	return closest(word, []string{"passwd", "password", "secret", "authorization"}) != ""
+}
 
 // withoutSecrets returns a line with stars for each character of a secret.
 func withoutSecrets(line string) string {
 	var b strings.Builder
 	from := 0
-	for _, m := range secretValue.FindAllStringSubmatchIndex(line, -1) {
-		b.WriteString(line[from:m[2]])
-		b.WriteString(strings.Repeat("*", utf8.RuneCountInString(line[m[2]:m[3]])))
-		from = m[3]
+	for _, m := range assignment.FindAllStringSubmatchIndex(line, -1) {
+		if m[1] < from || !secretive(line[m[2]:m[3]]) {
+			continue
+		}
+		value := assigned.FindString(line[m[1]:])
+		b.WriteString(line[from:m[1]])
+		b.WriteString(strings.Repeat("*", utf8.RuneCountInString(value)))
+		from = m[1] + len(value)
 	}
 	return b.String() + line[from:]
 }

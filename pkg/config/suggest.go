@@ -75,6 +75,8 @@ var misspelt = map[string]string{
 	"user":                       "login",
 	"username":                   "login",
 	"password":                   "passwd",
+	"pass":                       "passwd",
+	"pwd":                        "passwd",
 	"query":                      "request",
 	"request":                    "url",
 	"httpmethod":                 "method",
