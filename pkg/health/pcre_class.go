@@ -66,8 +66,8 @@ func brackets(not bool, items string) string {
 // classItem translates a character, a range or a set in brackets.
 func (t *translator) classItem(start int) (string, error) {
 	if t.ahead("[:") || t.ahead("[.") || t.ahead("[=") {
-		if s, ok := t.posix(); ok {
-			return s, nil
+		if s, ok, err := t.posix(start); ok || err != nil {
+			return s, err
 		}
 	}
 	from, set, err := t.classCharacter(start)
@@ -135,22 +135,25 @@ func (t *translator) classCharacter(start int) (c rune, set string, err error) {
 	return c, "", err
 }
 
-// posix reads a [:name:] or [:^name:].
-func (t *translator) posix() (set string, ok bool) {
-	from := t.at
+// posix reads a [:name:] or [:^name:]. It returns false for what only begins like one.
+func (t *translator) posix(start int) (set string, ok bool, err error) {
+	from, mark := t.at, string(t.in[t.at+1])
 	t.at += len("[:")
 	name, closed := t.until(']')
-	name, colon := strings.CutSuffix(name, ":")
-	name, not := strings.CutPrefix(name, "^")
-	pairs := []rune(posixSets[name])
-	if !closed || !colon || len(pairs) == 0 || t.in[from+1] != ':' {
+	name, marked := strings.CutSuffix(name, mark)
+	if !closed || !marked || strings.Contains(name, "[") {
 		t.at = from
-		return "", false
+		return "", false, nil
 	}
-	if not {
+	set, not := strings.CutPrefix(name, "^")
+	pairs := []rune(posixSets[set])
+	switch {
+	case len(pairs) == 0 || mark != ":":
+		return "", false, t.errorf(start, "[%s%s%s] is not known here", mark, name, mark)
+	case not:
 		pairs = complement(pairs)
 	}
-	return writePairs(pairs), true
+	return writePairs(pairs), true, nil
 }
 
 // property reads the rest of \pL, \p{Lu} or \p{^Lu}.
