@@ -2,28 +2,30 @@ package daemon
 
 import (
 	"fmt"
+	"reflect"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/script"
 )
 
-// unfit returns which scripts of a configuration can't be run as things are, a line each. They are no reason to refuse it: a
-// script that is put right runs the next time.
+// unfit returns which scripts of a configuration can't be run and which files of its checks can't be read as things are, a line
+// each. They are no reason to refuse it: what is put right works the next time.
 func unfit(cfg *config.Config) []string {
-	type program struct{ path, user, group string }
-	uses := make(map[program]int)
-	var wanted []program
-	first := make(map[program]string) // who wants it
-	add := func(p program, what, owner string) {
-		if uses[p]++; uses[p] == 1 {
-			wanted = append(wanted, p)
-			first[p] = what + " of " + owner
+	uses := make(map[outside]int)
+	var wanted []outside
+	first := make(map[outside]string) // who wants it
+	add := func(o outside, what, owner string) {
+		if uses[o]++; uses[o] == 1 {
+			wanted = append(wanted, o)
+			first[o] = what + " of " + owner
 		}
 	}
 	note := func(s *config.Script, event, owner string) {
 		if s != nil {
-			add(program{s.Argv[0], s.User, s.Group}, event, owner)
+			add(outside{s.Argv[0], s.User, s.Group, true}, event, owner)
 		}
 	}
 	for _, vs := range cfg.VirtualServers {
@@ -34,28 +36,67 @@ func unfit(cfg *config.Config) []string {
 			note(rs.NotifyDown, "notify_down", vs.Name)
 			for _, id := range rs.Checks {
 				c := id.Check()
-				s, ok := c.Spec.(health.Misc)
-				if !ok {
-					continue
-				}
-				for path := range s.Argv.All() { // the first word
-					add(program{path, s.User, s.Group}, c.Type, vs.Name)
-					break
+				for _, o := range needsOf(c.Spec) {
+					add(o, c.Type, vs.Name)
 				}
 			}
 		}
 	}
 	var list []string
-	for _, p := range wanted {
-		err := (script.Command{Argv: []string{p.path}, User: p.user, Group: p.group}).Check()
+	for _, o := range wanted {
+		what, err := o.try()
 		if err == nil {
 			continue
 		}
-		who := first[p]
-		if more := uses[p] - 1; more > 0 {
+		who := first[o]
+		if more := uses[o] - 1; more > 0 {
 			who += fmt.Sprintf(" and %d more", more)
 		}
-		list = append(list, fmt.Sprintf("%s will not run: %v", who, err))
+		list = append(list, fmt.Sprintf("%s will not %s: %v", who, what, err))
+	}
+	return list
+}
+
+// outside is a program, or a file, that a configuration names.
+type outside struct {
+	path        string
+	user, group string // of a program
+	program     bool
+}
+
+// try returns what can't be done, and why.
+func (o outside) try() (what string, err error) {
+	if o.program {
+		return "run", (script.Command{Argv: []string{o.path}, User: o.user, Group: o.group}).Check()
+	}
+	if err := unix.Access(o.path, unix.R_OK); err != nil {
+		return "pass", fmt.Errorf("%s: %w", o.path, err)
+	}
+	return "", nil
+}
+
+// needsOf returns what a check needs outside of the configuration. A file that it is about need not be there.
+func needsOf(s health.Spec) (list []outside) {
+	if misc, ok := s.(health.Misc); ok {
+		for path := range misc.Argv.All() {
+			return []outside{{path, misc.User, misc.Group, true}}
+		}
+	}
+	file := func(path string) {
+		if path != "" {
+			list = append(list, outside{path: path})
+		}
+	}
+	fields := reflect.ValueOf(s)
+	for i := range fields.NumField() {
+		switch f := fields.Field(i).Interface().(type) {
+		case health.TLS:
+			file(f.CA)
+			file(f.Cert)
+			file(f.Key)
+		case health.Secret:
+			file(f.File)
+		}
 	}
 	return list
 }

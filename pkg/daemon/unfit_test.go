@@ -28,3 +28,23 @@ MISC_CHECK = [{ misc_path = "/bin/no-such-check -w 3" }, { misc_path = "/bin/tru
 		t.Errorf("%q", got)
 	}
 }
+
+// So are the files that checks read.
+func TestUnfitFiles(t *testing.T) {
+	cfg, found := config.Load("t.toml", []byte(`
+[[virtual_server]]
+address = "192.0.2.1:636"
+protocol = "TCP"
+real_servers = ["198.51.100.1", "198.51.100.2"]
+LDAP_CHECK = { tls = true, tls_verify = true, tls_ca = "/no/ca.pem", login = "cn=x", passwd_file = "/no/password" }
+FILE_CHECK = { path = "/no/matter" }
+`))
+	if cfg == nil {
+		t.Fatal(found)
+	}
+	got, want := strings.Join(unfit(cfg), "\n"), `LDAP_CHECK of tcp 192.0.2.1:636 and 1 more will not pass: /no/password: no such file or directory
+LDAP_CHECK of tcp 192.0.2.1:636 and 1 more will not pass: /no/ca.pem: no such file or directory`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
