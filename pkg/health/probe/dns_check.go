@@ -119,7 +119,7 @@ func (q *question) judge(ctx context.Context, b []byte) (verdict, err error) {
 	}
 	asked, err := p.Question()
 	if err == nil && !(strings.EqualFold(asked.Name.String(), q.Name.String()) && asked.Type == q.Type && asked.Class == q.Class) {
-		err = fmt.Errorf("for %s of %s", asked.Type, asked.Name)
+		err = fmt.Errorf("for %s of %s", typeName(asked.Type), asked.Name)
 	}
 	if err == nil {
 		err = p.SkipAllQuestions()
@@ -159,7 +159,7 @@ func (q *question) look(ctx context.Context, p *dnsmessage.Parser) error {
 			return fmt.Errorf("record %d: %w", len(texts)+1, err)
 		}
 		text := recordText(r.Body)
-		step(ctx, "%s %s %s", r.Header.Name, r.Header.Type, text)
+		step(ctx, "%s %s %s", r.Header.Name, typeName(r.Header.Type), text)
 		fits, err := m.Match([]byte(text))
 		if err != nil {
 			return err

@@ -50,7 +50,7 @@ func FTP(ctx context.Context, c health.Check, s health.FTP) (f health.Finding, e
 		}
 	}
 	if err != nil {
-		return f, fmt.Errorf("login refused: %w", err)
+		return f, notLoggedIn(err)
 	}
 	if s.File != "" {
 		content, err := d.fetch(s.File)

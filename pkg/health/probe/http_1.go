@@ -132,8 +132,8 @@ func (x *exchange) oneHead(weight string, room *int) (h head, err error) {
 	h.length = -1
 	line, err := x.readLine(room)
 	if h.status = statusOf(line); h.status < 0 {
-		if err != nil && len(line) == 0 {
-			return h, err
+		if err != nil && strings.HasPrefix("HTTP/", string(line[:min(len(line), len("HTTP/"))])) {
+			return h, err // the line may have become one
 		}
 		return h, fmt.Errorf("%q is not the beginning of an answer in HTTP", excerpt(string(line), 60))
 	}

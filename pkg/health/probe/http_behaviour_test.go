@@ -56,6 +56,7 @@ var behaviours = []behaviour{
 	{name: "two spaces", answer: "HTTP/1.1  200 OK\r\n\r\n", http: page(), want: `/: "HTTP/1.1  200 OK" is not the beginning of an answer in HTTP`},
 	{name: "an empty line first", answer: "\r\n" + ok11 + "\r\n", http: page(), want: `/: "" is not the beginning of an answer in HTTP`},
 	{name: "nothing", answer: "", http: page(), want: "/: the server closed the connection"},
+	{name: "half a status line", answer: "HTTP/1.1 2", http: page(), want: "/: the server closed the connection"},
 	{name: "no end of the headers", answer: ok + "Content-", http: page(), want: "/: the server closed the connection"},
 	{name: "no header", answer: ok + "this is no header\r\n\r\nhello", http: page()},
 	{name: "a long header", answer: ok + "X: " + strings.Repeat("x", 5000) + "\r\n\r\nhello", http: page(), keepalived: "it has room for 4096 bytes"},

@@ -38,7 +38,7 @@ func IMAP(ctx context.Context, c health.Check, s health.IMAP) (f health.Finding,
 	if s.Login != "" {
 		login := "b LOGIN " + quoteIMAP(s.Login) + " "
 		if err := d.tagged(login+"***", login+quoteIMAP(password)); err != nil {
-			return f, fmt.Errorf("login refused: %w", err)
+			return f, notLoggedIn(err)
 		}
 	}
 	d.goodbye("c LOGOUT")

@@ -60,7 +60,7 @@ func MySQL(ctx context.Context, c health.Check, s health.MySQL) (f health.Findin
 	}
 	step(ctx, "login as %q", s.Login)
 	if err := m.login(hello, s.Login, password, s.Database); err != nil {
-		return f, fmt.Errorf("login refused: %w", err)
+		return f, notLoggedIn(err)
 	}
 	if s.Query == "" {
 		step(ctx, "ping")

@@ -37,7 +37,7 @@ func POP3(ctx context.Context, c health.Check, s health.POP3) (f health.Finding,
 			err = d.pop("PASS ***", "PASS "+password)
 		}
 		if err != nil {
-			return f, fmt.Errorf("login refused: %w", err)
+			return f, notLoggedIn(err)
 		}
 	}
 	d.goodbye("QUIT")

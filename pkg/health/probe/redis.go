@@ -35,7 +35,7 @@ func Redis(ctx context.Context, c health.Check, s health.Redis) (f health.Findin
 		err = r.ask("OK", "AUTH", password)
 	}
 	if err != nil {
-		return f, fmt.Errorf("login refused: %w", err)
+		return f, notLoggedIn(err)
 	}
 	if err := r.ask("PONG", "PING"); err != nil {
 		return f, fmt.Errorf("PING: %w", err)

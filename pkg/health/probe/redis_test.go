@@ -61,6 +61,7 @@ func TestRedis(t *testing.T) {
 		{"a wrong one", health.Redis{Login: "ipvsd", Password: password},
 			redisServer(map[string]string{"AUTH ipvsd s3cret": "-WRONGPASS invalid username-password pair or user is disabled."}),
 			"login refused: WRONGPASS invalid username-password pair or user is disabled."},
+		{"one that leaves", health.Redis{Password: password}, says(""), "login: the server closed the connection"},
 		{"still loading", health.Redis{}, redisServer(map[string]string{"PING": "-LOADING Redis is loading the dataset in memory"}),
 			"PING: LOADING Redis is loading the dataset in memory"},
 		{"a PING with another answer", health.Redis{}, redisServer(map[string]string{"PING": "+PING"}), `PING: the server says "PING"; want "PONG"`},

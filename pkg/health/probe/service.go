@@ -3,8 +3,12 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 )
@@ -28,6 +32,16 @@ func dialTLS(ctx context.Context, c health.Check, limit int64, t health.TLS, f *
 	}
 	conn.Close()
 	return nil, err
+}
+
+// notLoggedIn says that the server refused a login, unless it did not answer.
+func notLoggedIn(err error) error {
+	for _, silence := range []error{context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, unix.ECONNRESET, unix.EPIPE} {
+		if errors.Is(err, silence) {
+			return fmt.Errorf("login: %w", err)
+		}
+	}
+	return fmt.Errorf("login refused: %w", err)
 }
 
 // witness is a connection that remembers how reading from it ended, which some clients don't tell.
