@@ -20,12 +20,16 @@ func main() {
 	services := flag.Int("services", 500, "`NUMBER` of services")
 	servers := flag.Int("servers", 20, "`NUMBER` of servers of each")
 	checks := flag.Bool("checks", false, "measure health checks instead of tables")
+	detection := flag.Bool("detection", false, "measure how soon a server that dies is noticed instead of tables")
 	flag.Parse()
 
 	b := &bench{}
 	run := func() { measure(b, *bin, *runs, size{*services, *servers}) }
 	if *checks {
 		run = func() { measureChecks(b, *bin, *runs) }
+	}
+	if *detection {
+		run = func() { measureDetection(b, *bin, *runs) }
 	}
 	if err := b.Run(run); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
