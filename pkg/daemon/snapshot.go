@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -69,12 +70,20 @@ func (o *owner) server(rs *config.RealServer, d ipvs.Destination, now time.Time)
 	r := status.Server{
 		Addr: d.Addr, Forward: d.Forward.String(), Weight: d.Weight, Off: rs.Off,
 		EffectiveWeight: w.advised, WeightReason: w.reason, SlowStartUntil: w.slow,
-		Health: verdict.State, Since: verdict.Since, Error: verdict.Err, Needed: rs.Needed,
+		Health: verdict.State, Since: verdict.Since, Error: why(rs, verdict), Needed: rs.Needed,
 	}
 	for _, c := range rs.Checks {
 		r.Checks = append(r.Checks, o.check(c, o.board.of(c)))
 	}
 	return r
+}
+
+// why returns the reason of a verdict, with the check that it is of where a server has several.
+func why(rs *config.RealServer, v health.Verdict) string {
+	if v.Err == "" || len(rs.Checks) < 2 {
+		return v.Err
+	}
+	return label(rs.Checks[v.Check].Check()) + ": " + v.Err
 }
 
 // routerID returns the director's name: the configuration's, or else the host's.

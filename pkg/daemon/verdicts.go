@@ -92,5 +92,5 @@ func (o *owner) tellCheck(id health.ID, servers []server, was, is *health.Checke
 
 // tellServer logs that the state of a server has changed.
 func (o *owner) tellServer(s server, from health.State, to health.Verdict) {
-	o.pacedServer(s.service.Name, s.Destination.Addr).Info("server changed", "from", from.String(), "to", to.State.String(), "reason", to.Err)
+	o.pacedServer(s.service.Name, s.Destination.Addr).Info("server changed", "from", from.String(), "to", to.State.String(), "reason", why(s.RealServer, to))
 }

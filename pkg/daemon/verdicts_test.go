@@ -67,7 +67,7 @@ func TestAnyOfTwoChecks(t *testing.T) {
 		h.down.Store(page, true)
 		h.pass(10 * time.Second)
 		h.wantServing("one of two checks is down", first, second)
-		if r := h.server(0); r.Health != health.Up || r.Needed != 1 || r.Error != "connection refused" || len(r.Checks) != 2 || r.Checks[0].Type != "HTTP_GET" || r.Checks[0].State != health.Down {
+		if r := h.server(0); r.Health != health.Up || r.Needed != 1 || r.Error != "HTTP_GET /health: connection refused" || len(r.Checks) != 2 || r.Checks[0].Type != "HTTP_GET" || r.Checks[0].State != health.Down {
 			t.Errorf("one of two is down: %+v", r)
 		}
 		h.down.Store(first, true)
@@ -87,7 +87,7 @@ func TestAnyOfTwoChecks(t *testing.T) {
 		h.stop()
 		for line, want := range map[string]int{
 			`msg="check changed" service="tcp 192.0.2.1:80" server=198.51.100.1:80 check="HTTP_GET /health" from=up to=down reason="connection refused"`: 1,
-			`msg="server changed" service="tcp 192.0.2.1:80" server=198.51.100.1:80 from=up to=down`:                                                     1,
+			`msg="server changed" service="tcp 192.0.2.1:80" server=198.51.100.1:80 from=up to=down reason="HTTP_GET /health: connection refused"`:       1,
 			`msg="server changed" service="tcp 192.0.2.1:80" server=198.51.100.1:80 from=down to=up`:                                                     1,
 			`msg="hold-down begins`: 1,
 			`msg="hold-down ends`:   0,

@@ -10,7 +10,8 @@ type Verdict struct {
 	Returned time.Time // when it last ceased to be Down; zero: it is Down, or never was
 	// Err is why the server is down: the reason of the first check that is. Otherwise it is the first failure that is being
 	// forgiven, or that other checks make up for, and empty if there is none.
-	Err string
+	Err   string
+	Check int // which check Err is of
 }
 
 // Tally counts what the checks of a server say.
@@ -63,7 +64,7 @@ func Judge(needed int, checks ...Checker) Verdict {
 			v.Since = c.Since
 		}
 		if v.Err == "" && (c.State == Down || v.State != Down && c.LastResult.Err != "") {
-			v.Err = c.Reason()
+			v.Err, v.Check = c.Reason(), i
 		}
 	}
 	// Each check remembers its last change. By that it is known what the server was before the last of these changes, then before

@@ -47,6 +47,7 @@ func checks() *status.Checks {
 			{
 				Type: "HTTP_GET", What: "www.example.org/health", Target: netip.MustParseAddrPort("198.51.100.2:8080"), State: health.Down, Since: ago(125 * time.Second),
 				LastRun: ago(3 * time.Second), Took: 1234567, Error: "status 503, \x1b[2J want 200-299", Failures: 40, Missing: 3, Probes: 1000, Failed: 44,
+				Advice: half, Warning: "the certificate ends on 2026-12-01", // of the last success
 				Servers: []status.CheckedBy{by("tcp 192.0.2.1:80", "198.51.100.2:80")},
 				History: []status.Run{
 					{At: ago(2900 * time.Millisecond), Took: 1234567, Error: "status 503, want 200-299", State: health.Down},

@@ -155,7 +155,7 @@ func (k *Check) why(now time.Time) (list []string) {
 	if k.Error != "" {
 		list = append(list, k.Error)
 	}
-	if k.Warning != "" {
+	if k.Warning != "" && !k.stale() {
 		list = append(list, "warning: "+k.Warning)
 	}
 	if k.HeldUntil.After(now) {
@@ -164,7 +164,7 @@ func (k *Check) why(now time.Time) (list []string) {
 	if k.State == health.Down && k.Passes > 0 && k.Missing > 0 {
 		list = append(list, fmt.Sprintf("passed %d in a row, needs %d more", k.Passes, k.Missing))
 	}
-	if k.Advice != nil {
+	if k.Advice != nil && !k.stale() {
 		list = append(list, k.Advice.String())
 	}
 	if k.Suspended {
@@ -172,6 +172,9 @@ func (k *Check) why(now time.Time) (list []string) {
 	}
 	return list
 }
+
+// stale says whether what the check learned when it last passed is no news any more.
+func (k *Check) stale() bool { return k.State == health.Down && k.Error != "" }
 
 // next says when the next probe is due.
 func (k *Check) next(now time.Time) string {

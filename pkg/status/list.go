@@ -120,7 +120,7 @@ func (r *Server) why(now time.Time) (list []string) {
 	if r.Error != "" && !r.Off {
 		list = append(list, r.Error)
 	}
-	if r.WeightReason != "" {
+	if r.WeightReason != "" && r.Health != health.Down {
 		list = append(list, r.WeightReason)
 	}
 	if r.SlowStartUntil.After(now) {

@@ -40,7 +40,7 @@ func trouble() *status.Snapshot {
 			},
 			{
 				Addr: netip.MustParseAddrPort("198.51.100.3:80"), Forward: "NAT", Weight: 1, InTable: true, TableWeight: 0, Health: health.Down,
-				Since: ago(3 * time.Second), Error: "no answer within 3s", Checks: []status.Check{{Type: "TCP_CHECK", State: health.Down}},
+				Since: ago(3 * time.Second), Error: "no answer within 3s", Checks: []status.Check{{Type: "TCP_CHECK", State: health.Down}}, WeightReason: "of no account now",
 			},
 			{
 				Addr: netip.MustParseAddrPort("198.51.100.4:80"), Forward: "NAT", Weight: 1, Health: health.Unchecked, Since: now,
@@ -49,7 +49,7 @@ func trouble() *status.Snapshot {
 			{
 				Addr: netip.MustParseAddrPort("198.51.100.5:80"), Forward: "NAT", Weight: 10, InTable: true, TableWeight: 2, EffectiveWeight: 2,
 				Health: health.Up, Since: ago(time.Second), WeightReason: "AGENT_CHECK advises 50% of the weight", SlowStartUntil: now.Add(9 * time.Second),
-				Checks: []status.Check{{Type: "SSL_GET", What: "/", State: health.Up, Warning: "the certificate ends on 2026-12-01"}, {Type: "AGENT_CHECK", State: health.Up}},
+				Checks: []status.Check{{Type: "SSL_GET", What: "/", State: health.Up, Warning: "the certificate ends on 2026-12-01"}, {Type: "AGENT_CHECK", State: health.Up}, {Type: "PGSQL_CHECK", What: "shop", State: health.Down, Since: ago(time.Hour), Error: "login refused", Warning: "stale"}},
 			},
 			{Addr: netip.MustParseAddrPort("198.51.100.6:80"), Forward: "NAT", Weight: 1, Off: true, Health: health.Down, Error: "off in the configuration"},
 		},

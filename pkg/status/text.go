@@ -103,7 +103,11 @@ func (s *Snapshot) servers(line func(sgr, label, format string, args ...any)) {
 				once(red, "down", fmt.Sprintf("%s of %s for %s: %s", r.Addr, name, since(s.At, r.Since), printable(r.Error)))
 			}
 			for k := range r.Checks {
-				if c := &r.Checks[k]; c.Warning != "" {
+				c := &r.Checks[k]
+				if c.State == health.Down && r.Health == health.Up { // others make up for it
+					once(yellow, "check", fmt.Sprintf("%s of %s is down for %s: %s", c.label(), r.Addr, since(s.At, c.Since), printable(c.Error)))
+				}
+				if c.Warning != "" && !c.stale() {
 					once(yellow, "warning", fmt.Sprintf("%s of %s: %s", c.label(), r.Addr, printable(c.Warning)))
 				}
 			}
