@@ -82,12 +82,14 @@ func (b *board) change(removed, added []health.ID, known desired.Verdicts) {
 	}
 }
 
-// copyTo brings verdicts up to date.
+// copyTo brings verdicts up to date, except those on which there is news: who takes that compares it with what he knew.
 func (b *board) copyTo(v desired.Verdicts) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for id, p := range b.checks {
-		v[id] = p.checker
+		if !p.isNews {
+			v[id] = p.checker
+		}
 	}
 }
 

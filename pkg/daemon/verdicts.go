@@ -32,7 +32,7 @@ func (o *owner) take(r engine.Report) {
 	}
 	o.verdicts[r.Check] = is
 	o.tellCheck(r.Check, servers, &was, &is)
-	if is.Standing == was.Standing {
+	if is.Standing == was.Standing && is.Since.Equal(was.Since) {
 		return
 	}
 	for i, s := range servers {
