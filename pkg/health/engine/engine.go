@@ -196,7 +196,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-e.dirty:
-			r.empty(&e.inbox)
+			r.empty(ctx, &e.inbox)
 		case <-r.timer.C:
 			r.alarm = never
 		}

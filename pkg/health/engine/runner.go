@@ -79,8 +79,8 @@ type ending struct {
 	at      time.Time
 }
 
-// empty does what the inbox says.
-func (r *runner) empty(box *inbox) {
+// empty does what the inbox says, unless that may be the end of probes by the engine's own.
+func (r *runner) empty(ctx context.Context, box *inbox) {
 	r.mu.Lock()
 	todo := *box
 	*box = inbox{}
@@ -88,6 +88,9 @@ func (r *runner) empty(box *inbox) {
 		r.rang, r.alarm = false, never
 	}
 	r.mu.Unlock()
+	if ctx.Err() != nil {
+		return
+	}
 	for _, end := range todo.endings {
 		r.finish(end)
 	}
@@ -248,7 +251,11 @@ func (r *runner) startDue(ctx context.Context) {
 		j := heap.Pop(&r.timers).(*job)
 		switch f, l := j.flight, j.lane; {
 		case f != nil:
-			r.finish(ending{flight: f, err: f.abandon(), at: began})
+			err := f.abandon()
+			if ctx.Err() != nil {
+				return // the connector may have ended before it could tell
+			}
+			r.finish(ending{flight: f, err: err, at: began})
 		case len(l.queue) == 0 && l.free() && r.pace.take(now):
 			r.start(ctx, j, clock.read())
 		default:
