@@ -3,12 +3,15 @@
 package daemon_test
 
 import (
+	"bufio"
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -25,6 +28,7 @@ type likewise struct {
 	theirs, ours string
 	more         string                           // lines of the virtual server, the same for both but for the syntax: "key value"
 	weight       func(w world, n int) (int, bool) // of server n, and whether it is in the table
+	theirWeight  func(w world, n int) (int, bool) // the same by keepalived where that differs
 }
 
 // world is what is the matter with each thing of each server: "web 2" is "frozen".
@@ -58,6 +62,8 @@ func likewises() []likewise {
 	served := func(w world, n int) bool { return w.is("web", n, "well") }
 	good := func(w world, n int) bool { return served(w, n) && w.is("page", n, "good") }
 	both := func(w world, n int) bool { return good(w, n) && w.is("second", n, "there") }
+	always := func(world, int) bool { return true }
+	never := func(world, int) bool { return false }
 	return []likewise{
 		{
 			name: "TCP_CHECK", theirs: "TCP_CHECK { }", ours: "TCP_CHECK = true",
@@ -124,7 +130,7 @@ func likewises() []likewise {
 			name:   "DNS_CHECK of no name",
 			theirs: "DNS_CHECK { connect_port 53\n type A\n name nowhere.lab.local\n retry 1\n delay_before_retry 0.1 }",
 			ours:   `DNS_CHECK = { connect_port = 53, type = "A", name = "nowhere.lab.local", tcp = false }`,
-			weight: passes(func(world, int) bool { return false }),
+			weight: passes(never),
 		}, {
 			name:   "DNS_CHECK of an empty answer",
 			theirs: "DNS_CHECK { connect_port 53\n type MX\n name www.lab.local\n retry 1\n delay_before_retry 0.1 }",
@@ -132,13 +138,13 @@ func likewises() []likewise {
 			weight: passes(func(w world, n int) bool { return w.is("names", n, "well") }),
 		}, {
 			name:   "MISC_CHECK",
-			theirs: "MISC_CHECK { misc_path \"/usr/local/lib/status DIR/status#\"\n misc_timeout 1\n retry 1 }",
-			ours:   `MISC_CHECK = { misc_path = "/usr/local/lib/status DIR/status#", misc_timeout = 1, retry = 1 }`,
+			theirs: "MISC_CHECK { misc_path \"/usr/local/lib/status DIR/status#\"\n misc_timeout 10\n delay_loop 1\n retry 1 }",
+			ours:   `MISC_CHECK = { misc_path = "/usr/local/lib/status DIR/status#", misc_timeout = 10, delay_loop = 1, retry = 1 }`,
 			weight: passes(func(w world, n int) bool { return w.is("status", n, "0") }),
 		}, {
 			name:   "MISC_CHECK with misc_dynamic",
-			theirs: "MISC_CHECK { misc_path \"/usr/local/lib/status DIR/status#\"\n misc_timeout 1\n retry 1\n misc_dynamic }",
-			ours:   `MISC_CHECK = { misc_path = "/usr/local/lib/status DIR/status#", misc_timeout = 1, retry = 1, misc_dynamic = true }`,
+			theirs: "MISC_CHECK { misc_path \"/usr/local/lib/status DIR/status#\"\n misc_timeout 10\n delay_loop 1\n retry 1\n misc_dynamic }",
+			ours:   `MISC_CHECK = { misc_path = "/usr/local/lib/status DIR/status#", misc_timeout = 10, delay_loop = 1, retry = 1, misc_dynamic = true }`,
 			weight: func(w world, n int) (weight int, in bool) {
 				switch {
 				case w.is("status", n, "0"):
@@ -181,13 +187,24 @@ func likewises() []likewise {
 			},
 		}, {
 			name:   "several",
-			theirs: "TCP_CHECK { connect_port 25 }\nHTTP_GET { url { path /second\n status_code 200 } }\nMISC_CHECK { misc_path \"/usr/local/lib/status DIR/status#\"\n misc_timeout 1 }",
-			ours: `TCP_CHECK = { connect_port = 25 }
+			theirs: "SMTP_CHECK { connect_port 25\n helo_name lab }\nHTTP_GET { url { path /second\n status_code 200 } }\nMISC_CHECK { misc_path \"/usr/local/lib/status DIR/status#\"\n misc_timeout 10\n delay_loop 1 }",
+			ours: `SMTP_CHECK = { connect_port = 25, helo_name = "lab" }
 HTTP_GET = { url = { path = "/second", status_code = "200" } }
-MISC_CHECK = { misc_path = "/usr/local/lib/status DIR/status#", misc_timeout = 1 }`,
+MISC_CHECK = { misc_path = "/usr/local/lib/status DIR/status#", misc_timeout = 10, delay_loop = 1 }`,
 			weight: passes(func(w world, n int) bool {
-				return !w.is("mail", n, "stopped") && served(w, n) && w.is("second", n, "there") && w.is("status", n, "0")
+				return w.is("mail", n, "well") && served(w, n) && w.is("second", n, "there") && w.is("status", n, "0")
 			}),
+		}, {
+			// RFC 5321 lets any answer have several lines; keepalived takes 250- for a failure.
+			name:   "SMTP_CHECK of a server that answers HELO in two lines",
+			theirs: "SMTP_CHECK { connect_port 2525 }", ours: `SMTP_CHECK = { connect_port = 2525 }`,
+			weight: passes(always), theirWeight: passes(never),
+		}, {
+			// HTTP/1.1 lets the server send in chunks; keepalived takes their lengths for a part of the page.
+			name:   "HTTP_GET of a page in chunks",
+			theirs: "HTTP_GET { connect_port 8081\n http_protocol 1.1\n url { path /\n digest " + digest + " } }",
+			ours:   `HTTP_GET = { connect_port = 8081, http_protocol = "1.1", url = { path = "/", digest = "` + digest + `" } }`,
+			weight: passes(always), theirWeight: passes(never),
 		},
 	}
 }
@@ -237,12 +254,16 @@ func ipvsdChecks(all []likewise, dir string) string {
 }
 
 // tableIn is what ipvsadm -Sn has to print in a world.
-func tableIn(all []likewise, w world) string {
+func tableIn(all []likewise, w world, theirs bool) string {
 	var b strings.Builder
 	for i, l := range all {
 		fmt.Fprintf(&b, "-A -t 192.0.2.1:%d -s wrr\n", 1000+i)
+		judge := l.weight
+		if theirs && l.theirWeight != nil {
+			judge = l.theirWeight
+		}
 		for _, n := range numbers {
-			if weight, in := l.weight(w, n); in {
+			if weight, in := judge(w, n); in {
 				fmt.Fprintf(&b, "-a -t 192.0.2.1:%d -r 10.0.100.%d:80 -m -w %d\n", 1000+i, n, weight)
 			}
 		}
@@ -300,15 +321,13 @@ exit "$status"
 
 // One configuration, one series of faults, and after each of them the same table by keepalived and by ipvsd: what the checks make of
 // the servers is the same. Checks run every 0.3 s instead of every 6, so that the series is as long as 20 minutes of flapping.
-// Differences: none. What would be some is not in the configuration, or written out in ours where the defaults differ:
-//   - alpha, http_protocol, delay_before_retry and retry of DNS_CHECK, fast_recovery, the weight of a track_file.
-//   - the answer to HELO in several lines, which fails with keepalived (RFC 5321 allows it) and passes here.
-//   - HTTP/1.1 in chunks, which keepalived takes for the body's text.
-//   - scripts that hang come last: it may happen to keepalived that it loses one that it has killed ("child lost" in its log), and
-//     then the check stays what it was for minutes.
-//   - SNI, which we send by default if there is a virtualhost.
+// Differences are those with theirWeight in the list. Where only the defaults differ, one of the two has them written out: alpha,
+// http_protocol, fast_recovery, retry and delay_before_retry of DNS_CHECK, and the weight of a track_file.
+//
+// Scripts that hang come last: it may happen to keepalived that it loses one that it has killed ("child lost" in its log), and then
+// the check stays what it was for minutes.
 func TestKernelSameVerdictsAsKeepalived(t *testing.T) {
-	const steps = 60
+	const steps = 40
 	bridge := lab.NewBridge(t, "internal", 1500)
 	theirs, ours := lab.NewHost(t, "keepalived"), lab.NewHost(t, "ipvsd")
 	theirs.Connect(bridge, "eth0", "10.0.100.101/24")
@@ -331,6 +350,11 @@ func TestKernelSameVerdictsAsKeepalived(t *testing.T) {
 		for _, s := range []*lab.Server{web[n], mail[n], names[n]} {
 			s.Start()
 		}
+		serveWeb(t, h, at.String()+":8081").answers(func(w http.ResponseWriter, _ *http.Request) {
+			_ = http.NewResponseController(w).Flush() // from here on in chunks
+			_, _ = io.WriteString(w, goodPage)
+		})
+		serveMail(t, h, at.String()+":2525")
 		echoes[n] = &echoServer{t: t, host: h}
 		echoes[n].become("pong")
 		far[n] = lab.NewHost(t, fmt.Sprintf("far%d", n))
@@ -389,8 +413,8 @@ func TestKernelSameVerdictsAsKeepalived(t *testing.T) {
 	startIPVSD(t, ours, ipvsdChecks(all, dir))
 	both := func(when string) {
 		t.Helper()
-		want := tableIn(all, w)
 		for _, h := range []*lab.Host{theirs, ours} {
+			want := tableIn(all, w, h == theirs)
 			err := lab.Poll(patience, func() error {
 				got, err := saved(h)
 				if err != nil {
@@ -451,6 +475,32 @@ func differences(all []likewise, got, want []string) error {
 		return errors.New(text.String())
 	}
 	return nil
+}
+
+// serveMail starts a mail server that has two lines to say to HELO.
+func serveMail(t *testing.T, h *lab.Host, at string) {
+	t.Helper()
+	l, err := h.Listen("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	serve := func(conn net.Conn) {
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "220 lab\r\n")
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			answer := "221 bye\r\n"
+			if strings.HasPrefix(lines.Text(), "HELO") {
+				answer = "250-lab\r\n250 at your service\r\n"
+			}
+			_, _ = io.WriteString(conn, answer)
+		}
+	}
+	go func() {
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			go serve(conn)
+		}
+	}()
 }
 
 // echoServer answers datagrams at port 7.

@@ -7,12 +7,18 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/netip"
+	"os"
 	"reflect"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
+	grpchealth "google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
@@ -140,7 +146,41 @@ func realServers() []real {
 				{6379, health.Redis{Password: good, Role: "slave"}, "master"},
 			}
 		}},
+		{"grpc", newGRPC, func(string) []expectation {
+			return []expectation{
+				{50051, health.GRPC{}, ""},
+				{50051, health.GRPC{Service: "shop"}, ""},
+				{50051, health.GRPC{Service: "mail"}, "NOT_SERVING"},
+				{50051, health.GRPC{Service: "bank"}, "unknown service"},
+			}
+		}},
 	}
+}
+
+// servesGRPC is set for a process of this test that is a gRPC server.
+const servesGRPC = "SERVES_GRPC"
+
+// TestMain runs the tests, or a server for them.
+func TestMain(m *testing.M) {
+	if os.Getenv(servesGRPC) == "" {
+		os.Exit(m.Run())
+	}
+	l, err := net.Listen("tcp", ":50051")
+	if err == nil {
+		server, states := grpc.NewServer(), grpchealth.NewServer()
+		for service, state := range serving {
+			states.SetServingStatus(service, state)
+		}
+		healthpb.RegisterHealthServer(server, states)
+		err = server.Serve(l)
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+// newGRPC prepares a gRPC server with the health service, a process like the others.
+func newGRPC(h *lab.Host, at netip.Addr) *lab.Server {
+	return lab.NewServer(h, netip.AddrPortFrom(at, 50051), "env", servesGRPC+"=1", os.Args[0])
 }
 
 func startTLS(ca string) health.TLS { return health.TLS{Mode: health.StartTLS, Verify: true, CA: ca} }
@@ -179,7 +219,7 @@ func siteChecks(ca string) []expectation {
 			JSON: health.ListOf(health.Assertion{Path: "status", Value: "ok"}, health.Assertion{Path: "checks.0.ok", Value: "true"})})}, ""},
 		{443, health.HTTP{Protocol: "1.1", TLS: implicit(ca), URLs: url(health.URL{Digest: digest})}, ""},
 		{443, health.HTTP{Protocol: "2", TLS: implicit(ca), URLs: url(health.URL{Digest: digest})}, ""},
-		{80, health.HTTP{Protocol: "1.0", URLs: url(health.URL{Regex: health.Regex{Pattern: "de produccion"}})}, "regex"},
+		{80, health.HTTP{Protocol: "1.0", URLs: url(health.URL{Regex: health.Regex{Pattern: "de otra cosa"}})}, "regex"},
 		{80, health.HTTP{Protocol: "1.0", URLs: url(health.URL{Digest: strings.Repeat("0", 32)})}, digest},
 		{80, health.HTTP{Protocol: "1.1", URLs: url(health.URL{Path: "/nothing"})}, "404"},
 		{80, health.HTTP{Protocol: "1.1", URLs: url(health.URL{Path: "/moved"})}, "302"},
@@ -214,7 +254,7 @@ func TestKernelServers(t *testing.T) {
 		for _, e := range r.checks(s.CA) {
 			c := health.Check{Target: netip.AddrPortFrom(at, e.port), Spec: e.spec}
 			kind := reflect.TypeOf(e.spec).Name()
-			if _, err := once(t, c, patience); err == nil != (e.want == "") || err != nil && !strings.Contains(err.Error(), e.want) {
+			if err := once(t, c, patience); err == nil != (e.want == "") || err != nil && !strings.Contains(err.Error(), e.want) {
 				t.Errorf("%s, %+v: %v, want %q", r.name, e.spec, err, e.want)
 			} else if err != nil {
 				t.Logf("%s: %s: %v", r.name, kind, err)
@@ -229,7 +269,7 @@ func TestKernelServers(t *testing.T) {
 			var work sync.WaitGroup
 			for _, p := range pass {
 				work.Go(func() {
-					_, err := once(t, p.Check, limit)
+					err := once(t, p.Check, limit)
 					for _, w := range want {
 						if err != nil && strings.Contains(err.Error(), w) || err == nil && w == "" {
 							return
@@ -259,7 +299,7 @@ func TestKernelServers(t *testing.T) {
 			work.Go(func() {
 				c := p.Check
 				c.Target = at
-				if _, err := once(t, c, 3*time.Second); err == nil {
+				if err := once(t, c, 3*time.Second); err == nil {
 					t.Errorf("%s passes where %s is served: %+v", p.name, kind, p.Spec)
 				}
 			})
@@ -269,9 +309,10 @@ func TestKernelServers(t *testing.T) {
 }
 
 // once probes with a limit.
-func once(t *testing.T, c health.Check, limit time.Duration) (health.Finding, error) {
+func once(t *testing.T, c health.Check, limit time.Duration) error {
 	c.Type, c.Timeout = fmt.Sprintf("%T", c.Spec), limit
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	return probe.Probe(ctx, c)
+	_, err := probe.Probe(ctx, c)
+	return err
 }

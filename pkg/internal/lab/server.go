@@ -33,6 +33,13 @@ type Server struct {
 	process *Process
 }
 
+// NewServer prepares a server of the test's own: a command that serves at a TCP port of a host.
+func NewServer(h *Host, at netip.AddrPort, args ...string) *Server {
+	s := &Server{Host: h, Addr: at, args: args}
+	s.ready = func() error { return s.listens(at.Port()) }
+	return s
+}
+
 // Start starts the server and waits until it serves.
 func (s *Server) Start() {
 	s.Host.tb.Helper()
