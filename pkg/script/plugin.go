@@ -97,7 +97,7 @@ func (p *Plugins) Ask(ctx context.Context, c Command, question string) (string, 
 		}
 		return text, nil
 	case <-ctx.Done():
-		a.forget(number, asked)
+		a.forget(number, asked, errors.Is(ctx.Err(), context.DeadlineExceeded))
 		return "", fmt.Errorf("%w: %w", ErrNoAnswer, context.Cause(ctx))
 	}
 }
@@ -135,11 +135,14 @@ func (p *Plugins) of(c Command) (*answering, error) {
 	}
 	one.mu.Lock()
 	defer one.mu.Unlock()
-	if a := one.process; a != nil && a.open() {
-		a.rest.Reset(idle)
-		return a, nil
-	}
 	now := time.Now()
+	if a := one.process; a != nil {
+		if a.open() {
+			a.rest.Reset(idle)
+			return a, nil
+		}
+		one.bury(now) // it may take its time to go
+	}
 	if now.Before(one.next) {
 		return nil, fmt.Errorf("the plug-in ended and is started again in %v: %w", one.next.Sub(now).Round(time.Second), one.why)
 	}
@@ -161,14 +164,22 @@ func (p *Plugins) follow(key string, one *plugin, a *answering) {
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	if one.process != a {
-		return // another one has taken its place
+		return // buried already
 	}
+	if one.bury(time.Now()); one.wait == 0 {
+		delete(p.all, key)
+	}
+}
+
+// bury forgets a process that is to end or has ended. If that is early, the next start has to wait.
+func (one *plugin) bury(now time.Time) {
+	a := one.process
 	one.process = nil
-	if time.Since(a.began) < settled {
-		one.later(time.Now(), a.reason())
-		return
+	if now.Sub(a.began) < settled {
+		one.later(now, a.reason())
+	} else {
+		one.wait, one.next = 0, time.Time{}
 	}
-	delete(p.all, key)
 }
 
 // later puts the next start off, the first time not at all.
@@ -245,12 +256,12 @@ func (a *answering) ask(question string) (uint64, <-chan string, error) {
 	return a.last, answer, nil
 }
 
-// forget gives a question up, and the process with it if it has said nothing since.
-func (a *answering) forget(number uint64, asked time.Time) {
+// forget gives a question up, and if it is overdue the process with it that has said nothing since.
+func (a *answering) forget(number uint64, asked time.Time, overdue bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.asked, number)
-	if a.heard.Before(asked) {
+	if overdue && a.heard.Before(asked) {
 		a.stop(errors.New("the plug-in hung"))
 	}
 }

@@ -34,6 +34,16 @@ func pidOf(t *testing.T, p *script.Plugins, c script.Command) (pid int) {
 	return pid
 }
 
+// overdue is a context whose time is up when it is cancelled.
+type overdue struct{ context.Context }
+
+func (c overdue) Err() error {
+	if c.Context.Err() == nil {
+		return nil
+	}
+	return context.DeadlineExceeded
+}
+
 func TestPluginStays(t *testing.T) {
 	var p script.Plugins
 	c := sh(t, echo)
@@ -95,7 +105,7 @@ func TestPluginHangs(t *testing.T) {
 	asked := make(chan error, 1)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
-		_, err := p.Ask(ctx, c, "first")
+		_, err := p.Ask(overdue{ctx}, c, "first")
 		asked <- err
 	}()
 	lab.WaitFor(t, patience, "its child", func() error {
@@ -123,7 +133,7 @@ func TestPluginIsSlowWithOne(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	slow := make(chan error, 1)
 	go func() {
-		_, err := p.Ask(ctx, c, "slow")
+		_, err := p.Ask(overdue{ctx}, c, "slow")
 		slow <- err
 	}()
 	lab.WaitFor(t, patience, "the slow question to be the second", func() error {
@@ -135,6 +145,22 @@ func TestPluginIsSlowWithOne(t *testing.T) {
 	pidOf(t, &p, c) // asked later, answered
 	cancel()
 	if err := <-slow; !errors.Is(err, script.ErrNoAnswer) {
+		t.Error(err)
+	}
+	if second := pidOf(t, &p, c); second != first {
+		t.Errorf("process %d, then %d", first, second)
+	}
+}
+
+// A question that is given up before its time is over does not speak against the plug-in, which others may have asked as well.
+func TestPluginQuestionGivenUp(t *testing.T) {
+	var p script.Plugins
+	defer p.Close()
+	c := sh(t, `while read -r id question; do [ "$question" = slow ] || echo "$id $$ $question"; done`)
+	first := pidOf(t, &p, c)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Ask(ctx, c, "slow"); !errors.Is(err, script.ErrNoAnswer) || !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if second := pidOf(t, &p, c); second != first {
@@ -164,23 +190,30 @@ func TestPluginEnds(t *testing.T) {
 	}
 }
 
-// One that ends again and again is not started for each question.
+// One that ends again and again is not started for each question, nor is one that has to be ended.
 func TestPluginEndsAgainAndAgain(t *testing.T) {
-	var p script.Plugins
-	defer p.Close()
-	file := t.TempDir() + "/starts"
-	c := sh(t, `echo start >>"$1"; read -r line; exit 3`, file)
-	begin, tries := time.Now(), 1000
-	for range tries {
-		_, _ = ask(t, &p, c, "x", patience)
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The second start is at once, the third a second later, the fourth two after that.
-	if starts := strings.Count(string(text), "start"); starts < 2 || starts > 3+int(time.Since(begin)/time.Second) {
-		t.Errorf("%d starts for %d questions in %v", starts, tries, time.Since(begin))
+	for name, text := range map[string]string{
+		"by itself":   `echo start >>"$1"; read -r line; exit 3`,
+		"reluctantly": `trap "" TERM; echo start >>"$1"; read -r line; echo nonsense; sleep 1000`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var p script.Plugins
+			defer p.Close()
+			file := t.TempDir() + "/starts"
+			c := sh(t, text, file)
+			begin, tries := time.Now(), 100
+			for range tries {
+				_, _ = ask(t, &p, c, "x", patience)
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The second start is at once, the third a second later, the fourth two after that.
+			if starts := strings.Count(string(text), "start"); starts < 2 || starts > 3+int(time.Since(begin)/time.Second) {
+				t.Errorf("%d starts for %d questions in %v", starts, tries, time.Since(begin))
+			}
+		})
 	}
 }
 
