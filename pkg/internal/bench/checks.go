@@ -37,7 +37,7 @@ const (
 
 // checked is what was measured of a contender under a load.
 type checked struct {
-	cpu    series // user and system time for a check
+	cpu    series // computing time for a check, with the kernel's and the server's part
 	calls  series // system calls for a check, as so many seconds
 	rate   series // of checks in a second, likewise
 	memory bytes
@@ -52,10 +52,10 @@ type checker struct {
 
 func (c checker) measure(b *bench, l load, r *checked) {
 	server, count := serve(b)
-	_ = server
 	director := lab.NewHost(b, "director")
 	link(b, director, server)
 	c.write(b, l)
+	others := newSpare(b)
 	p := director.Start(c.start...)
 	await := func(checks int) {
 		lab.WaitFor(b, patience, c.name, func() error {
@@ -68,10 +68,10 @@ func (c checker) measure(b *bench, l load, r *checked) {
 	await(2 * l.servers) // all servers are up
 	r.memory = append(r.memory, memory(b, director))
 
-	checks, used, began := count(), cpu(b, director), time.Now()
-	<-time.After(window)
-	used, took := cpu(b, director)-used, time.Since(began)
+	checks := count()
+	used, took := others.used()
 	checks = count() - checks
+	others.end()
 	r.cpu = append(r.cpu, used/time.Duration(max(checks, 1)))
 	r.rate = append(r.rate, time.Duration(float64(checks)/took.Seconds()*float64(time.Second)))
 
@@ -149,26 +149,6 @@ func opens(b *bench, host *lab.Host) int {
 
 func pids(host *lab.Host) []string {
 	return strings.Fields(host.Run("ip", "netns", "pids", host.Namespace))
-}
-
-// cpu returns the time that all processes on a host have computed, with those of their children that have ended. User Mode Linux
-// looks every 10 ms who computes: it sees one that wakes up at a multiple of that always or never. The rate at saturation has no
-// such error.
-func cpu(b *bench, host *lab.Host) (sum time.Duration) {
-	const tick = 10 * time.Millisecond // of USER_HZ, on every machine that Go runs on
-	for _, pid := range pids(host) {
-		text, err := os.ReadFile("/proc/" + pid + "/stat")
-		if err != nil {
-			continue // that was ip itself
-		}
-		_, rest, _ := strings.Cut(string(text), ") ")
-		for _, field := range strings.Fields(rest)[11:15] { // utime, stime, cutime, cstime
-			n, err := strconv.Atoi(field)
-			b.Must(err)
-			sum += time.Duration(n) * tick
-		}
-	}
-	return sum
 }
 
 // calls reads the sum of a table of strace's.

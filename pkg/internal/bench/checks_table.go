@@ -46,7 +46,7 @@ func measureChecks(b *bench, bin string, runs int) {
 		fmt.Fprintf(os.Stderr, "run %d of %d\n", n+1, runs)
 	}
 	fmt.Printf("TCP checks, %d runs in turns, one boot: median (least to most)\n", runs)
-	fmt.Println("CPU is sampled every 10 ms in User Mode Linux, which favours or harms who wakes up that regularly: see the rates of the last load")
+	fmt.Println("CPU is what is missing from the time that is left to others: with the kernel's part, and the server's")
 	for _, l := range loads {
 		fmt.Printf("\n%v\n", l)
 		ours := results[l][0]
