@@ -17,7 +17,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/daemon"
 )
@@ -133,11 +132,11 @@ func check(file string, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", daemon.ErrConfig, err)
 	}
-	_, problems := config.Load(file, text)
-	if err := problems.Print(stderr, text); err != nil {
+	answer := daemon.Check(control.File{Name: file, Text: text})
+	if err := answer.Problems(stderr); err != nil {
 		return err
 	}
-	if problems.Err() != nil {
+	if answer.Rejected != "" {
 		return daemon.ErrConfig
 	}
 	return nil

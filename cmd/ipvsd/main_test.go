@@ -36,6 +36,8 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"test of a good file", []string{"-t", "-f", file(t, good)}, 0, "", ""},
 		{"test of a warning", []string{"-t", "-f", file(t, strings.Replace(good, "TCP_CHECK = true\n", "", 1))}, 0, "", ": warning: "},
+		{"test of a script that isn't there", []string{"-t", "-f", file(t, strings.Replace(good, "TCP_CHECK = true", `MISC_CHECK = { misc_path = "/no/such" }`, 1))}, 0,
+			"", "ipvsd.toml:6:28: warning: MISC_CHECK of tcp 192.0.2.1:80 will not run: /no/such: "},
 		{"test of a bad file", []string{"-t", "-f", file(t, "x = 1\ny = 2\n")}, 3, "", "ipvsd.toml:2:1: "},
 		{"test of no file", []string{"-t", "-f", "/no/such.toml"}, 3, "", "no such file"},
 		{"a bad file", []string{"-f", file(t, "x = 1\ny = 2\n")}, 3, "", "ipvsd.toml:2:1: "},

@@ -11,6 +11,28 @@ import (
 type Config struct {
 	GlobalDefs     GlobalDefs
 	VirtualServers []*VirtualServer // in the order of the file; never changed after Load
+
+	outside places
+}
+
+// places are where programs and files are named, by their paths: each the first time, as something to be said about it.
+type places map[string]Diagnostic
+
+// add notes a place, unless the path is named before it.
+func (p *places) add(path string, d Diagnostic) {
+	if *p == nil {
+		*p = make(places)
+	}
+	if first, known := (*p)[path]; !known || d.before(first) {
+		(*p)[path] = d
+	}
+}
+
+// Remark returns a warning about a program or a file that the configuration names, at the place where it does so first.
+func (c *Config) Remark(path, message string) Diagnostic {
+	d := c.outside[path]
+	d.Severity, d.Message = Warning, message
+	return d
 }
 
 // GlobalDefs are the settings of global_defs that have an effect. The others are checked and reported as warnings.

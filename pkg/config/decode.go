@@ -402,6 +402,16 @@ func (d decoder) read(k *keyword, v any, at spot) any {
 	data, w := k.kind.read(v)
 	switch {
 	case w == nil:
+		switch data := data.(type) {
+		case Script:
+			if len(data.Argv) > 0 {
+				d.outside.add(data.Argv[0], d.diagnostic(Warning, at, "", ""))
+			}
+		case string:
+			if k.kind.words == path.words {
+				d.outside.add(data, d.diagnostic(Warning, at, "", ""))
+			}
+		}
 		return data
 	case w.message != "":
 		d.fail(at, cmp.Or(w.hint, k.name+": "+k.doc), "%s: %s", k.name, w.message)

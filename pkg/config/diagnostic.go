@@ -202,6 +202,16 @@ func printable(s string) string {
 	}, s)
 }
 
+// With returns these diagnostics and more of the same file, in its order.
+func (ds Diagnostics) With(more Diagnostics) Diagnostics {
+	return slices.Concat(ds, more).arrange()
+}
+
+// before says whether a diagnostic is about an earlier place of the file.
+func (d Diagnostic) before(other Diagnostic) bool {
+	return cmp.Or(cmp.Compare(d.Line, other.Line), cmp.Compare(d.Column, other.Column)) < 0
+}
+
 // arrange puts the diagnostics into the order of the file and drops those that say the same of the same place, as happens
 // when many servers inherit one wrong value.
 func (ds Diagnostics) arrange() Diagnostics {
@@ -240,8 +250,9 @@ func (s spot) path() string {
 
 // report collects diagnostics on one file.
 type report struct {
-	lines *lines
-	found Diagnostics
+	lines   *lines
+	found   Diagnostics
+	outside places
 }
 
 func (r *report) diagnostic(s Severity, at spot, message, hint string) Diagnostic {

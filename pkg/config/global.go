@@ -22,6 +22,8 @@ type frame struct {
 	text  string
 	tree  map[string]any
 	found Diagnostics
+
+	outside places
 }
 
 func newFrame(r *report, doc *document) *frame {

@@ -44,7 +44,7 @@ func whole(name, text string) (*Config, Diagnostics) {
 	}
 	doc := decoder{r}.root(tree, locate(text))
 	f := newFrame(r, doc)
-	c := &Config{GlobalDefs: f.defs, VirtualServers: f.resolve(r, doc.virtuals)}
+	c := &Config{GlobalDefs: f.defs, VirtualServers: f.resolve(r, doc.virtuals), outside: r.outside}
 	if r.found.Count(Error) > 0 {
 		return nil, r.found.arrange()
 	}
@@ -55,6 +55,7 @@ func whole(name, text string) (*Config, Diagnostics) {
 type part struct {
 	virtuals []*VirtualServer
 	found    Diagnostics // warnings, as if it were all of the file
+	outside  places
 }
 
 // byParts loads a file piece by piece. It declines, and changes nothing, where a piece can't be understood by itself.
@@ -74,6 +75,9 @@ func (l *Loader) byParts(text string) (c *Config, found Diagnostics, ok bool) {
 	}
 	c = &Config{GlobalDefs: f.defs, VirtualServers: make([]*VirtualServer, 0, len(pieces))}
 	found = append(found, f.found...)
+	for path, d := range f.outside {
+		c.outside.add(path, d)
+	}
 	parts := make(map[string]part, len(pieces))
 	keys := make(map[ipvs.ServiceKey]bool, len(pieces))
 	for _, piece := range pieces {
@@ -86,6 +90,9 @@ func (l *Loader) byParts(text string) (c *Config, found Diagnostics, ok bool) {
 		parts[piece.text] = p
 		for _, d := range p.found {
 			found = append(found, d.moved(piece.line, len(c.VirtualServers)))
+		}
+		for path, d := range p.outside {
+			c.outside.add(path, d.moved(piece.line, len(c.VirtualServers)))
 		}
 		for _, vs := range p.virtuals {
 			for i := range vs.Services {
@@ -113,7 +120,7 @@ func readFrame(name, text string) (*frame, bool) {
 		return nil, false
 	}
 	f := newFrame(r, decoder{r}.root(tree, locate(text)))
-	f.text, f.tree, f.found = text, tree, r.found
+	f.text, f.tree, f.found, f.outside = text, tree, r.found, r.outside
 	return f, r.found.Count(Error) == 0
 }
 
@@ -124,7 +131,7 @@ func (f *frame) read(name, text string) (part, bool) {
 	if tree == nil {
 		return part{}, false
 	}
-	p := part{virtuals: f.resolve(r, decoder{r}.root(tree, locate(text)).virtuals), found: r.found}
+	p := part{virtuals: f.resolve(r, decoder{r}.root(tree, locate(text)).virtuals), found: r.found, outside: r.outside}
 	return p, r.found.Count(Error) == 0
 }
 

@@ -136,3 +136,39 @@ func BenchmarkReload(b *testing.B) {
 		})
 	}
 }
+
+// What there is to say about a program or a file is said at the place where it is named first, however the file is read.
+func TestRemark(t *testing.T) {
+	const text = `
+[SSL]
+ca = "/etc/ca.pem"
+[[virtual_server]]
+address = "192.0.2.1:443"
+protocol = "TCP"
+real_servers = ["198.51.100.1"]
+SSL_GET = { tls_verify = true }
+quorum_up = ["/bin/tell up", "nobody"]
+[[virtual_server]]
+address = "192.0.2.2:443"
+protocol = "TCP"
+real_servers = ["198.51.100.1"]
+MISC_CHECK = [{ misc_path = "/bin/check 1", user = "x" }, { misc_path = "/bin/check 2" }]
+REDIS_CHECK = { passwd_file = "/etc/passwd" }
+quorum_up = "/bin/tell up"
+`
+	read := map[string]*Config{}
+	read["by parts"], _ = Load("f", []byte(text))
+	read["in one piece"], _ = whole("f", text)
+	for how, c := range read {
+		for path, at := range map[string]string{
+			"/etc/ca.pem": "f:3:6: ", "/bin/tell": "f:9:13: ", "/bin/check": "f:14:29: ", "/etc/passwd": "f:15:31: ",
+		} {
+			if got, want := c.Remark(path, "no").String(), at+"warning: no"; got != want {
+				t.Errorf("%s, %s: %q, want %q", how, path, got, want)
+			}
+		}
+		if d := c.Remark("/bin/check", ""); d.Path != "virtual_server[1].MISC_CHECK[0].misc_path" {
+			t.Errorf("%s: %+v", how, d)
+		}
+	}
+}

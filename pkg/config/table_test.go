@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -38,6 +39,7 @@ func TestOfTable(t *testing.T) {
 	}
 	same := []cmp.Option{
 		cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+		cmpopts.IgnoreUnexported(config.Config{}),
 	}
 	if diff := cmp.Diff(c, back, same...); diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, text)

@@ -63,13 +63,6 @@ func (o *owner) announceReload(removed, added []*config.VirtualServer) {
 	}
 }
 
-// tellUnfit logs which scripts can't be run.
-func (o *owner) tellUnfit(list []string) {
-	for _, s := range list {
-		o.log.Warn("configuration", "problem", s)
-	}
-}
-
 // announceStop runs the scripts for the stop, and waits for those and what else still runs.
 func (o *owner) announceStop() {
 	for _, vs := range o.cfg.VirtualServers {

@@ -102,8 +102,7 @@ func New(o Options) (_ *Daemon, err error) {
 	}
 	d.engine = engine.New(probe.Probe, d.owner.board.post, engine.Places(places()), engine.ConnectBy(connector))
 	d.owner.checks = d.engine
-	d.owner.adopt(cfg, problems, time.Now())
-	d.owner.tellUnfit(unfit(cfg))
+	d.owner.adopt(cfg, problems.With(unfit(cfg)), time.Now())
 	return d, nil
 }
 

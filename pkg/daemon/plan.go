@@ -46,7 +46,6 @@ func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answ
 type answer struct {
 	*status.Answer
 	problems config.Diagnostics
-	unfit    []string // scripts
 }
 
 // load returns the configuration of a file that a client sent, or else of the daemon's own; nil if it is rejected. It may
@@ -65,18 +64,26 @@ func (o *owner) load(file *control.File) (*config.Config, answer) {
 
 func load(loader *config.Loader, file, source string) (*config.Config, answer) {
 	cfg, problems := loader.Load(file, source)
-	text := ""
-	if len(problems) > 0 {
-		text = problems.Format([]byte(source))
-	}
 	if problems.Err() != nil {
-		return nil, answer{Answer: &status.Answer{Rejected: text}, problems: problems}
+		return nil, answer{Answer: &status.Answer{Rejected: excerpts(problems, source)}, problems: problems}
 	}
-	scripts := unfit(cfg)
-	for _, s := range scripts {
-		text += fmt.Sprintf("%s: warning: %s\n", file, s)
+	problems = problems.With(unfit(cfg))
+	return cfg, answer{&status.Answer{Warnings: excerpts(problems, source)}, problems}
+}
+
+// excerpts copies a source, which may be long, only where there is something to say about it.
+func excerpts(problems config.Diagnostics, source string) string {
+	if len(problems) == 0 {
+		return ""
 	}
-	return cfg, answer{&status.Answer{Warnings: text}, problems, scripts}
+	return problems.Format([]byte(source))
+}
+
+// Check returns what there is to say about a configuration file on this host: besides what is wrong with it, which scripts of it
+// can't be run, and which files of its checks can't be read.
+func Check(file control.File) *status.Answer {
+	_, answer := load(new(config.Loader), file.Name, string(file.Text))
+	return answer.Answer
 }
 
 // plan fills in what would have to change.

@@ -54,7 +54,6 @@ func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 		return
 	}
 	o.adopt(cfg, answer.problems, time.Now())
-	o.tellUnfit(answer.unfit)
 	o.watch(ctx)
 	o.watchFiles(ctx)
 	o.log.Info("reloaded", "file", o.files.config)

@@ -11,9 +11,9 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/script"
 )
 
-// unfit returns which scripts of a configuration can't be run and which files of its checks can't be read as things are, a line
+// unfit returns which scripts of a configuration can't be run and which files of its checks can't be read as things are, a warning
 // each. They are no reason to refuse it: what is put right works the next time.
-func unfit(cfg *config.Config) []string {
+func unfit(cfg *config.Config) config.Diagnostics {
 	uses := make(map[outside]int)
 	var wanted []outside
 	first := make(map[outside]string) // who wants it
@@ -42,7 +42,7 @@ func unfit(cfg *config.Config) []string {
 			}
 		}
 	}
-	var list []string
+	var list config.Diagnostics
 	for _, o := range wanted {
 		what, err := o.try()
 		if err == nil {
@@ -52,7 +52,7 @@ func unfit(cfg *config.Config) []string {
 		if more := uses[o] - 1; more > 0 {
 			who += fmt.Sprintf(" and %d more", more)
 		}
-		list = append(list, fmt.Sprintf("%s will not %s: %v", who, what, err))
+		list = append(list, cfg.Remark(o.path, fmt.Sprintf("%s will not %s: %v", who, what, err)))
 	}
 	return list
 }

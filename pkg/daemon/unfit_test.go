@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +25,8 @@ MISC_CHECK = [{ misc_path = "/bin/no-such-check -w 3" }, { misc_path = "/bin/tru
 	got := unfit(cfg)
 	const first, second = "MISC_CHECK of tcp 192.0.2.1:80 and 1 more will not run: /bin/no-such-check: file does not exist",
 		"MISC_CHECK of tcp 192.0.2.1:80 and 1 more will not run: "
-	if len(got) != 2 || got[0] != first || !strings.HasPrefix(got[1], second) || !strings.Contains(got[1], "no-such-user") {
+	if len(got) != 2 || got[0].String() != "t.toml:8:29: warning: "+first ||
+		!strings.HasPrefix(got[1].String(), "t.toml:8:72: warning: "+second) || !strings.Contains(got[1].Message, "no-such-user") {
 		t.Errorf("%q", got)
 	}
 }
@@ -42,9 +44,13 @@ FILE_CHECK = { path = "/no/matter" }
 	if cfg == nil {
 		t.Fatal(found)
 	}
-	got, want := strings.Join(unfit(cfg), "\n"), `LDAP_CHECK of tcp 192.0.2.1:636 and 1 more will not pass: /no/password: no such file or directory
-LDAP_CHECK of tcp 192.0.2.1:636 and 1 more will not pass: /no/ca.pem: no such file or directory`
-	if got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+	var got []string
+	for _, d := range unfit(cfg) {
+		got = append(got, d.String())
+	}
+	want := []string{`t.toml:6:100: warning: LDAP_CHECK of tcp 192.0.2.1:636 and 1 more will not pass: /no/password: no such file or directory`,
+		`t.toml:6:56: warning: LDAP_CHECK of tcp 192.0.2.1:636 and 1 more will not pass: /no/ca.pem: no such file or directory`}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
