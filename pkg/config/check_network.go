@@ -96,6 +96,13 @@ func readUDP(c *chain, k *health.Check) {
 	least, _ := own[int64](c, "min_reply_length")
 	most, limited := own[int64](c, "max_reply_length")
 	s.Min, s.Max = int(least), int(most)
+	if s.Reply == "" {
+		for _, name := range []string{"min_reply_length", "max_reply_length"} {
+			if v := written(name, c.own[:]...); v != nil && v.data != nil && v.data != defaultOf(name) {
+				c.warn(v.key, `write require_reply = "01 02", as the answer begins`, "%s has no effect without bytes in require_reply", name)
+			}
+		}
+	}
 	switch {
 	case limited == nil || limited.data == nil:
 	case most < least:

@@ -97,7 +97,8 @@ func hexadecimal(v any, any bool) (bytes, mask string, w *wrong) {
 	for _, word := range words {
 		for len(word) > 0 {
 			n := min(2, len(word))
-			digits := strings.ToUpper(word[:n])
+			written := word[:n]
+			digits := strings.ToUpper(written)
 			word = word[n:]
 			bits := strings.Map(func(c rune) rune {
 				if c == 'X' && any {
@@ -113,7 +114,7 @@ func hexadecimal(v any, any bool) (bytes, mask string, w *wrong) {
 			}
 			b, err := hex.DecodeString(digits)
 			if err != nil {
-				return "", "", &wrong{message: fmt.Sprintf("%q is not hexadecimal", digits), hint: "digits are 0 to 9 and A to F; blanks may be between bytes"}
+				return "", "", &wrong{message: fmt.Sprintf("%q is not hexadecimal", written), hint: "digits are 0 to 9 and A to F; blanks may be between bytes"}
 			}
 			m, _ := hex.DecodeString(bits) // made of 0 and F
 			value, counts = append(value, b[0]), append(counts, m[0])
