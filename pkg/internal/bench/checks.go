@@ -48,6 +48,7 @@ type checker struct {
 	name  string
 	start []string
 	write func(b *bench, l load)
+	most  int // servers that it can be expected to watch; 0: any number
 }
 
 func (c checker) measure(b *bench, l load, r *checked) {
@@ -226,5 +227,6 @@ func ldirectordChecks(dir string) checker {
 			}
 			b.write(file, append(lines, "\tscheduler = rr", "\tprotocol = tcp", "\tchecktype = connect"))
 		},
+		most: 100, // to start it runs ipvsadm six times for each
 	}
 }

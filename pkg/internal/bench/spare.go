@@ -1,37 +1,44 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// spare is how much computing time nobody else wants: a thread counts as long as the machine has nothing better to do. What a
+// spare is how much computing time nobody else wants: a process counts as long as the machine has nothing better to do. What a
 // program costs, with what the kernel does for it and with its servers, is what it leaves less. The kernel's accounts of processes
 // are of no use for that in User Mode Linux: it looks every 10 ms who computes, and sees one that wakes up at multiples of that
 // always or never.
 type spare struct {
-	counted atomic.Uint64
-	rate    float64 // a second, on a machine with nothing to do
-	stop    atomic.Bool
-	done    sync.WaitGroup
+	counted *atomic.Uint64 // in memory that the process shares with us
+	rate    float64        // a second, on a machine with nothing to do
+	process *exec.Cmd
 }
 
-// newSpare begins to count. Nothing else may run meanwhile.
+// newSpare begins to count. Nothing else may compute meanwhile.
 func newSpare(b *bench) *spare {
-	s := &spare{}
-	refused := make(chan error, 1)
-	s.done.Go(func() {
-		runtime.LockOSThread() // and never unlock it: the thread ends with its goroutine
-		refused <- unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0)
-		for !s.stop.Load() {
-			s.counted.Add(1)
-		}
-	})
-	b.Must(<-refused)
+	self, err := os.Executable()
+	b.Must(err)
+	fd, err := unix.MemfdCreate("spare", unix.MFD_CLOEXEC)
+	b.Must(err)
+	memory := os.NewFile(uintptr(fd), "spare")
+	defer func() { _ = memory.Close() }()
+	b.Must(memory.Truncate(int64(os.Getpagesize())))
+	s := &spare{process: exec.Command(self, spareCommand)}
+	s.counted, err = shared(fd)
+	b.Must(err)
+	s.process.ExtraFiles, s.process.Stderr = []*os.File{memory}, os.Stderr
+	b.Must(s.process.Start())
+	for s.counted.Load() == 0 {
+		<-time.After(time.Millisecond)
+	}
 	began, counted := time.Now(), s.counted.Load()
 	<-time.After(window / 4)
 	s.rate = float64(s.counted.Load()-counted) / time.Since(began).Seconds()
@@ -48,6 +55,30 @@ func (s *spare) used() (used, took time.Duration) {
 }
 
 func (s *spare) end() {
-	s.stop.Store(true)
-	s.done.Wait()
+	_ = s.process.Process.Kill()
+	_ = s.process.Wait()
+}
+
+// spareCommand is the argument that makes the program count.
+const spareCommand = "count-what-is-spare"
+
+// count is what the process does.
+func count() error {
+	runtime.LockOSThread()
+	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0); err != nil {
+		return fmt.Errorf("SCHED_IDLE: %w", err)
+	}
+	counted, err := shared(3)
+	for err == nil {
+		counted.Add(1)
+	}
+	return err
+}
+
+func shared(fd int) (*atomic.Uint64, error) {
+	memory, err := unix.Mmap(fd, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, err
+	}
+	return (*atomic.Uint64)(unsafe.Pointer(&memory[0])), nil
 }
