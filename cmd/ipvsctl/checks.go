@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -39,8 +40,12 @@ that runs the checks keeps up, and how long probes take, by type.`,
 			if err != nil {
 				return err
 			}
-			if q.Server != "" && len(s.Checks) == 0 {
+			switch {
+			case len(s.Checks) > 0:
+			case q.Server != "":
 				return fmt.Errorf("no check of %s is like that: ipvsctl checks shows what there is", q.Server)
+			case q.State == "" && q.Service+q.Type != "": // that none is down is an answer
+				return errors.New("no check is like that: ipvsctl checks shows what there is")
 			}
 			if q.Server != "" {
 				return a.print(s, s.Details)

@@ -28,6 +28,8 @@ func TestChecksAndProbe(t *testing.T) {
 		{"checks", &fake{checks: oneDown}, []string{"checks"}, 0, "status 503", ""},
 		{"checks of a server", &fake{checks: oneDown}, []string{"checks", "198.51.100.1"}, 0, "failed: status 503", ""},
 		{"checks of no server", &fake{}, []string{"checks", "198.51.100.1"}, 1, "", "no check of 198.51.100.1"},
+		{"checks of no type", &fake{}, []string{"checks", "--type", "TPC_CHECK"}, 1, "", "no check is like that"},
+		{"checks of a type, and none is down", &fake{}, []string{"checks", "--type", "TCP_CHECK", "--state", "down"}, 0, "SERVER", ""},
 		{"checks, and none is down", &fake{}, []string{"checks", "--state", "down"}, 0, "SERVER", ""},
 		{"checks in no such state", &fake{}, []string{"checks", "--state", "sideways"}, 2, "", "sideways"},
 		{"checks of no address", &fake{}, []string{"checks", "web1"}, 2, "", `"web1" is no address`},

@@ -144,7 +144,8 @@ func (p *Plugins) of(c Command) (*answering, error) {
 		one.bury(now) // it may take its time to go
 	}
 	if now.Before(one.next) {
-		return nil, fmt.Errorf("the plug-in ended and is started again in %v: %w", one.next.Sub(now).Round(time.Second), one.why)
+		wait := max(one.next.Sub(now).Round(time.Second), time.Second)
+		return nil, fmt.Errorf("%w; it is started again in %v", one.why, wait)
 	}
 	a, err := start(one.command)
 	if err != nil {

@@ -192,18 +192,23 @@ func TestPluginEnds(t *testing.T) {
 
 // One that ends again and again is not started for each question, nor is one that has to be ended.
 func TestPluginEndsAgainAndAgain(t *testing.T) {
-	for name, text := range map[string]string{
-		"by itself":   `echo start >>"$1"; read -r line; exit 3`,
-		"reluctantly": `trap "" TERM; echo start >>"$1"; read -r line; echo nonsense; sleep 1000`,
+	for name, tt := range map[string]struct{ text, why string }{
+		"by itself":   {`echo start >>"$1"; read -r line; exit 3`, "the plug-in ended: exit status 3; it is started again in "},
+		"reluctantly": {`trap "" TERM; echo start >>"$1"; read -r line; echo nonsense; sleep 1000`, `the plug-in said "nonsense", which answers no question; it is started again in `},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var p script.Plugins
 			defer p.Close()
 			file := t.TempDir() + "/starts"
-			c := sh(t, text, file)
-			begin, tries := time.Now(), 100
+			c := sh(t, tt.text, file)
+			begin, tries, waits := time.Now(), 100, 0
 			for range tries {
-				_, _ = ask(t, &p, c, "x", patience)
+				if _, err := ask(t, &p, c, "x", patience); err != nil && strings.HasPrefix(err.Error(), tt.why) {
+					waits++
+				}
+			}
+			if waits == 0 {
+				t.Errorf("nothing was %q", tt.why)
 			}
 			text, err := os.ReadFile(file)
 			if err != nil {

@@ -101,7 +101,7 @@ func probes() *status.Probes {
 		{
 			Type: "HTTP_GET", What: "/health", Target: netip.MustParseAddrPort("198.51.100.2:8080"), Servers: servers, Took: 12345 * time.Microsecond,
 			Error: "status 503, want 200-299", Steps: []status.Step{
-				{After: 120 * time.Microsecond, Text: "connected to 198.51.100.2:8080 from 198.51.100.254:40000"}, {After: 12 * time.Millisecond, Text: "answer: 503 \x1b]0;x\x07"},
+				{After: 120 * time.Microsecond, Text: "connected to 198.51.100.2:8080 from 198.51.100.254:40000 "}, {After: 12 * time.Millisecond, Text: "answer: 503 \x1b]0;x\x07"},
 			}, More: 3,
 		},
 		{

@@ -118,7 +118,7 @@ func (p *Probes) Text(w io.Writer, style Style) error {
 			fmt.Fprintf(&b, "  %s %s\n", style.paint(dim, fmt.Sprintf("%9s", brief(after))), text)
 		}
 		for _, s := range k.Steps {
-			line(s.After, printable(s.Text))
+			line(s.After, strings.TrimRight(printable(s.Text), " "))
 		}
 		if k.More > 0 {
 			fmt.Fprintf(&b, "  %9s and %d more steps\n", "", k.More)
