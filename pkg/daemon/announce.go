@@ -26,7 +26,7 @@ func (o *owner) announce(vs *config.VirtualServer, outcome desired.Outcome) {
 		t = newTold(vs)
 		o.told[vs.Name] = t
 	}
-	t.weigh(o, time.Now())
+	t.weigh(o, &outcome, time.Now())
 	list, lines := t.step(outcome, func(rs *config.RealServer) health.Verdict { return desired.Judge(rs, o.verdicts.Of) })
 	for _, l := range lines {
 		log := o.log.With("service", l.service, "from", l.from, "to", l.to, "reason", l.reason)

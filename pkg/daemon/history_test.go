@@ -327,8 +327,6 @@ func (m *model) restart() {
 	m.took.Store(int64(time.Second / 10))
 }
 
-func (m *model) options0() string { return m.owner.options.StateDir }
-
 func (m *model) text() string {
 	text, err := m.files.readConfig()
 	if err != nil {

@@ -46,13 +46,14 @@ func (o *owner) service(vs *config.VirtualServer, number int, table ipvs.Table, 
 		if !reaches {
 			continue
 		}
-		r := o.server(rs, d, now)
+		sorry := i >= len(vs.RealServers)
+		r := o.server(rs, d, !sorry && outcome.StartsSlowly(), now)
 		if number < len(outcome.Services) { // it was decided
 			if d := outcome.Services[number].Destination(r.Addr); d != nil && d.Want != desired.Absent {
 				r.EffectiveWeight = d.Weight
 			}
 		}
-		r.Sorry = i >= len(vs.RealServers)
+		r.Sorry = sorry
 		if found != nil {
 			if d := found.Destination(r.Addr); d != nil {
 				r.InTable, r.TableWeight, r.Stats = true, d.Weight, d.Stats
@@ -64,9 +65,9 @@ func (o *owner) service(vs *config.VirtualServer, number int, table ipvs.Table, 
 	return v
 }
 
-func (o *owner) server(rs *config.RealServer, d ipvs.Destination, now time.Time) status.Server {
+func (o *owner) server(rs *config.RealServer, d ipvs.Destination, slowly bool, now time.Time) status.Server {
 	verdict := desired.Judge(rs, o.board.of)
-	w := weigh(rs, verdict, o.board.of, now)
+	w := weigh(rs, slowly, verdict, o.board.of, now)
 	r := status.Server{
 		Addr: d.Addr, Forward: d.Forward.String(), Weight: d.Weight, Off: rs.Off,
 		EffectiveWeight: w.advised, WeightReason: w.reason, SlowStartUntil: w.slow,

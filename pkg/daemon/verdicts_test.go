@@ -255,3 +255,26 @@ func TestNewsWaitsForTheOwner(t *testing.T) {
 		h.stop()
 	})
 }
+
+// Where all servers have clients whatever their checks say, or sorry servers have them, nobody is told of a slow start.
+func TestNoSlowStartInFailOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := strings.Replace(web, "lb_algo", "weight = 100\nslow_start = 60\nminimum_healthy = 2\nlb_algo", 1)
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), text)
+		h.pass(10 * time.Second)
+		for _, a := range []netip.AddrPort{first, second, third} {
+			h.down.Store(a, true)
+		}
+		h.pass(10 * time.Second)
+		h.down.Delete(first)
+		h.pass(10 * time.Second)
+		if r := h.server(0); r.Health != health.Up || r.TableWeight != 100 || !r.SlowStartUntil.IsZero() || h.logged("slow start begins") > 0 {
+			t.Errorf("fail-open: %+v", r)
+		}
+		h.down.Delete(second)
+		h.pass(10 * time.Second)
+		if r := h.server(1); r.TableWeight == 100 || r.SlowStartUntil.IsZero() || h.logged("slow start begins") != 2 {
+			t.Errorf("afterwards: %+v\n%s", r, h.log)
+		}
+	})
+}

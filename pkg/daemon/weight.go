@@ -18,8 +18,8 @@ type weight struct {
 	slow    time.Time // end of the slow start; zero: there is none
 }
 
-// weigh returns the weight of a server by what is known of its checks.
-func weigh(rs *config.RealServer, v health.Verdict, known func(health.ID) health.Checker, now time.Time) weight {
+// weigh returns the weight of a server by what is known of its checks. Slowly says whether it is one that may have a slow start.
+func weigh(rs *config.RealServer, slowly bool, v health.Verdict, known func(health.ID) health.Checker, now time.Time) weight {
 	var reasons []string
 	var advice []health.Advice
 	for _, id := range rs.Checks {
@@ -30,17 +30,17 @@ func weigh(rs *config.RealServer, v health.Verdict, known func(health.ID) health
 		}
 	}
 	w := weight{advised: health.Advised(rs.Destination.Weight, advice...), reason: strings.Join(reasons, ", ")}
-	if end := v.Returned.Add(rs.SlowStart); v.Alive && w.advised > 1 && !v.Returned.IsZero() && now.Before(end) {
+	if end := v.Returned.Add(rs.SlowStart); slowly && v.Alive && w.advised > 1 && !v.Returned.IsZero() && now.Before(end) {
 		w.slow = end
 	}
 	return w
 }
 
 // weigh logs what is new of the weights of a virtual server's servers.
-func (t *told) weigh(o *owner, now time.Time) {
+func (t *told) weigh(o *owner, outcome *desired.Outcome, now time.Time) {
 	for i, rs := range all(t.vs) {
 		v := desired.Judge(rs, o.verdicts.Of)
-		was, is := t.weights[i], weigh(rs, v, o.verdicts.Of, now)
+		was, is := t.weights[i], weigh(rs, i < len(t.vs.RealServers) && outcome.StartsSlowly(), v, o.verdicts.Of, now)
 		t.weights[i] = is
 		changed := is.advised != was.advised && is.reason+was.reason != "" // otherwise the configuration did it
 		begins, ends := was.slow.Before(is.slow), v.Alive && is.slow.IsZero() && !was.slow.IsZero()

@@ -117,10 +117,13 @@ func Decide(vs *config.VirtualServer, f Facts) Outcome {
 	return o
 }
 
-// slowStart gives servers that came back lately less weight than they will have. While all have clients whatever their checks
-// say, coming back means nothing; nor does it while sorry servers have the clients.
+// StartsSlowly says whether real servers that come back now have a slow start. While all have clients whatever their checks say,
+// coming back means nothing; nor does it while sorry servers have the clients.
+func (o *Outcome) StartsSlowly() bool { return !o.FailOpen && !o.Sorry }
+
+// slowStart gives servers that came back lately less weight than they will have.
 func (o *Outcome) slowStart(vs *config.VirtualServer, reals []server, f Facts) {
-	if o.FailOpen || o.Sorry {
+	if !o.StartsSlowly() {
 		return
 	}
 	for i := range reals {
