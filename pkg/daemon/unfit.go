@@ -87,9 +87,8 @@ func needsOf(s health.Spec) (list []outside) {
 			list = append(list, outside{path: path})
 		}
 	}
-	fields := reflect.ValueOf(s)
-	for i := range fields.NumField() {
-		switch f := fields.Field(i).Interface().(type) {
+	for _, value := range reflect.ValueOf(s).Fields() {
+		switch f := value.Interface().(type) {
 		case health.TLS:
 			file(f.CA)
 			file(f.Cert)
