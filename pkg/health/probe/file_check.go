@@ -24,7 +24,8 @@ import (
 // loses count of weights that need more than 32 bits, which end at the largest here.
 func File(ctx context.Context, spec health.File) (f health.Finding, err error) {
 	text, err := readNumber(spec.Path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
 		f.Warning = fmt.Sprintf("%s counts as 0: %v", spec.Path, err)
 	}
 	n, err := number(text)
@@ -33,10 +34,15 @@ func File(ctx context.Context, spec health.File) (f health.Finding, err error) {
 	}
 	step(ctx, "%s has %q: %d", spec.Path, text, n)
 	if !spec.Weighed {
-		if (n == 0) == spec.Reverse {
-			return f, fmt.Errorf("%s has %d", spec.Path, n)
+		switch {
+		case (n == 0) != spec.Reverse:
+			return f, nil
+		case f.Warning != "":
+			return f, errors.New(f.Warning)
+		case missing:
+			return f, fmt.Errorf("%s is not there, which counts as 0", spec.Path)
 		}
-		return f, nil
+		return f, fmt.Errorf("%s has %d", spec.Path, n)
 	}
 	sum := n * int64(spec.Weight)
 	if spec.Reverse {

@@ -86,6 +86,7 @@ func TestFileCheckWeighs(t *testing.T) {
 		{"1", health.File{}, 0, " has 1"},
 		{"-1", health.File{}, 0, " has -1"},
 		{"0", health.File{Reverse: true}, 0, " has 0"},
+		{"x", health.File{Reverse: true}, 0, ` counts as 0: "x" is no number`},
 		{"1", health.File{Reverse: true}, 0, ""},
 		{"0", health.File{Weighed: true, Weight: 3, Reverse: true}, 0, ""},
 		{"2", health.File{Weighed: true, Weight: 3}, 6, ""},
@@ -106,6 +107,13 @@ func TestFileCheckWeighs(t *testing.T) {
 			err == nil && test.fails != "" || err != nil && err.Error() != path+test.fails {
 			t.Errorf("%q, %+v: %+v, %v; want %d, %q", test.content, test.spec, f, err, test.add, test.fails)
 		}
+	}
+}
+
+func TestFileCheckOfNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "n")
+	if _, err := probe.Probe(t.Context(), fileCheck(health.File{Path: path, Reverse: true})); err == nil || err.Error() != path+" is not there, which counts as 0" {
+		t.Errorf("%v", err)
 	}
 }
 
