@@ -244,7 +244,11 @@ func (c *chain) missing(hint string, names ...string) {
 // policy fills in when the check runs, and what its results come to.
 func (c *chain) policy(p *health.Policy) {
 	p.DelayLoop, _ = setting[time.Duration](c, "delay_loop")
-	p.DelayBeforeRetry, _ = setting[time.Duration](c, "delay_before_retry")
+	pause, paused := setting[time.Duration](c, "delay_before_retry")
+	if paused == nil {
+		pause = pauseBeforeRetry(p.DelayLoop)
+	}
+	p.DelayBeforeRetry = pause
 	p.Warmup, _ = setting[time.Duration](c, "warmup")
 	p.Alpha, _ = setting[bool](c, "alpha")
 	retry, _ := setting[int64](c, "retry")

@@ -270,7 +270,7 @@ misc_path = "/bin/a"
   checks = "off"
 `)
 	policy := func(change func(*health.Policy)) health.Policy {
-		p := health.Policy{DelayLoop: 5 * time.Second, Retry: 5, DelayBeforeRetry: time.Second, Alpha: true, Rise: 2,
+		p := health.Policy{DelayLoop: 5 * time.Second, Retry: 5, DelayBeforeRetry: time.Second / 2, Alpha: true, Rise: 2,
 			HoldDown: 20 * time.Second, HoldDownMax: 5 * time.Minute}
 		change(&p)
 		return p
@@ -448,5 +448,15 @@ real_servers = ["10.0.100.2:80"]
 	}
 	if rs := c.VirtualServers[1].RealServers; !rs[0].Off || rs[1].Off {
 		t.Errorf("off: %t and %t", rs[0].Off, rs[1].Off)
+	}
+}
+
+// A failure is tried again after a tenth of delay_loop, at most a second.
+func TestPauseBeforeRetry(t *testing.T) {
+	for loop, want := range map[string]time.Duration{"0.1": 10 * time.Millisecond, "5": time.Second / 2, "10": time.Second, "60": time.Second} {
+		c := accept(t, fmt.Sprintf("[[virtual_server]]\naddress = \"192.0.2.1:80\"\nprotocol = \"TCP\"\nreal_servers = [\"10.0.0.2\"]\nTCP_CHECK = { delay_loop = %s }\n", loop))
+		if got := c.VirtualServers[0].RealServers[0].Checks[0].Check().DelayBeforeRetry; got != want {
+			t.Errorf("delay_loop %s: %v, want %v", loop, got, want)
+		}
 	}
 }

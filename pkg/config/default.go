@@ -27,10 +27,11 @@ var defaults = []unset{
 	{"lthreshold", int64(0), "", "the kernel's: three quarters of the upper one"},
 	{"inhibit_on_failure", false, "", "removal lets the kernel send the clients of a dead server elsewhere"},
 	{"alpha", true, "false", "a server that no check has passed gets no clients"},
-	{"delay_loop", 5 * time.Second, "60 s", "a dead server is found in seconds; a connect every 5 s is no load"},
+	{"delay_loop", usualLoop, "60 s", "a dead server is found in seconds; a connect every 5 s is no load"},
 	{"connect_timeout", 3 * time.Second, "5 s", "a server that takes longer to accept is of no use to clients"},
 	{"retry", int64(1), "DNS_CHECK: 3", "one lost packet is not a dead server"},
-	{"delay_before_retry", time.Second, "HTTP_GET and SSL_GET: 3 s, DNS_CHECK: delay_loop", "twice in a second is enough to be sure"},
+	{"delay_before_retry", pauseBeforeRetry(usualLoop), "1 s; HTTP_GET and SSL_GET: 3 s, DNS_CHECK: delay_loop",
+		"a tenth of delay_loop, at most 1 s: who wants to know soon does not wait for ten intervals"},
 	{"rise", int64(1), "", "one success is enough"},
 	{"fast_interval", time.Duration(0), "", "delay_before_retry is short enough for most"},
 	{"hold_down", time.Duration(0), "", "a server is back as soon as its checks pass"},
@@ -84,6 +85,12 @@ var defaultsUnder = map[string][]unset{
 			"the clients of a server that takes none go to others, the same ones on every director; without it they get none"},
 	},
 }
+
+// usualLoop is delay_loop if it is not written.
+const usualLoop = 5 * time.Second
+
+// pauseBeforeRetry is delay_before_retry if it is not written.
+func pauseBeforeRetry(loop time.Duration) time.Duration { return min(loop/10, time.Second) }
 
 // bareTimeout is keepalived's persistence_timeout when it is given without a time.
 const bareTimeout = 360 * time.Second

@@ -149,7 +149,7 @@ func (p *printer) inlineCheck(c *health.Check, rs *RealServer) inline {
 		field{timeout, c.Timeout, usual},
 		field{"delay_loop", c.DelayLoop, t.usual("delay_loop")},
 		field{"retry", int64(c.Retry), t.usual("retry")},
-		field{"delay_before_retry", c.DelayBeforeRetry, t.usual("delay_before_retry")},
+		field{"delay_before_retry", c.DelayBeforeRetry, pauseBeforeRetry(c.DelayLoop)},
 		field{"warmup", c.Warmup, t.usual("warmup")},
 		field{"alpha", c.Alpha, t.usual("alpha")},
 		field{"rise", int64(max(c.Rise, 1)), t.usual("rise")},

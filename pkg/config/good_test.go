@@ -126,7 +126,7 @@ warmup = 0.25
 				Checks: []health.ID{health.Check{
 					Type: "TCP_CHECK", Spec: health.TCP{}, Target: netip.MustParseAddrPort("10.0.100.3:80"), Timeout: 1500 * time.Millisecond,
 					Policy: health.Policy{
-						DelayLoop: 5 * time.Second, Retry: 0, DelayBeforeRetry: time.Second,
+						DelayLoop: 5 * time.Second, Retry: 0, DelayBeforeRetry: time.Second / 2,
 						Warmup: 250 * time.Millisecond, Alpha: true,
 					},
 				}.ID()},

@@ -31,7 +31,7 @@ var checkKeywords = []keyword{
 	{in: serverChecks &^ inMisc, name: "connect_timeout", kind: soon, doc: "how long a check may take"},
 	{in: serverChecks, name: "retry", kind: count, doc: "failures in a row that are forgiven"},
 	{in: inChecks, name: "nb_get_retry", kind: count, aliasOf: "retry", doc: "old name of retry"},
-	{in: serverChecks, name: "delay_before_retry", kind: soon, doc: "time to the next check after a forgiven failure"},
+	{in: serverChecks, name: "delay_before_retry", kind: soon, doc: "time to the next check after a forgiven failure; default: a tenth of delay_loop, at most 1 s"},
 	{in: serverChecks, name: "warmup", kind: anyway, doc: "the first check starts at a random moment within this time"},
 	{in: serverChecks, name: "rise", kind: positive, doc: "successes in a row that bring a server back"},
 	{in: serverChecks, name: "fall", kind: positive, doc: "failures in a row that take a server out: retry and one more"},

@@ -22,7 +22,7 @@ func TestServerDiesAndReturns(t *testing.T) {
 		h.pass(time.Second)
 		h.wantServing("start", first, second, third)
 		h.down.Store(third, true)
-		h.pass(2*time.Second + time.Second - time.Nanosecond) // the next probe is at 3 s, its retry a second later
+		h.pass(2*time.Second + 300*time.Millisecond - time.Nanosecond) // the next probe is at 3 s, its retry a tenth of that later
 		h.wantServing("one failure", first, second, third)
 		h.pass(time.Second)
 		h.wantServing("two failures", first, second)
