@@ -39,13 +39,13 @@ func TestWebAndDNS(t *testing.T) {
 		}
 	}
 	want := `tcp 192.168.1.202:80 wrr
-  10.0.100.2:80 NAT weight 1; TCP_CHECK 10.0.100.2:80 every 3s, at most 3s
-  10.0.100.3:80 NAT weight 1; TCP_CHECK 10.0.100.3:80 every 3s, at most 3s
-  10.0.100.4:80 NAT weight 1; TCP_CHECK 10.0.100.4:80 every 3s, at most 3s
+  10.0.100.2:80 NAT weight 1; HTTP_GET 10.0.100.2:80 every 3s, at most 3s
+  10.0.100.3:80 NAT weight 1; HTTP_GET 10.0.100.3:80 every 3s, at most 3s
+  10.0.100.4:80 NAT weight 1; HTTP_GET 10.0.100.4:80 every 3s, at most 3s
 udp 192.168.1.200:53 rr
-  10.0.100.5:53 NAT weight 1; TCP_CHECK 10.0.100.5:53 every 3s, at most 3s
-  10.0.100.6:53 NAT weight 1; TCP_CHECK 10.0.100.6:53 every 3s, at most 3s
-  10.0.100.7:53 NAT weight 1; TCP_CHECK 10.0.100.7:53 every 3s, at most 3s
+  10.0.100.5:53 NAT weight 1; DNS_CHECK 10.0.100.5:53 every 3s, at most 3s
+  10.0.100.6:53 NAT weight 1; DNS_CHECK 10.0.100.6:53 every 3s, at most 3s
+  10.0.100.7:53 NAT weight 1; DNS_CHECK 10.0.100.7:53 every 3s, at most 3s
 `
 	if got.String() != want {
 		t.Errorf("got\n%swant\n%s", &got, want)

@@ -98,7 +98,7 @@ func story(s *stage, bin, file string) {
 		{"the other director takes over", "there is only one: VRRP is not in this version"},
 		{"requests a second with 1, 2, 3 web servers", rates},
 	})
-	s.say("The configuration probes every 3 s and allows one retry 1 s later: detection takes up to 4 s.")
+	s.say("The configuration probes every 3 s and allows one retry 0.3 s later: detection takes up to 3.4 s.")
 }
 
 func rounded(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
