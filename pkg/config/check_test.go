@@ -312,7 +312,7 @@ misc_path = "/bin/a"
 		{nil, 0, time.Minute, false},
 		{nil, 0, time.Minute, false},
 		{nil, 0, time.Minute, true},
-		{[]func(string) health.Check{http("vs", 2), misc(5), ping(5)}, 1, time.Minute, false},
+		{[]func(string) health.Check{http("vs", 2), misc(5), ping(5)}, 1, 0, false}, // the sorry server
 	} {
 		rs := slices.Collect(vs.Servers())[i]
 		var list []health.Check

@@ -59,7 +59,7 @@ func (p *printer) servers(vs *VirtualServer) {
 		shared = common(vs.RealServers, anyway)
 	}
 	shared.off = false
-	shared.needed, shared.slowStart = verdictOf(vs)
+	shared.needed = neededOf(vs)
 	shared.write(p, anyway)
 	checks, alike := p.sharedChecks(vs)
 	if alike && len(vs.RealServers)+len(vs.SorryServers) > 0 {
@@ -71,7 +71,7 @@ func (p *printer) servers(vs *VirtualServer) {
 	}
 
 	sorry := shared // of sorry servers only the way to them is shared
-	sorry.weight, sorry.upper, sorry.lower, sorry.inhibit = anyway.weight, anyway.upper, anyway.lower, false
+	sorry.weight, sorry.upper, sorry.lower, sorry.inhibit, sorry.slowStart = anyway.weight, anyway.upper, anyway.lower, false, 0
 	if len(vs.SorryServers) > 0 {
 		if how := common(vs.SorryServers, sorry).how; how != sorry.how {
 			p.set("sorry_server_lvs_method", how)
@@ -131,33 +131,19 @@ func (s settings) under(anyway settings, rs *RealServer) settings {
 	return s
 }
 
-// verdictOf returns checks_needed and slow_start of all servers, sorry servers too, and the defaults where they differ.
-func verdictOf(vs *VirtualServer) (needed int64, slowStart time.Duration) {
-	needed, slowStart = defaultOf("checks_needed").(int64), defaultOf("slow_start").(time.Duration)
-	first, checked := true, false
-	sameStart, sameNeed := true, true
-	var start time.Duration
-	var need int64
+// neededOf returns checks_needed of all servers with checks, sorry servers too, and the default where they differ.
+func neededOf(vs *VirtualServer) int64 {
+	needed, known := defaultOf("checks_needed").(int64), false
 	for rs := range vs.Servers() {
-		if first {
-			start, first = rs.SlowStart, false
+		switch {
+		case len(rs.Checks) == 0:
+		case !known:
+			needed, known = int64(rs.Needed), true
+		case int64(rs.Needed) != needed:
+			return defaultOf("checks_needed").(int64)
 		}
-		sameStart = sameStart && rs.SlowStart == start
-		if len(rs.Checks) == 0 {
-			continue
-		}
-		if !checked {
-			need, checked = int64(rs.Needed), true
-		}
-		sameNeed = sameNeed && int64(rs.Needed) == need
 	}
-	if sameStart {
-		slowStart = start
-	}
-	if sameNeed {
-		needed = need
-	}
-	return needed, slowStart
+	return needed
 }
 
 // common returns the settings that all servers share, and the given ones where they differ.
@@ -176,6 +162,9 @@ func common(list []RealServer, otherwise settings) settings {
 		}
 		if o.inhibit != s.inhibit {
 			s.inhibit = otherwise.inhibit
+		}
+		if o.slowStart != s.slowStart {
+			s.slowStart = otherwise.slowStart
 		}
 	}
 	return s

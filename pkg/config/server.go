@@ -143,7 +143,9 @@ func (r *resolver) server(vs, b *block, s *ipvs.Service, sv *served) (rs RealSer
 
 // verdict fills in what a server's checks come to.
 func (r *resolver) verdict(vs, b *block, rs *RealServer) {
-	rs.SlowStart, _ = lookup[time.Duration]("slow_start", b, vs)
+	if b.in == inReal { // a sorry server has all the clients at once
+		rs.SlowStart, _ = lookup[time.Duration]("slow_start", b, vs)
+	}
 	for _, at := range []*block{b, vs} {
 		if v := at.value("checks"); v != nil && len(at.checks) > 0 {
 			r.fail(v.key, "leave one of them out", `checks = "on" or "off" contradicts %s`, at.checks[0].name)
