@@ -10,7 +10,6 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/health"
-	"github.com/ipvsd/ipvsd/pkg/health/engine"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -128,7 +127,7 @@ func (p *prober) once(ctx context.Context, a asked) status.Probe {
 	defer cancel()
 	start := time.Now()
 	var mu sync.Mutex // a step may come after the end of a probe that left something behind
-	finding, err := engine.Try(probe.WithSteps(ctx, func(s probe.Step) {
+	finding, err := probe.Try(probe.WithSteps(ctx, func(s probe.Step) {
 		mu.Lock()
 		defer mu.Unlock()
 		if len(r.Steps) == maxSteps {

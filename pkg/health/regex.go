@@ -109,6 +109,9 @@ func (r Regex) Compile() (*Matcher, error) {
 	return m, nil
 }
 
+// Linear says whether Match takes time in proportion to the text.
+func (m *Matcher) Linear() bool { return m.linear != nil }
+
 // Match says whether a text is as it should be, NoMatch and the offsets considered. Unless the option utf is set, a text is
 // bytes, each of which is a character. The error says that the time was not enough to find out.
 func (m *Matcher) Match(text []byte) (bool, error) {

@@ -32,6 +32,28 @@ func (w *wires) Run(ctx context.Context) {
 	}
 }
 
+func (w *wires) Talks(c health.Check) bool {
+	_, talks := c.Spec.(health.HTTP)
+	return talks
+}
+
+// Talk has probes end as fate says, or as soon as their time is up.
+func (w *wires) Talk(_ context.Context, c health.Check, done func(health.Finding, error, time.Time)) context.CancelFunc {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.connects++
+	after, err := w.fate(c)
+	var once sync.Once
+	end := func(err error) { once.Do(func() { done(health.Finding{Warning: "talked"}, err, time.Now()) }) }
+	if after == 0 {
+		end(err)
+	}
+	if after > 0 {
+		time.AfterFunc(after, func() { end(err) })
+	}
+	return func() { go end(errors.New("its time was up")) }
+}
+
 func (w *wires) Wake(after time.Duration, f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -194,6 +216,49 @@ func TestProbesStartTogether(t *testing.T) {
 				}
 			}
 			last[r.Check] = r.Checker.LastRun
+		}
+	})
+}
+
+// Talks end when their time is up or when they are removed, as probes by goroutines do, and bring what they found.
+func TestConnectorTalks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := checks(5)
+		for i := range set {
+			set[i].Spec = health.HTTP{Protocol: "1.0"}
+		}
+		w := &wires{fate: func(c health.Check) (time.Duration, error) {
+			switch c {
+			case set[0]:
+				return time.Millisecond, nil
+			case set[1]:
+				return 2 * time.Second, errors.New("503")
+			case set[2]:
+				return -1, nil
+			case set[3]:
+				return 0, errNoRoute
+			}
+			return 2 * time.Second, nil
+		}}
+		e := w.over(t)
+		e.Set(set)
+		e.settle(time.Second)
+		e.Set(set[:4])
+		e.settle(8 * time.Second)
+		s := e.Stats()
+		e.stop()
+		equal(t, "a good one", e.of(set[0]), []string{"0s unchecked", "1ms up"})
+		equal(t, "one that fails", e.of(set[1]), []string{"0s unchecked", "2s down 503"})
+		equal(t, "one that hangs", e.of(set[2]), []string{"0s unchecked", "3s down its time was up"})
+		equal(t, "one that fails at once", e.of(set[3]), []string{"0s unchecked", "0s down no route to host"})
+		equal(t, "one that was removed", e.of(set[4]), []string{"0s unchecked"})
+		if want := (engine.Stats{Checks: 4}); s != want {
+			t.Errorf("%+v; want %+v", s, want)
+		}
+		for _, r := range e.reports {
+			if r.Check == set[0].ID() && r.Checker.State == health.Up && r.Checker.LastResult.Finding.Warning != "talked" {
+				t.Errorf("it found %+v", r.Checker.LastResult.Finding)
+			}
 		}
 	})
 }

@@ -1,9 +1,9 @@
 // Package engine runs health checks when they are due: the Engine decides when, package probe does it, and health.Checker
 // judges the results.
 //
-// Run of an Engine is one goroutine that owns all Checkers and reports. TCP checks need no other than the Connector's, which is
-// one for all of them. Any other probe has a goroutine while it is under way, and a check that waits has none. All have ended
-// when Run returns.
+// Run of an Engine is one goroutine that owns all Checkers and reports. TCP checks, and talks as long as they get little, need no other
+// than the Connector's, which is one for all of them. Any other probe has a goroutine while it is under way, and a check that
+// waits has none. All have ended when Run returns.
 package engine
 
 import (
@@ -39,12 +39,17 @@ type Engine struct {
 	lateness                histogram
 }
 
-// Connector runs TCP checks. The one for real is probe.Connector.
+// Connector runs TCP checks, and others that it can. The one for real is probe.Connector.
 type Connector interface {
 	// Connect starts a probe. It calls done by a goroutine of the connector's when the probe has ended, with when that was, unless
 	// it returns an error itself. Abandon ends the probe, whose time is up or whose result nobody waits for any more, and returns what that
 	// says of the server; if it ends just then done may be called all the same.
 	Connect(c health.Check, done func(error, time.Time)) (abandon func() error, err error)
+	// Talks says whether Talk can run a check.
+	Talks(c health.Check) bool
+	// Talk starts a probe. It calls done once, by any goroutine, when the probe has ended, with when that was. The time of the probe is up
+	// when cancel is called; then it ends soon.
+	Talk(ctx context.Context, c health.Check, done func(health.Finding, error, time.Time)) (cancel context.CancelFunc)
 	// Wake has a goroutine of the connector's call a function after some time, instead of the one of the call before.
 	Wake(after time.Duration, f func())
 	// Run serves probes until the context is done. It is called once.
@@ -66,7 +71,7 @@ func Places(n int) Option { return func(e *Engine) { e.places = n } }
 // Random sets the source of fractions in [0,1) that spread the probes over time. The default is math/rand/v2.
 func Random(f func() float64) Option { return func(e *Engine) { e.random = f } }
 
-// ConnectBy has TCP checks be run by a connector, which Run runs, too. The default is the same function as for all others.
+// ConnectBy has TCP checks, and others that it can run, be run by a connector, which Run runs, too. The default is the same function as for all others.
 func ConnectBy(c Connector) Option { return func(e *Engine) { e.connector = c } }
 
 // New returns an engine that probes with run, normally probe.Probe, and tells report of every check that is added and of every

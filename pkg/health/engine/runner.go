@@ -4,13 +4,9 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
-	"fmt"
 	"maps"
 	"math"
-	"path"
-	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -59,6 +55,7 @@ type job struct {
 	flight  *flight       // the probe that is under way; nil: none
 	at      time.Duration // since epoch: when it is due; of one in flight, when its time is up
 	index   int32         // in timers; -1: not there
+	talks   bool          // its probes are talks of the connector's
 	removed bool
 	hurried bool // due again when the probe that is under way ends
 }
@@ -68,7 +65,7 @@ type flight struct {
 	*job
 	start   time.Time
 	abandon func() error       // what a connector does
-	cancel  context.CancelFunc // of what a goroutine does
+	cancel  context.CancelFunc // of anything else
 }
 
 // ending is how a probe ended.
@@ -111,7 +108,7 @@ func (r *runner) change(c change) {
 		r.rests[check] = true
 		if j := r.jobs[check]; j != nil {
 			r.remove(j)
-			r.jobs[check] = &job{check: check, checker: j.checker, kind: j.kind, lane: j.lane, index: -1}
+			r.jobs[check] = &job{check: check, checker: j.checker, kind: j.kind, lane: j.lane, talks: j.talks, index: -1}
 		}
 	}
 	for _, check := range c.resumed {
@@ -159,6 +156,7 @@ func (r *runner) add(id health.ID, legacy health.Legacy, now time.Time) {
 	if _, script := c.Spec.(health.Misc); script {
 		j.lane = &r.scripts
 	}
+	j.talks = r.connector != nil && r.connector.Talks(c)
 	r.jobs[id] = j
 	if !r.rests[id] {
 		r.schedule(j, now)
@@ -250,12 +248,14 @@ func (r *runner) startDue(ctx context.Context) {
 	for len(r.timers) > 0 && r.timers[0].at <= now {
 		j := heap.Pop(&r.timers).(*job)
 		switch f, l := j.flight, j.lane; {
-		case f != nil:
+		case f != nil && f.abandon != nil:
 			err := f.abandon()
 			if ctx.Err() != nil {
 				return // the connector may have ended before it could tell
 			}
 			r.finish(ending{flight: f, err: err, at: began})
+		case f != nil:
+			f.cancel()
 		case len(l.queue) == 0 && l.free() && r.pace.take(now):
 			r.start(ctx, j, clock.read())
 		default:
@@ -330,34 +330,17 @@ func (r *runner) start(ctx context.Context, j *job, now time.Time) {
 	if n, one := j.checker.Turn(); one {
 		ctx = probe.WithTurn(ctx, n)
 	}
+	if j.talks {
+		j.at = now.Sub(r.epoch) + check.Timeout
+		heap.Push(&r.timers, j)
+		f.cancel = r.connector.Talk(ctx, check, func(finding health.Finding, err error, at time.Time) { r.tell(ending{f, finding, err, at}) })
+		return
+	}
 	ctx, f.cancel = context.WithTimeout(ctx, check.Timeout)
 	r.probes.Go(func() {
-		finding, err := Try(ctx, r.run, check)
+		finding, err := probe.Try(ctx, r.run, check)
 		at := time.Now()
 		f.cancel()
 		r.tell(ending{f, finding, err, at})
 	})
-}
-
-// Try probes once. A probe that panics counts as failed: one server with a reply that nobody thought of must not end the
-// director's work for all the others.
-func Try(ctx context.Context, run probe.Func, c health.Check) (f health.Finding, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("a fault in ipvsd, please report it: panic: %v at %s", p, panicSite())
-		}
-	}()
-	return run(ctx, c)
-}
-
-// panicSite returns the file and line that panicked. It is called by the function that recovers.
-func panicSite() string {
-	pc := make([]uintptr, 16)
-	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)]) // without Callers, panicSite and the deferred function
-	for {
-		f, more := frames.Next()
-		if !more || !strings.HasPrefix(f.Function, "runtime.") {
-			return fmt.Sprintf("%s:%d", path.Base(f.File), f.Line)
-		}
-	}
 }

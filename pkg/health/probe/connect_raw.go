@@ -48,6 +48,23 @@ func rawConnect(fd int, addr unsafe.Pointer, size uintptr) error {
 	return nil
 }
 
+// send is send(2). One that the server has closed is an error and no signal.
+func send(fd int, b []byte) (n int, err error) {
+	return result(unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0))
+}
+
+// receive is recv(2).
+func receive(fd int, b []byte) (n int, err error) {
+	return result(unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0))
+}
+
+func result(n, _ uintptr, errno unix.Errno) (int, error) {
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
 // setTimer has a timerfd fire once.
 func setTimer(fd int, after time.Duration) {
 	at := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(after))}
@@ -70,14 +87,14 @@ type portRange struct {
 }
 
 // mayMeetItself says whether a connection that the check makes may be one of a socket with itself.
-func (k *Connector) mayMeetItself(c health.Check, now time.Time) bool {
+func (k *Connector) mayMeetItself(c health.Check) bool {
 	port := c.Target.Port()
 	if c.Source.Port() != 0 {
 		return c.Source.Port() == port
 	}
 	const fresh = time.Minute // who changes it does it at boot
-	if now.Sub(k.ports.read) > fresh {
-		k.ports = portRange{0, math.MaxUint16, now}
+	if k.seen.Sub(k.ports.read) > fresh {
+		k.ports = portRange{0, math.MaxUint16, k.seen}
 		if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
 			_, _ = fmt.Sscan(string(text), &k.ports.low, &k.ports.high)
 		}

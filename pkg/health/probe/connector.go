@@ -16,7 +16,8 @@ const MostIdle = 256
 
 // Connector runs TCP checks as TCP does, but any number at once in one goroutine, and with fewer system calls. One epoll
 // descriptor tells of all, and a socket is used again: connecting it to AF_UNSPEC resets its connection as closing it
-// would, and gives back its port. So in the long run a check takes two system calls and its share of some more.
+// would, and gives back its port. So in the long run a check takes two system calls and its share of some more. HTTP checks without
+// TLS take two more: Talk.
 //
 // Sockets with options of their check's are not used again: bound to an interface or an address, they would stay with an
 // old one when that is made anew.
@@ -27,22 +28,34 @@ type Connector struct {
 
 	mu     sync.Mutex // held while epoll is asked, too, so that what it says of a socket is never old
 	under  map[int32]*socket
-	idle   [2][]*socket // IPv4, IPv6
+	idle   [4][]*socket // IPv4, IPv6; the same of talks, of which epoll tells more
+	kept   int          // in all of idle
 	serial int32        // of the newest socket
 	ports  portRange
 	wake   func() // when the timer fires
 
 	events []unix.EpollEvent // of the goroutine of Run, as the next
 	ended  []*attempt
+	heard  []*talk   // of which there is news
+	seen   time.Time // when now was read
+	fresh  bool      // it was, since there is the news
+
+	talks sync.WaitGroup
 }
 
 // socket is one that is connecting, or idle. Epoll knows it by its serial, because its descriptor is another's as soon as it is
 // closed, while it itself lives on for the moment between fork and exec of a process that is started just then.
 type socket struct {
-	fd, family int
-	serial     int32
-	again      bool // it may be used again
-	attempt    *attempt
+	fd, shelf int // where it is when idle
+	serial    int32
+	again     bool // it may be used again
+	attempt   *attempt
+
+	// Of one that has a talk instead:
+	talk    *talk
+	settled bool  // connect(2) has come to its end
+	failure error // that one
+	greeted bool  // the server may have said something before it was settled
 }
 
 // attempt is a probe.
@@ -83,11 +96,13 @@ func NewConnector() (*Connector, error) {
 		timer:  timer,
 		under:  make(map[int32]*socket),
 		events: make([]unix.EpollEvent, 256),
+		seen:   time.Now(),
 	}, nil
 }
 
-// Run tells of probes that end, until the context is done. Those that are under way then are forgotten.
+// Run tells of probes that end, until the context is done. Those that are under way then are forgotten, and talks cancelled.
 func (k *Connector) Run(ctx context.Context) {
+	defer k.talks.Wait()
 	defer k.close()
 	stop := context.AfterFunc(ctx, func() { _ = k.file.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -104,6 +119,10 @@ func (k *Connector) close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, s := range k.under {
+		if s.talk != nil {
+			s.talk.cancel() // which closes it
+			continue
+		}
 		unix.Close(s.fd)
 	}
 	for _, list := range k.idle {
@@ -111,7 +130,7 @@ func (k *Connector) close() {
 			unix.Close(s.fd)
 		}
 	}
-	k.under, k.idle = nil, [2][]*socket{}
+	k.under, k.idle = nil, [4][]*socket{}
 	unix.Close(k.timer)
 	k.file.Close()
 }
@@ -136,7 +155,7 @@ func (k *Connector) Connect(c health.Check, done func(error, time.Time)) (abando
 	if k.under == nil {
 		return nil, os.ErrClosed
 	}
-	s, err := k.connect(c)
+	s, err := k.connect(c, family(c), unix.EPOLLOUT)
 	if err != nil {
 		return nil, err
 	}
@@ -146,13 +165,14 @@ func (k *Connector) Connect(c health.Check, done func(error, time.Time)) (abando
 	return a.abandon, nil
 }
 
-// connect returns a socket that is connecting to the check's target.
-func (k *Connector) connect(c health.Check) (*socket, error) {
+// connect returns a socket of a shelf that is connecting to the check's target. A new one is to have these events.
+func (k *Connector) connect(c health.Check, shelf int, events uint32) (*socket, error) {
 	again := !c.Source.IsValid() && c.Interface == "" && c.FWMark == 0 && c.Target.Addr().Zone() == ""
-	if idle := &k.idle[family(c)]; again && len(*idle) > 0 {
+	if idle := &k.idle[shelf]; again && len(*idle) > 0 {
 		last := len(*idle) - 1
 		s := (*idle)[last]
 		*idle = (*idle)[:last]
+		k.kept--
 		err := begun(connectTo(s.fd, c.Target))
 		if err != nil {
 			k.rest(s)
@@ -165,8 +185,8 @@ func (k *Connector) connect(c health.Check) (*socket, error) {
 		return nil, err
 	}
 	k.serial++
-	s := &socket{fd: fd, family: family(c), serial: k.serial, again: again}
-	event := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLET, Fd: s.serial}
+	s := &socket{fd: fd, shelf: shelf, serial: k.serial, again: again}
+	event := unix.EpollEvent{Events: events | unix.EPOLLET, Fd: s.serial}
 	if err := unix.EpollCtl(k.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("epoll_ctl", err)
@@ -177,11 +197,12 @@ func (k *Connector) connect(c health.Check) (*socket, error) {
 // rest has a socket wait for another check, or closes it. Both reset its connection.
 func (k *Connector) rest(s *socket) {
 	s.attempt = nil
-	if !s.again || len(k.idle[0])+len(k.idle[1]) >= MostIdle || disconnect(s.fd) != nil {
+	if !s.again || k.kept >= MostIdle || k.under == nil || disconnect(s.fd) != nil {
 		unix.Close(s.fd)
 		return
 	}
-	k.idle[s.family] = append(k.idle[s.family], s)
+	k.kept++
+	k.idle[s.shelf] = append(k.idle[s.shelf], s)
 }
 
 // end ends a probe.
@@ -209,22 +230,35 @@ func (a *attempt) abandon() error {
 
 // harvest tells of the probes that have ended. It returns whether it is to be called again before there is news.
 func (k *Connector) harvest() (again bool) {
-	n, now, wake := k.look()
+	k.fresh = false
+	n, wake := k.look()
 	if wake != nil {
 		wake()
 	}
 	for i, a := range k.ended {
-		a.done(a.err, now)
+		a.done(a.err, k.now())
 		k.ended[i] = nil
 	}
+	for i, t := range k.heard {
+		t.hear(k.now)
+		k.heard[i] = nil
+	}
 	// What went to rest has been news to epoll, and is no more if it is asked again.
-	again = len(k.ended) > 0 || n == len(k.events)
-	k.ended = k.ended[:0]
+	again = len(k.ended)+len(k.heard) > 0 || n == len(k.events)
+	k.ended, k.heard = k.ended[:0], k.heard[:0]
 	return again
 }
 
-// look asks epoll for news, and returns of how many sockets there were any, when if it is of probes, and whom to wake.
-func (k *Connector) look() (n int, now time.Time, wake func()) {
+// now is when there was the news that harvest has, for all probes that end with it.
+func (k *Connector) now() time.Time {
+	if !k.fresh {
+		k.seen, k.fresh = time.Now(), true
+	}
+	return k.seen
+}
+
+// look asks epoll for news, and returns of how many sockets there were any, and whom to wake.
+func (k *Connector) look() (n int, wake func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	n = ready(k.epoll, k.events)
@@ -236,19 +270,29 @@ func (k *Connector) look() (n int, now time.Time, wake func()) {
 		if s == nil {
 			continue // it rests
 		}
-		if now.IsZero() {
-			now = time.Now()
-		}
-		var err error
-		// One that can be written to is connected, unless there is more to say.
-		if event.Events != unix.EPOLLOUT || k.mayMeetItself(s.attempt.check, now) {
-			var over bool
-			if over, err = connected(s.fd); !over {
-				continue
+		if t := s.talk; t != nil {
+			if !s.settled {
+				s.settled, s.failure = k.settled(s, event.Events, t.check)
 			}
+			if s.settled {
+				s.greeted = s.greeted || event.Events != unix.EPOLLOUT
+				k.heard = append(k.heard, t)
+			}
+			continue
 		}
-		k.ended = append(k.ended, s.attempt)
-		k.end(s.attempt, err)
+		over, err := k.settled(s, event.Events, s.attempt.check)
+		if over {
+			k.ended = append(k.ended, s.attempt)
+			k.end(s.attempt, err)
+		}
 	}
-	return n, now, wake
+	return n, wake
+}
+
+// settled is connected, but asks less. One that can be written to is connected, unless there is more to say.
+func (k *Connector) settled(s *socket, events uint32, c health.Check) (over bool, err error) {
+	if events == unix.EPOLLOUT && !k.mayMeetItself(c) {
+		return true, nil
+	}
+	return connected(s.fd)
 }

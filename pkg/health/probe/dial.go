@@ -64,18 +64,14 @@ func reportErrors(fd, domain int) error {
 
 // conn is a net.Conn on the file of a socket. One of package net would need a second descriptor and six system calls more.
 type conn struct {
-	file    *os.File
-	ctx     context.Context
-	forget  func() bool // ends the watch on ctx
-	target  netip.AddrPort
-	timeout time.Duration
-	network string
-	limit   int64
-	got     atomic.Int64 // bytes from the server
+	counted
+	file   *os.File
+	forget func() bool // ends the watch on ctx
+	target netip.AddrPort
 }
 
 func newConn(ctx context.Context, c health.Check, file *os.File, limit int64, network string) *conn {
-	n := &conn{file: file, ctx: ctx, target: c.Target, timeout: c.Timeout, network: network, limit: limit}
+	n := &conn{file: file, target: c.Target, counted: counted{wire: file, ctx: ctx, timeout: c.Timeout, network: network, limit: limit}}
 	n.forget = context.AfterFunc(ctx, func() { file.Close() })
 	if traced(ctx) {
 		step(ctx, "connected to %s from %s (%s)", n.RemoteAddr(), n.LocalAddr(), network)
@@ -83,12 +79,22 @@ func newConn(ctx context.Context, c health.Check, file *os.File, limit int64, ne
 	return n
 }
 
-func (c *conn) Read(b []byte) (int, error) {
+// counted is a connection from which no more comes than a limit, and whose errors say why.
+type counted struct {
+	wire    io.ReadWriteCloser
+	ctx     context.Context
+	timeout time.Duration
+	network string
+	limit   int64
+	got     atomic.Int64 // bytes from the server
+}
+
+func (c *counted) Read(b []byte) (int, error) {
 	room := c.limit - c.got.Load()
 	if int64(len(b)) > room+1 {
 		b = b[:room+1] // one more, to see whether there is more
 	}
-	n, err := c.file.Read(b)
+	n, err := c.wire.Read(b)
 	if errors.Is(err, io.EOF) && c.network != "tcp" { // an empty datagram
 		err = nil
 	}
@@ -99,18 +105,18 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, c.why(err)
 }
 
-func (c *conn) Write(b []byte) (int, error) {
-	n, err := c.file.Write(b)
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.wire.Write(b)
 	return n, c.why(err)
 }
 
-// why returns the reason behind an error of the file's.
-func (c *conn) why(err error) error {
+// why returns the reason behind an error of the wire's.
+func (c *counted) why(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
 	switch end := c.ctx.Err(); {
-	case errors.Is(end, context.DeadlineExceeded):
+	case errors.Is(end, context.DeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return lateError{c.timeout, c.got.Load() > 0}
 	case end != nil:
 		return end
@@ -123,9 +129,11 @@ func (c *conn) why(err error) error {
 	return err
 }
 
+func (c *counted) Close() error { return c.wire.Close() }
+
 func (c *conn) Close() error {
 	c.forget()
-	return c.file.Close()
+	return c.counted.Close()
 }
 
 // CloseWrite tells the server that nothing more comes.

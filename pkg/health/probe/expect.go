@@ -8,18 +8,27 @@ import (
 
 var matchers = cache[health.Regex, *health.Matcher]{limit: 1024}
 
+// matcher compiles a regex, unless it is known.
+func matcher(r health.Regex) (*health.Matcher, error) {
+	m, kept := matchers.get(r)
+	if !kept {
+		var err error
+		if m, err = r.Compile(); err != nil {
+			return nil, err
+		}
+		matchers.put(r, m)
+	}
+	return m, nil
+}
+
 // expect says what is wrong with a text, if anything is.
 func expect(r health.Regex, text []byte) error {
 	if r == (health.Regex{}) {
 		return nil
 	}
-	m, kept := matchers.get(r)
-	if !kept {
-		var err error
-		if m, err = r.Compile(); err != nil {
-			return err
-		}
-		matchers.put(r, m)
+	m, err := matcher(r)
+	if err != nil {
+		return err
 	}
 	switch fits, err := m.Match(text); {
 	case err != nil:

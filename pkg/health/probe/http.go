@@ -137,6 +137,17 @@ func host(c health.Check, u health.URL) string {
 
 // ask sends a request and reads the answer.
 func ask(ctx context.Context, c health.Check, s health.HTTP, u health.URL, f *health.Finding) (a answer, err error) {
+	if t := talkOf(ctx); t != nil {
+		conn, err := t.dial(ctx, httpLimit)
+		if err != nil {
+			return a, err
+		}
+		defer conn.Close()
+		if a, err = ask1(ctx, conn, c, s, u); err != nil {
+			err = fmt.Errorf("%s: %w", u.Path, err)
+		}
+		return a, err
+	}
 	raw, err := dialUpTo(ctx, c, httpLimit)
 	if err != nil {
 		return a, err

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http/httputil"
 	"strconv"
 	"strings"
@@ -34,7 +33,7 @@ type exchange struct {
 var exchanges = sync.Pool{New: func() any { return &exchange{in: bufio.NewReaderSize(nil, 4<<10)} }}
 
 // ask1 is ask for HTTP/1.0 and 1.1.
-func ask1(ctx context.Context, conn net.Conn, c health.Check, s health.HTTP, u health.URL) (a answer, err error) {
+func ask1(ctx context.Context, conn io.ReadWriter, c health.Check, s health.HTTP, u health.URL) (a answer, err error) {
 	x := exchanges.Get().(*exchange)
 	defer func() {
 		x.in.Reset(nil)

@@ -3,6 +3,7 @@ package probe_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -41,6 +42,28 @@ func plain(c net.Conn) net.Conn { return c }
 func BenchmarkHTTP(b *testing.B) {
 	c := health.Check{Target: addrOf(pages(b, plain)), Timeout: 3 * time.Second, Spec: page(digest(md5OfContent))}
 	probes(b, c)
+}
+
+// BenchmarkTalk is the same by a Connector, of so many at once.
+func BenchmarkTalk(b *testing.B) {
+	for _, n := range []int{1, 10, 50} {
+		b.Run(fmt.Sprintf("%d", n), func(b *testing.B) {
+			c := health.Check{Target: addrOf(pages(b, plain)), Timeout: 3 * time.Second, Spec: page(digest(md5OfContent))}
+			k := connector(b)
+			ended := make(chan error, n)
+			done := func(_ health.Finding, err error, _ time.Time) { ended <- err }
+			left := 0
+			perCheck(b, func() error {
+				if left == 0 {
+					for ; left < n; left++ {
+						k.Talk(b.Context(), c, done)
+					}
+				}
+				left--
+				return <-ended
+			})
+		})
+	}
 }
 
 // BenchmarkHTTPRegex has a regex instead.

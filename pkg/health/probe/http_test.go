@@ -25,16 +25,23 @@ const (
 	md5OfNothing = "d41d8cd98f00b204e9800998ecf8427e"
 )
 
-// get returns what HTTP makes of a server.
-func get(t *testing.T, at netip.AddrPort, s health.HTTP) (health.Finding, string) {
+// get returns what HTTP makes of a server, as a talk as well if it can be one.
+func get(t *testing.T, at netip.AddrPort, s health.HTTP) (f health.Finding, text string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	f, err := probe.Probe(ctx, health.Check{Type: "HTTP_GET", Target: at, Timeout: patience, Spec: s})
-	if err != nil {
-		return f, err.Error()
+	c := health.Check{Type: "HTTP_GET", Target: at, Timeout: patience, Spec: s}
+	for name, run := range waysOf(c) {
+		before, wording := f, text
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		var err error
+		if f, err = run(ctx, c); err != nil {
+			text = err.Error()
+		}
+		cancel()
+		if name == byTalk && (f != before || text != wording) {
+			t.Errorf("%s: %+v, %q; the probe says %+v, %q", name, f, text, before, wording)
+		}
 	}
-	return f, ""
+	return f, text
 }
 
 // page is keepalived's defaults for one URL, changed by some functions.
@@ -110,7 +117,7 @@ func TestHTTPRequest(t *testing.T) {
 		{"1.0", page(path("http://www.example.org/x")),
 			"GET http://www.example.org/x HTTP/1.0\r\nUser-Agent: KeepAliveClient\r\nHost: www.example.org\r\n\r\n"},
 	} {
-		got := make(chan string, 1)
+		got := make(chan string, 2) // one for each way
 		at, end := server(t, func(c net.Conn) {
 			request := hearRequest(c)
 			if strings.HasPrefix(request, "POST") {
@@ -125,8 +132,10 @@ func TestHTTPRequest(t *testing.T) {
 		if _, err := get(t, at, test.http); err != "" {
 			t.Error(err)
 		}
-		if want, got := strings.ReplaceAll(test.want, "TARGET", at.String()), <-got; got != want {
-			t.Errorf("%q\nwant %q", got, want)
+		for range waysOf(health.Check{Spec: test.http}) {
+			if want, got := strings.ReplaceAll(test.want, "TARGET", at.String()), <-got; got != want {
+				t.Errorf("%q\nwant %q", got, want)
+			}
 		}
 		end()
 	}
@@ -161,16 +170,18 @@ func TestHTTPAsksAllURLsOrOne(t *testing.T) {
 		if test.turn >= 0 {
 			ctx = probe.WithTurn(ctx, test.turn)
 		}
-		_, err := probe.Probe(ctx, check)
-		var paths []string
-		for len(asked) > 0 {
-			paths = append(paths, <-asked)
-		}
-		if got := strings.Join(paths, " "); got != test.asked {
-			t.Errorf("turn %d: asked for %s; want %s", test.turn, got, test.asked)
-		}
-		if got := fmt.Sprint(err); got != test.want && !(err == nil && test.want == "") {
-			t.Errorf("turn %d: %v; want %s", test.turn, err, test.want)
+		for way, run := range waysOf(check) {
+			_, err := run(ctx, check)
+			var paths []string
+			for len(asked) > 0 {
+				paths = append(paths, <-asked)
+			}
+			if got := strings.Join(paths, " "); got != test.asked {
+				t.Errorf("turn %d %s: asked for %s; want %s", test.turn, way, got, test.asked)
+			}
+			if got := fmt.Sprint(err); got != test.want && !(err == nil && test.want == "") {
+				t.Errorf("turn %d %s: %v; want %s", test.turn, way, err, test.want)
+			}
 		}
 	}
 }

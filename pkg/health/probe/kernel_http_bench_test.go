@@ -49,8 +49,12 @@ func BenchmarkKernelHTTP(b *testing.B) {
 				targets[i] = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, byte(i)}), test.port)
 			}
 			for b.Loop() {
-				b.ReportMetric(ourShare(b, targets, test.spec), "ipvsd-cpu-us/check")
-				b.ReportMetric(keepalivedShare(b, dir, test.kind, targets), "keepalived-cpu-us/check")
+				us, calls := ourShare(b, targets, test.spec)
+				b.ReportMetric(us, "ipvsd-cpu-us/check")
+				b.ReportMetric(calls, "ipvsd-calls/check")
+				us, calls = keepalivedShare(b, dir, test.kind, targets)
+				b.ReportMetric(us, "keepalived-cpu-us/check")
+				b.ReportMetric(calls, "keepalived-calls/check")
 			}
 			b.ReportMetric(0, "ns/op")
 		})
@@ -108,21 +112,43 @@ func served() (int, error) {
 	return 0, fmt.Errorf("%q", out)
 }
 
-// share returns the processor time in microseconds that some processes take for one request, while they send them.
-func share(b *testing.B, processes func() []string) float64 {
+// share returns the processor time in microseconds that some processes take for one request, while they send them, and then how
+// many system calls.
+func share(b *testing.B, processes func() []string) (us, calls float64) {
 	b.Helper()
 	<-time.After(2 * time.Second) // so that all that is made once is made
-	before, err := served()
-	used := ticks(b, processes())
-	<-time.After(benchTime)
-	used = ticks(b, processes()) - used
-	after, err2 := served()
-	if err != nil || err2 != nil || after-before < benchServers*10 {
-		b.Fatalf("%d requests; %v, %v", after-before, err, err2)
+	during := func(what func()) (requests float64) {
+		before, err := served()
+		what()
+		after, err2 := served()
+		if err != nil || err2 != nil || after-before < benchServers*10 {
+			b.Fatalf("%d requests; %v, %v", after-before, err, err2)
+		}
+		return float64(after - before)
+	}
+	pids := processes()
+	used := ticks(b, pids)
+	requests := during(func() { <-time.After(benchTime) })
+	used = ticks(b, pids) - used
+	b.Logf("%.0f requests", requests)
+	list := filepath.Join(b.TempDir(), "calls")
+	traced := during(func() {
+		_, stop := started(b, append([]string{"strace", "-f", "-c", "-o", list, "-p"}, strings.Join(pids, ","))...)
+		<-time.After(benchTime)
+		stop()
+	})
+	text, err := os.ReadFile(list)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("%s", text)
+	for line := range strings.Lines(string(text)) { // %, seconds, µs of a call, calls, with or without errors, name
+		if words := strings.Fields(line); len(words) > 3 && words[len(words)-1] == "total" {
+			calls, _ = strconv.ParseFloat(words[3], 64)
+		}
 	}
 	const tick = 10_000 // in microseconds, USER_HZ
-	b.Logf("%d requests", after-before)
-	return float64(used*tick) / float64(after-before)
+	return float64(used*tick) / requests, calls / traced
 }
 
 // ticks returns the processor time of processes, in ticks.
@@ -142,18 +168,22 @@ func ticks(b *testing.B, pids []string) (sum int) {
 	return sum
 }
 
-func ourShare(b *testing.B, targets []netip.AddrPort, spec health.HTTP) float64 {
+func ourShare(b *testing.B, targets []netip.AddrPort, spec health.HTTP) (us, calls float64) {
 	b.Helper()
 	checks := make([]health.ID, len(targets))
 	for i, target := range targets {
 		checks[i] = health.Check{Type: "HTTP_GET", Target: target, Timeout: 3 * time.Second, Spec: spec,
 			Policy: health.Policy{DelayLoop: benchInterval}}.ID()
 	}
+	connector, err := probe.NewConnector()
+	if err != nil {
+		b.Fatal(err)
+	}
 	e := engine.New(probe.Probe, func(r engine.Report) {
 		if r.Checker.Reason() != "" {
 			b.Error(r.Checker.Reason())
 		}
-	})
+	}, engine.ConnectBy(connector))
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan struct{})
 	go func() {
@@ -161,13 +191,13 @@ func ourShare(b *testing.B, targets []netip.AddrPort, spec health.HTTP) float64 
 		_ = e.Run(ctx)
 	}()
 	e.Change(nil, checks)
-	us := share(b, func() []string { return []string{strconv.Itoa(os.Getpid())} })
+	us, calls = share(b, func() []string { return []string{strconv.Itoa(os.Getpid())} })
 	cancel()
 	<-done
-	return us
+	return us, calls
 }
 
-func keepalivedShare(b *testing.B, dir, kind string, targets []netip.AddrPort) float64 {
+func keepalivedShare(b *testing.B, dir, kind string, targets []netip.AddrPort) (us, calls float64) {
 	b.Helper()
 	var conf strings.Builder
 	fmt.Fprintf(&conf, "virtual_server 192.0.2.1 80 {\n delay_loop %v\n lb_algo rr\n lb_kind NAT\n protocol TCP\n", benchInterval.Seconds())

@@ -9,6 +9,9 @@ package probe
 import (
 	"context"
 	"fmt"
+	"path"
+	"runtime"
+	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 )
@@ -22,6 +25,29 @@ type Func func(context.Context, health.Check) (health.Finding, error)
 func Probe(ctx context.Context, c health.Check) (health.Finding, error) {
 	f, err := dispatch(ctx, c)
 	return f, inWords(ctx, c, err)
+}
+
+// Try probes once. A probe that panics counts as failed: one server with a reply that nobody thought of must not end the
+// director's work for all the others.
+func Try(ctx context.Context, run Func, c health.Check) (f health.Finding, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a fault in ipvsd, please report it: panic: %v at %s", p, panicSite())
+		}
+	}()
+	return run(ctx, c)
+}
+
+// panicSite returns the file and line that panicked. It is called by the function that recovers.
+func panicSite() string {
+	pc := make([]uintptr, 16)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)]) // without Callers, panicSite and the deferred function
+	for {
+		f, more := frames.Next()
+		if !more || !strings.HasPrefix(f.Function, "runtime.") {
+			return fmt.Sprintf("%s:%d", path.Base(f.File), f.Line)
+		}
+	}
 }
 
 func dispatch(ctx context.Context, c health.Check) (f health.Finding, err error) {
