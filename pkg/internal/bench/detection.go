@@ -46,6 +46,7 @@ func watchfuls() []watchful {
 		{name: "scenario 2, network", servers: []int{2}, interval: 2 * second, words: ldirectord, http: true, cut: true},
 		{name: "delay_loop 0.1", servers: []int{1, 10}, interval: second / 10,
 			words: []string{"delay_loop 0.1", "delay_before_retry 0.1", "connect_timeout 1"}},
+		{name: "delay_loop 0.1, nothing else", servers: []int{1, 10}, interval: second / 10, words: []string{"delay_loop 0.1"}, only: "ipvsd"},
 		{name: "delay_loop 0.1, fast_interval 0.02", servers: []int{1, 10}, interval: second / 10,
 			words: []string{"delay_loop 0.1", "connect_timeout 1"}, more: []string{"fast_interval = 0.02"}, only: "ipvsd"},
 	}
