@@ -221,7 +221,7 @@ func (l *link) Write(b []byte) (n int, err error) {
 		sent, err := send(l.fd, b[n:])
 		n += sent
 		if errors.Is(err, unix.EAGAIN) {
-			err = l.wait()
+			err, l.spoke = l.wait(), true // the news may have been an answer
 		}
 		if err != nil {
 			return n, err

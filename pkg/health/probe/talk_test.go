@@ -177,6 +177,40 @@ func TestTalksTakeWhatCameInTime(t *testing.T) {
 	}
 }
 
+// A server may answer before it has heard the whole request, when the news is of both and comes once.
+func TestTalksHearAnEarlyAnswer(t *testing.T) {
+	const size = 16 << 20 // more than the kernel takes at once
+	answered, looked := make(chan bool), make(chan bool)
+	at, end := server(t, func(c net.Conn) {
+		hearRequest(c)
+		io.WriteString(c, ok+"Content-Length: 7\r\n\r\ncontent")
+		answered <- true
+		<-looked
+		io.Copy(io.Discard, c)
+	})
+	defer end()
+	k := connector(t)
+	got := make(chan error, 1)
+	spec := page(func(u *health.URL) { u.Method, u.Body = "POST", strings.Repeat("x", size) })
+	cancel := k.Talk(t.Context(), health.Check{Target: at, Timeout: patience, Spec: spec}, func(_ health.Finding, err error, _ time.Time) { got <- err })
+	<-answered
+	for range 2 { // at the second time the connector is through with what there was at the first
+		woke := make(chan bool)
+		k.Wake(0, func() { close(woke) })
+		<-woke
+	}
+	close(looked)
+	select {
+	case err := <-got:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience / 2):
+		cancel()
+		t.Errorf("it waited until its time was up, and says %v", <-got)
+	}
+}
+
 // A connector that ends leaves nothing of the talks that are under way, and begins no more.
 func TestTalksEndWithTheirConnector(t *testing.T) {
 	silent, _ := pageServer(t, "")
