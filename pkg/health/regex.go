@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -56,6 +57,7 @@ type Matcher struct {
 	regex     Regex
 	linear    *regexp.Regexp  // one of them; this one takes time in proportion to the text
 	backtrack *regexp2.Regexp // and this one, if need be, much more
+	brief     bool
 	utf       bool
 	firstLine bool
 }
@@ -94,6 +96,7 @@ func (r Regex) Compile() (*Matcher, error) {
 		if text, err := translate(pattern, options, true); err == nil {
 			m.linear, err = regexp.Compile(text)
 			if err == nil {
+				m.brief = briefly(text)
 				return m, nil
 			}
 		}
@@ -109,8 +112,19 @@ func (r Regex) Compile() (*Matcher, error) {
 	return m, nil
 }
 
-// Linear says whether Match takes time in proportion to the text.
-func (m *Matcher) Linear() bool { return m.linear != nil }
+// Brief says whether Match takes some milliseconds at most for a text of 16 KiB. All but patterns with many repetitions do.
+func (m *Matcher) Brief() bool { return m.brief }
+
+// briefly says so of a pattern of package regexp's. What that takes grows with the text and with the length of the program.
+func briefly(pattern string) bool {
+	const instructions = 64
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return false
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	return err == nil && len(program.Inst) <= instructions
+}
 
 // Match says whether a text is as it should be, NoMatch and the offsets considered. Unless the option utf is set, a text is
 // bytes, each of which is a character. The error says that the time was not enough to find out.

@@ -229,3 +229,19 @@ func FuzzRegex(f *testing.F) {
 		}
 	})
 }
+
+// What may take long is known before: it is not to hold up other probes.
+func TestRegexBrief(t *testing.T) {
+	for pattern, want := range map[string]bool{
+		"": true, "content": true, `<title>[^<]*ok[^<]*</title>`: true, `"status":\s*"(up|ok)"`: true, `a*a*a*a*a*b`: true,
+		`(.*a.{900}b)`: false, `(a|aa){1,300}b`: false, `(x*a?){1000}b$`: false, `(a)\1`: false, `(?=a)b`: false,
+	} {
+		m, err := Regex{Pattern: pattern}.Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Brief() != want {
+			t.Errorf("%s: %v", pattern, !want)
+		}
+	}
+}

@@ -54,7 +54,7 @@ func (k *Connector) Talks(c health.Check) bool {
 		return false
 	}
 	for u := range s.URLs.All() {
-		if m, err := matcher(u.Regex); err != nil || !m.Linear() {
+		if m, err := matcher(u.Regex); err != nil || !m.Brief() {
 			return false
 		}
 	}
