@@ -181,23 +181,19 @@ func TestKernelTrafficPersistence(t *testing.T) {
 	got := asked(t, old, old)
 	d.reload(strings.Replace(persistent, "timeout = 301", "timeout = 2", 1))
 	got = append(got, asked(t, old, young)...)
-	former := got[len(got)-1]
-	lab.WaitFor(t, patience, "the second client to get another server", func() error {
+	absent := 0 // readings in a row: the kernel's list leaves entries out while others before them end, as those of the web do now
+	lab.WaitFor(t, patience, "the client to be forgotten", func() error {
 		lines, err := c.Director.ReadConnections(lab.DNSVIP)
-		if err != nil {
-			return err
+		if absent++; err != nil || strings.Contains(fmt.Sprint(lines), neighbour.String()+":") {
+			absent = 0
 		}
-		if strings.Contains(fmt.Sprint(lines), neighbour.String()+":") {
-			return fmt.Errorf("ipvsadm -Lnc shows %q", lines)
-		}
-		answer, err := young()
-		if err == nil && answer == former {
-			err = fmt.Errorf("it is %s again", answer)
+		if err == nil && absent < 10 {
+			err = fmt.Errorf("ipvsadm -Lnc shows %q, without it %d times", lines, absent)
 		}
 		return err
 	})
-	if got = append(got, asked(t, old)...); turns(got) != "aaaba" {
-		t.Errorf("queries were answered by %s, want the first client to keep its server", got)
+	if got = append(got, asked(t, old, young)...); turns(got) != "aaabac" {
+		t.Errorf("queries were answered by %s, want the second client to get another server after the timeout, the first one not", got)
 	}
 }
 
