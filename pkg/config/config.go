@@ -11,6 +11,7 @@ import (
 type Config struct {
 	GlobalDefs     GlobalDefs
 	VirtualServers []*VirtualServer // in the order of the file; never changed after Load
+	VRRP           VRRP
 
 	outside places
 }

@@ -17,17 +17,24 @@
 //	pkg/ipvs/ipvsnl     | io   | ipvs                                           | generic netlink: snapshots, batches
 //	pkg/ipvs/ipvsproc   | io   | ipvs                                           | sysctls, by way of /proc
 //	pkg/ipvs/ipvstest   | test | ipvs                                           | a fake kernel with errnos and faults
-//	pkg/vip/vipnl       | io   |                                                | watches the addresses of this host
+//	pkg/vip             | pure |                                                | addresses, routes, rules, their announcement
+//	pkg/vip/vipnl       | io   | vip                                            | rtnetlink: watches, puts there, announces
+//	pkg/vrrp            | pure |                                                | codec, checks, state machine, sync groups
+//	pkg/vrrp/vrrpio     | io   | vip vrrp                                       | sockets and the thread that runs it
+//	pkg/bfd             | pure |                                                | codec and sessions' state machine
+//	pkg/bfd/bfdio       | io   | bfd                                            | sockets and the goroutine that runs it
+//	pkg/track           | io   | bfd bfd/bfdio config health health/engine health/probe script vip vip/vipnl vrrp | watches what virtual routers depend on
+//	pkg/failover        | io   | bfd config health script status track vip vip/vipnl vrrp vrrp/vrrpio | who is active, and what follows
 //	pkg/script          | io   |                                                | runs the user's commands, in order
 //	pkg/connection      | pure | ipvs                                           | reads, filters, counts connections
 //	pkg/health          | pure | + github.com/dlclark/regexp2                   | from results of probes to up and down
 //	pkg/health/probe    | io   | health script                                  | one file a check type
 //	pkg/health/engine   | io   | health health/probe                            | runs the checks when they are due
-//	pkg/config          | pure | health ipvs + github.com/BurntSushi/toml       | TOML to Config, or diagnostics
+//	pkg/config          | pure | bfd health ipvs vip vrrp + github.com/BurntSushi/toml       | TOML to Config, or diagnostics
 //	pkg/config/ipvsadm  | pure | config ipvs                                    | ipvsadm -S lines to Config, and out
 //	pkg/desired         | pure | config health ipvs                             | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
-//	pkg/status          | pure | health ipvs                                    | the snapshot, as JSON and as text
+//	pkg/status          | pure | bfd health ipvs vip vrrp                                | the snapshot, as JSON and as text
 //	pkg/control         | io   | connection ipvs status                         | HTTP over a Unix socket
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state
 //	pkg/internal/arch   | test |                                                | this table

@@ -1,0 +1,2 @@
+// Package bfdio runs BFD sessions on sockets and the clock. One goroutine, Run's caller's, has all sessions; one more reads each socket.
+package bfdio

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/bfd"
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/vip"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
+)
+
+// VRRP is what a file says of the virtual routers of this host, and of all that they depend on and own. The zero value is
+// a host without any.
+type VRRP struct {
+	Instances []*Instance // in the order of the file
+	Groups    []*Group
+	Static    vip.Wish            // static_ipaddress, static_routes, static_rules
+	Tracked   map[string][]string // track_group: names of instances, by its name
+	Scripts   map[string]health.ID
+	Files     map[string]TrackFile
+	Processes map[string]Process
+	BFD       map[string]*bfd.Config
+	// Routes are the objects of track_route: by name, what must be there.
+	Routes map[string]TrackRoute
+
+	Pacing     map[string]vip.Pacing // of frames that tell neighbours, by interface; "" for the others
+	UpDelay    map[string]LinkDelay  // interface_up_down_delays
+	DynamicIfs bool                  // dynamic_interfaces: those missing at the start may come later
+	NotifyFIFO FIFO                  // vrrp_notify_fifo, notify_fifo
+	LogUnknown bool                  // log_unknown_vrids
+	Realtime   Realtime
+	SyncRole   string // instance whose role the sync daemons follow; empty: none
+	// BackupOnly makes the director balance nothing while it is backup: net.ipv4.vs.backup_only follows the role.
+	BackupOnly bool
+}
+
+// Realtime is how the thread that sends adverts runs.
+type Realtime struct {
+	Priority int   // vrrp_rt_priority: of SCHED_RR; 0: SCHED_OTHER
+	NoSwap   bool  // vrrp_no_swap: all memory is locked
+	CPUs     []int // vrrp_cpu_affinity; empty: any
+	Nice     int   // vrrp_priority
+}
+
+// Instance is a vrrp_instance: its part in the protocol, and what it owns while it is active.
+type Instance struct {
+	vrrp.Instance
+	Active vip.Wish  // while active; Owner is its name
+	Idle   vip.Wish  // while not: the addresses on lo, of a director that is also a real server
+	Link   *vip.Link // interface that is made for it; nil: none
+	Notify Notify
+	// PromoteSecondaries sets the sysctl of the interface.
+	PromoteSecondaries bool
+}
+
+// Group is a vrrp_sync_group.
+type Group struct {
+	vrrp.Group
+	Notify Notify
+}
+
+// Notify is who is told of transitions. Scripts get what keepalived gives them.
+type Notify struct {
+	Master, Backup, Fault, Stop, Deleted *Script // notify_master and so on; nil: none
+	Any                                  *Script // notify
+	RxLowerPri                           *Script // notify_master_rx_lower_pri
+	PriorityChanges                      bool    // lines in the FIFO for those
+	TellDeleted                          bool    // notify_deleted: an instance that a reload removes is DELETED, not at FAULT
+}
+
+// FIFO is where events are written for whoever reads there.
+type FIFO struct {
+	Path        string  // empty: none
+	Script      *Script // reader that the daemon starts, with the path as last argument; nil: none
+	User, Group string  // owner of a FIFO that is made
+}
+
+// TrackFile is a track_file (vrrp_track_file).
+type TrackFile struct {
+	Path      string
+	Init      bool // it is made with Value at the start
+	Value     int
+	Overwrite bool
+}
+
+// Process is a vrrp_track_process.
+type Process struct {
+	Argv           []string // name or path, and parameters
+	Match          string   // param_match: "" (parameters don't matter), "exact", "initial", "partial"
+	FullCommand    bool
+	Quorum         int
+	QuorumMax      int // -1: no limit
+	ForkDelay      time.Duration
+	TerminateDelay time.Duration
+}
+
+// TrackRoute is a track_route: a route that must be there, or a gateway that must answer neighbour discovery.
+type TrackRoute struct {
+	Route   string // destination, "default" included; empty: Gateway counts
+	Gateway string // address of a neighbour
+	Dev     string // interface; empty: any
+}
+
+// LinkDelay is how long news of a link must last to be believed.
+type LinkDelay struct{ Up, Down time.Duration }
