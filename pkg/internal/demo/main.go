@@ -94,7 +94,7 @@ func story(s *stage, bin, file string) {
 		{"a failed server is detected and out of the table", fmt.Sprintf("web %v, DNS %v", rounded(web.detected), rounded(dns.detected))},
 		{"it serves again after its return", fmt.Sprintf("web %v, DNS %v", rounded(web.recovered), rounded(dns.recovered))},
 		{"the service is lost: longest time without an answer", fmt.Sprintf("web %v (%d of %d requests failed), DNS %v (%d of %d)",
-			rounded(web.silence), web.failed, web.sent, rounded(dns.silence), dns.failed, dns.sent)},
+			rounded(web.Silence), web.Failed, web.Sent, rounded(dns.Silence), dns.Failed, dns.Sent)},
 		{"the other director takes over", "there is only one: VRRP is not in this version"},
 		{"requests a second with 1, 2, 3 web servers", rates},
 	})

@@ -75,33 +75,63 @@ type NATCluster struct {
 // NewNATCluster makes the cluster and starts all real servers; when it returns, they serve.
 func NewNATCluster(tb TB) *NATCluster {
 	tb.Helper()
+	c := newNATNetworks(tb)
+	c.Director = c.newDirector(tb, "director", append(vips(), "192.168.1.101/24", "2001:db8:1::101/64"),
+		[]string{"10.0.100.1/24", GatewayVIP.String() + "/32", "2001:db8:100::1/64", GatewayVIP6.String() + "/128"})
+	c.start()
+	return c
+}
+
+// NATPair is a NATCluster with two directors, that have no virtual addresses but those that their daemons give them:
+//
+//	client 192.168.1.10 --- eth0 192.168.1.101 director1 eth1 10.0.100.1  --- web1-3 10.0.100.2-4, dns1-3 10.0.100.5-7
+//	                    --- eth0 192.168.1.102 director2 eth1 10.0.100.50 ---
+//
+// The servers' router is 10.0.100.200.
+type NATPair struct {
+	NATCluster
+	Directors [2]*Host // the first is also the cluster's
+}
+
+// NewNATPair makes the pair and starts all real servers; when it returns, they serve.
+func NewNATPair(tb TB) *NATPair {
+	tb.Helper()
+	p := &NATPair{NATCluster: *newNATNetworks(tb)}
+	p.Directors[0] = p.newDirector(tb, "director1", []string{"192.168.1.101/24", "2001:db8:1::101/64"}, []string{"10.0.100.1/24", "2001:db8:100::1/64"})
+	p.Directors[1] = p.newDirector(tb, "director2", []string{"192.168.1.102/24", "2001:db8:1::102/64"}, []string{"10.0.100.50/24", "2001:db8:100::50/64"})
+	p.Director = p.Directors[0]
+	p.start()
+	return p
+}
+
+// newNATNetworks makes all of a cluster but its directors. Nothing runs yet.
+func newNATNetworks(tb TB) *NATCluster {
+	tb.Helper()
 	c := &NATCluster{
 		External: NewBridge(tb, "external", 1500),
 		Internal: NewBridge(tb, "internal", 9000),
 	}
 	c.Client = NewHost(tb, "client")
 	c.Client.Connect(c.External, "eth0", ClientAddr.String()+"/24", ClientAddr6.String()+"/64")
-	c.Director = c.newDirector(tb)
 	for i := range byte(3) {
 		h, at := c.newRealServer(tb, fmt.Sprintf("web%d", i+1), 2+i)
 		c.Web = append(c.Web, NewNginx(h, at).both("2001:db8:100::", 2+i))
 		h, at = c.newRealServer(tb, fmt.Sprintf("dns%d", i+1), 5+i)
 		c.DNS = append(c.DNS, NewBind(h, at).both("2001:db8:100::", 5+i))
 	}
-	c.start()
 	return c
 }
 
-func (c *NATCluster) newDirector(tb TB) *Host {
+func (c *NATCluster) newDirector(tb TB, name string, external, internal []string) *Host {
 	tb.Helper()
-	h := NewHost(tb, "director")
+	h := NewHost(tb, name)
 	// Before the interfaces exist, so that they inherit: with redirects the servers would learn to bypass the director.
 	h.Sysctl("net.ipv4.ip_forward", "1")
 	h.Sysctl("net.ipv6.conf.all.forwarding", "1")
 	h.Sysctl("net.ipv4.conf.all.send_redirects", "0")
 	h.Sysctl("net.ipv4.conf.default.send_redirects", "0")
-	h.Connect(c.External, "eth0", append(vips(), "192.168.1.101/24", "2001:db8:1::101/64")...)
-	h.Connect(c.Internal, "eth1", "10.0.100.1/24", GatewayVIP.String()+"/32", "2001:db8:100::1/64", GatewayVIP6.String()+"/128")
+	h.Connect(c.External, "eth0", external...)
+	h.Connect(c.Internal, "eth1", internal...)
 	return h
 }
 

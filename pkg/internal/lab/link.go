@@ -19,12 +19,13 @@ type Bridge struct {
 	name  string
 	mtu   int
 	ports int
+	of    map[*Host]string // interface of the switch, by the host at its other end: the last one
 }
 
 // NewBridge makes a switch for frames of mtu bytes. It forwards at once and floods multicast.
 func NewBridge(tb TB, name string, mtu int) *Bridge {
 	tb.Helper()
-	b := &Bridge{on: NewHost(tb, name), name: "br0", mtu: mtu}
+	b := &Bridge{on: NewHost(tb, name), name: "br0", mtu: mtu, of: make(map[*Host]string)}
 	b.on.Run("ip", "link", "add", b.name, "mtu", strconv.Itoa(mtu), "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
 	b.on.LinkUp(b.name)
 	return b
@@ -35,6 +36,7 @@ func (h *Host) Connect(b *Bridge, ifname string, prefixes ...string) {
 	h.tb.Helper()
 	b.ports++
 	port := fmt.Sprintf("port%d", b.ports)
+	b.of[h] = port
 	err := b.on.Do(func() error {
 		bridge, err := netlink.LinkByName(b.name)
 		if err != nil {
@@ -68,6 +70,22 @@ func (h *Host) Connect(b *Bridge, ifname string, prefixes ...string) {
 	for _, p := range prefixes {
 		h.AddAddress(ifname, p)
 	}
+}
+
+// Unplug pulls the host's cable out of the switch: its interface loses the carrier.
+func (b *Bridge) Unplug(h *Host) { b.on.LinkDown(b.of[h]) }
+
+// Plug puts it in again.
+func (b *Bridge) Plug(h *Host) { b.on.LinkUp(b.of[h]) }
+
+// Silence has the switch drop all that comes from the host and goes to it, which the host can't know: the carrier stays.
+func (b *Bridge) Silence(h *Host) {
+	b.on.Run("bridge", "link", "set", "dev", b.of[h], "state", "disabled")
+}
+
+// Hear ends that.
+func (b *Bridge) Hear(h *Host) {
+	b.on.Run("bridge", "link", "set", "dev", b.of[h], "state", "forwarding")
 }
 
 // AddAddress adds an address such as "10.0.100.2/24". IPv6 ones can be used at once, without duplicate detection. Those

@@ -1,0 +1,117 @@
+package lab
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Request is one request of a client; it returns which server answered.
+type Request func() (server string, err error)
+
+// Seen is what a client saw of a service.
+type Seen struct {
+	Sent, Failed int           // requests
+	Silence      time.Duration // the longest time without an answer
+}
+
+// Load is a client that sends a request every 10 ms, whether or not those before are answered: one that is lost holds up
+// no other.
+type Load struct {
+	mu       sync.Mutex // guards the rest; held for no longer than a look
+	sent     int
+	failed   int
+	answer   time.Time     // when the last one came
+	silence  time.Duration // the longest time between two answers
+	marked   int           // sent, at the mark
+	broken   int           // failed, of those that started after the mark
+	byName   map[string]int
+	quit     atomic.Bool
+	finished chan struct{}
+}
+
+// StartLoad begins to send.
+func StartLoad(send Request) *Load {
+	l := &Load{byName: map[string]int{}, finished: make(chan struct{}), marked: -1, answer: time.Now()}
+	go func() {
+		defer close(l.finished)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		var all sync.WaitGroup
+		for !l.quit.Load() {
+			late := l.isMarked()
+			all.Go(func() {
+				name, err := send()
+				l.count(name, err, late)
+			})
+			<-tick.C
+		}
+		all.Wait()
+	}()
+	return l
+}
+
+func (l *Load) count(name string, err error, late bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent++
+	if err != nil {
+		l.failed++
+		if late {
+			l.broken++
+		}
+		return
+	}
+	now := time.Now()
+	l.silence, l.answer = max(l.silence, now.Sub(l.answer)), now
+	l.byName[name]++
+}
+
+func (l *Load) isMarked() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.marked >= 0
+}
+
+// Mark divides the requests into those before and those after, and forgets who answered before.
+func (l *Load) Mark() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.marked = l.sent
+	clear(l.byName)
+}
+
+// After returns nil once so many requests were sent after the mark.
+func (l *Load) After(n int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if got := l.sent - l.marked; got < n {
+		return fmt.Errorf("only %d were sent", got)
+	}
+	return nil
+}
+
+// FailedAfterMark returns how many failed of the requests that were sent after the mark.
+func (l *Load) FailedAfterMark() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.broken
+}
+
+// Answered returns nil once a server answered a request after the mark.
+func (l *Load) Answered(name string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byName[name] == 0 {
+		return fmt.Errorf("answered: %v", l.byName)
+	}
+	return nil
+}
+
+// Stop ends the sending, waits for all answers, and returns what the client saw.
+func (l *Load) Stop() Seen {
+	l.quit.Store(true)
+	<-l.finished
+	return Seen{l.sent, l.failed, l.silence}
+}
