@@ -25,9 +25,12 @@ type VRRP struct {
 
 	Pacing     map[string]vip.Pacing // of frames that tell neighbours, by interface; "" for the others
 	UpDelay    map[string]LinkDelay  // interface_up_down_delays
+	Linkbeat   map[string]string     // linkbeat_interfaces: links that are asked whether they are up; by MII, ETHTOOL, IOCTL, or "" for any
 	DynamicIfs bool                  // dynamic_interfaces: those missing at the start may come later
-	NotifyFIFO FIFO                  // vrrp_notify_fifo, notify_fifo
+	FIFOs      []FIFO                // vrrp_notify_fifo, notify_fifo: each gets all lines
+	AllStates  bool                  // fifo_write_vrrp_states_on_reload: lines about all instances and groups after a reload
 	LogUnknown bool                  // log_unknown_vrids
+	NoReports  bool                  // disable_local_igmp: the sysctl igmp_link_local_mcast_reports is 0
 	Realtime   Realtime
 	SyncRole   string // instance whose role the sync daemons follow; empty: none
 	// BackupOnly makes the director balance nothing while it is backup: net.ipv4.vs.backup_only follows the role.
@@ -48,7 +51,12 @@ type Instance struct {
 	Active vip.Wish  // while active; Owner is its name
 	Idle   vip.Wish  // while not: the addresses on lo, of a director that is also a real server
 	Link   *vip.Link // interface that is made for it; nil: none
-	Notify Notify
+	// MoreLinks are made for addresses on other interfaces: use_vmac of an address, use_vmac_addr.
+	MoreLinks []vip.Link
+	Notify    Notify
+	// KeyFiles are the keys of auth_hmac that stand in files, by ID: whoever runs it reads them into HMAC.Keys. A file has the key
+	// as bytes, or as "hex:" and digits; a line's end behind it doesn't count.
+	KeyFiles map[uint8]string
 	// PromoteSecondaries sets the sysctl of the interface.
 	PromoteSecondaries bool
 }
@@ -70,7 +78,7 @@ type Notify struct {
 
 // FIFO is where events are written for whoever reads there.
 type FIFO struct {
-	Path        string  // empty: none
+	Path        string
 	Script      *Script // reader that the daemon starts, with the path as last argument; nil: none
 	User, Group string  // owner of a FIFO that is made
 }

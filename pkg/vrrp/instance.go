@@ -15,7 +15,10 @@ type Instance struct {
 	Interface string
 	// Base is the interface that adverts leave by and come in by, if that is another one: vmac_xmit_base.
 	Base string
-	VRF  string // that unicast sockets belong to; empty: none
+	// Parent is the interface that Interface was made on (use_vmac, use_ipvlan); its first address is the source of adverts if
+	// nothing else is said, since a VMAC has none before it is active. Empty: Interface is as the host has it.
+	Parent string
+	VRF    string // that unicast sockets belong to; empty: none
 
 	Priority         uint8 // base, 1 to 255; 255 is the address owner's
 	Initial          State // Active or Backup
