@@ -63,6 +63,8 @@ type Advert struct {
 	Priority uint8
 	Interval time.Duration // Max Advertise Interval
 	Addrs    []netip.Addr
+	// Unauthenticated: it came without the trailer of auth_hmac, whose mode permits that.
+	Unauthenticated bool
 }
 
 // Action is what is to be done, in the order that Router.Step returns them.

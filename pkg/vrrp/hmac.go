@@ -1,0 +1,152 @@
+package vrrp
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"net/netip"
+	"time"
+)
+
+// The trailer of keepalived's auth_hmac: type, key, two reserved bytes, stamp, MAC.
+const (
+	trailerLen  = 28
+	trailerType = 1
+	stampAt     = 4
+	macAt       = 12
+	maxSenders  = 4 // that are remembered on multicast
+)
+
+// stamp orders the packets of one sender.
+type stamp struct {
+	seconds  uint32 // of the sender's clock
+	fraction uint16 // of a second
+	counter  uint16 // of packets in that instant
+}
+
+// after compares like serial numbers (RFC 1982), for the seconds to wrap around.
+func (s stamp) after(other stamp) bool {
+	return int64(s.number()-other.number()) > 0
+}
+
+func (s stamp) number() uint64 {
+	return uint64(s.seconds)<<32 | uint64(s.fraction)<<16 | uint64(s.counter)
+}
+
+func (s stamp) append(b []byte) []byte { return binary.BigEndian.AppendUint64(b, s.number()) }
+
+func readStamp(b []byte) stamp {
+	return stamp{binary.BigEndian.Uint32(b), binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:])}
+}
+
+// hmacState is what makes and checks trailers.
+type hmacState struct {
+	conf  *HMAC // nil: there are none
+	macs  map[uint8]hash.Hash
+	sent  stamp
+	heard []sender // the latest first
+}
+
+// sender is what is remembered of another router.
+type sender struct {
+	addr netip.Addr
+	last stamp
+}
+
+func (s *hmacState) setKeys(conf *HMAC) {
+	s.conf, s.macs = conf, nil
+	if conf == nil {
+		return
+	}
+	s.macs = make(map[uint8]hash.Hash, len(conf.Keys))
+	for id, key := range conf.Keys {
+		s.macs[id] = hmac.New(sha256.New, key)
+	}
+}
+
+func (s *hmacState) sends() bool {
+	return s.conf != nil && s.conf.Mode != ReceiveOnly && s.macs[s.conf.Active] != nil
+}
+
+// append adds the trailer of the message that begins at start.
+func (s *hmacState) append(b []byte, start int, from netip.Addr, now time.Time) []byte {
+	s.sent = s.next(now)
+	trailer := len(b)
+	b = append(b, trailerType, s.conf.Active, 0, 0)
+	b = s.sent.append(b)
+	b = append(b, s.mac(s.conf.Active, b[start:trailer], b[trailer:], from)...)
+	return b
+}
+
+// next is a stamp that is later than the last one, even if the clock was put back.
+func (s *hmacState) next(now time.Time) stamp {
+	n := stamp{seconds: uint32(now.Unix()), fraction: uint16(now.Nanosecond() * (1 << 16) / int(time.Second))}
+	if n.after(s.sent) {
+		return n
+	}
+	n = s.sent
+	n.counter++
+	return n
+}
+
+// mac covers a pseudo header, the message without its checksum and the trailer up to the MAC.
+func (s *hmacState) mac(key uint8, body, trailer []byte, from netip.Addr) []byte {
+	family := byte(4)
+	if from.Is6() {
+		family = 6
+	}
+	var pseudo [20]byte
+	pseudo[0], pseudo[1], pseudo[2] = family, body[0]>>4, body[1]
+	copy(pseudo[4:], from.AsSlice())
+	var none [sha256.Size / 2]byte
+	m := s.macs[key]
+	m.Reset()
+	m.Write(pseudo[:])
+	m.Write(body[:6])
+	m.Write(none[:2])
+	m.Write(body[8:])
+	m.Write(trailer[:macAt])
+	m.Write(none[:])
+	return m.Sum(nil)[:len(none)]
+}
+
+// check looks at the age first, then at the MAC, then whether the packet was seen before.
+func (s *hmacState) check(m *message) Reject {
+	if m.trailer == nil {
+		if s.conf.Mode == Enforce {
+			return RejectTrailer
+		}
+		return 0
+	}
+	m.stamp = readStamp(m.trailer[stampAt:])
+	if m.trailer[0] != trailerType || m.trailer[2] != 0 || m.trailer[3] != 0 || s.macs[m.trailer[1]] == nil {
+		return RejectTrailer
+	}
+	if !s.conf.Monotonic {
+		age := time.Duration(int32(uint32(m.now.Unix())-m.stamp.seconds)) * time.Second
+		if age.Abs() > s.conf.TimeWindow {
+			return RejectTrailer
+		}
+	}
+	if !hmac.Equal(m.trailer[macAt:], s.mac(m.trailer[1], m.body, m.trailer, m.From)) {
+		return RejectTrailer
+	}
+	for _, known := range s.heard {
+		if known.addr == m.From && !m.stamp.after(known.last) {
+			return RejectReplay
+		}
+	}
+	return 0
+}
+
+// accept remembers the stamp of a packet.
+func (s *hmacState) accept(m *message) {
+	kept := []sender{{m.From, m.stamp}}
+	for _, known := range s.heard {
+		if known.addr != m.From && len(kept) < maxSenders {
+			kept = append(kept, known)
+		}
+	}
+	s.heard = kept
+}
