@@ -24,6 +24,7 @@ type Snapshot struct {
 	Settings *Settings `json:"settings,omitempty"` // absent: they were not read yet
 	Services []Service `json:"services"`
 	Engine   Engine    `json:"engine"`
+	VRRP     *VRRP     `json:"vrrp,omitempty"` // absent: there are no virtual routers
 }
 
 // Config is which configuration is in force, and why a newer one is not.
