@@ -30,12 +30,15 @@ func (s *ahState) setKey(auth Auth) {
 	}
 }
 
-// append adds a header without its ICV.
-func (s *ahState) append(b []byte, from netip.Addr) []byte {
+func (s *ahState) next() {
 	if s.sequence >= ahLast {
 		s.sequence = 0
 	}
 	s.sequence++
+}
+
+// append adds a header without its ICV.
+func (s *ahState) append(b []byte, from netip.Addr) []byte {
 	b = append(b, ProtocolVRRP, ahLengthField, 0, 0)
 	b = append(b, from.AsSlice()...) // keepalived's SPI
 	b = binary.BigEndian.AppendUint32(b, s.sequence)

@@ -43,14 +43,14 @@ func pseudoSum(from, to netip.Addr, length int) uint32 {
 }
 
 // startSum is what the checksum of a message that we send begins with.
-func (c *Codec) startSum(version uint8, from, to netip.Addr, length int) uint32 {
+func (c *Codec) startSum(version uint8, to netip.Addr, length int) uint32 {
 	switch {
 	case version == 2, c.in.ChecksumAsV2 && !c.in.IPv6:
 		return 0
 	case c.oldChecksum && !to.IsMulticast():
-		return pseudoSum(from, c.group(), length)
+		return pseudoSum(c.own, c.group(), length)
 	}
-	return pseudoSum(from, to, length)
+	return pseudoSum(c.own, to, length)
 }
 
 func (c *Codec) group() netip.Addr {

@@ -56,10 +56,11 @@ func (p Packet) payload() []byte {
 // next packet depends on: counters of sent packets, and what tells replayed ones. It is not safe for concurrent use.
 type Codec struct {
 	in  Instance
-	own netip.Addr // that adverts come from; zero: none known yet
+	own netip.Addr // that adverts come from; zero: not known yet
 
-	buf []byte // of Encode
-	id  uint16 // of the last IPv4 packet sent
+	buf  []byte // of Encode
+	last Advert // that was sent, and its ID
+	id   uint16
 
 	// oldChecksum: the last packet that was believed had the checksum of keepalived up to 1.3.6.
 	oldChecksum bool
@@ -81,29 +82,42 @@ func (c *Codec) Change(in *Instance) {
 	if in.IPv6 || in.Version != 2 || in.HMAC != nil {
 		c.in.Auth = Auth{}
 	}
-	c.own = in.Source
+	if in.Source.IsValid() {
+		c.own = in.Source.WithZone("")
+	}
 	c.ah.setKey(c.in.Auth)
 	c.hmac.setKeys(c.in.HMAC)
 }
 
 // Encode returns the packet that says the advert: with IPv4 a whole IP packet for a socket with IP_HDRINCL, with IPv6 the
-// message behind the IP header. The hop limit of IPv6 is the socket's business. From and to must be of the instance's family,
-// and now is the time of day, for auth_hmac. The bytes are good until the next call.
+// message behind the IP header. The hop limit and traffic class of IPv6 are the socket's business. From and to must be of the
+// instance's family, and now is the time of day, for auth_hmac. The bytes are good until the next call.
 func (c *Codec) Encode(a Advert, from, to netip.Addr, now time.Time) []byte {
-	c.own = from
+	c.own, c.last = from.WithZone(""), a
+	if c.id++; c.id == 0 { // the kernel would put one of its own there
+		c.id = 1
+	}
+	c.ah.next()
+	c.hmac.next(now)
+	return c.Again(to)
+}
+
+// Again returns the packet of the last advert for the next unicast peer. All peers get the same one, as keepalived's do: their
+// packets have the same ID, sequence number and stamp.
+func (c *Codec) Again(to netip.Addr) []byte {
 	b := c.buf[:0]
 	if !c.in.IPv6 {
-		b = c.appendIPv4(b, from, to)
+		b = c.appendIPv4(b, to)
 	}
 	if c.in.Auth.Type == AuthAH {
-		b = c.ah.append(b, from)
+		b = c.ah.append(b, c.own)
 	}
 	start := len(b)
-	b = c.appendMessage(b, a, from, to)
+	b = c.appendMessage(b, to)
 	if c.hmac.sends() {
-		b = c.hmac.append(b, start, from, now)
-		if c.in.IPv6 { // the kernel checks the sum of all that it carries
-			setChecksum(b[start:], pseudoSum(from, to, len(b)-start))
+		b = c.hmac.append(b, start, c.own)
+		if c.in.IPv6 { // the kernel sums up all that the packet carries
+			setChecksum(b[start:], pseudoSum(c.own, to, len(b)-start))
 		}
 	}
 	c.buf = b

@@ -24,10 +24,7 @@ const (
 func headerLen(ip []byte) int { return int(ip[0]&0xF) * 4 }
 
 // appendIPv4 begins a packet with its IP header. Its length and checksum come at the end of Encode.
-func (c *Codec) appendIPv4(b []byte, from, to netip.Addr) []byte {
-	if c.id++; c.id == 0 { // the kernel would put one of its own there
-		c.id = 1
-	}
+func (c *Codec) appendIPv4(b []byte, to netip.Addr) []byte {
 	ttl, protocol := uint8(defaultTTL), uint8(ProtocolVRRP)
 	if !to.IsMulticast() && c.in.TTL != 0 {
 		ttl = c.in.TTL
@@ -36,35 +33,39 @@ func (c *Codec) appendIPv4(b []byte, from, to netip.Addr) []byte {
 		protocol = ProtocolAH
 	}
 	b = append(b, 0x45, tos, 0, 0, byte(c.id>>8), byte(c.id), 0, 0, ttl, protocol, 0, 0)
-	b = append(b, from.AsSlice()...)
+	b = append(b, c.own.AsSlice()...)
 	return append(b, to.AsSlice()...)
 }
 
 // appendMessage adds the VRRP message (RFC 3768 5.1, RFC 9568 5.1).
-func (c *Codec) appendMessage(b []byte, a Advert, from, to netip.Addr) []byte {
-	start := len(b)
+func (c *Codec) appendMessage(b []byte, to netip.Addr) []byte {
+	start, a := len(b), c.last
 	b = append(b, a.Version<<4|advertisement, a.VRID, a.Priority, uint8(len(a.Addrs)))
 	if a.Version == 2 {
 		b = append(b, byte(c.in.Auth.Type), byte(a.Interval/time.Second))
 	} else {
-		b = binary.BigEndian.AppendUint16(b, uint16(a.Interval/centisecond)&0xFFF)
+		b = binary.BigEndian.AppendUint16(b, uint16(a.Interval/centisecond)&maxInterval)
 	}
 	b = append(b, 0, 0)
 	for _, addr := range a.Addrs {
 		b = append(b, addr.AsSlice()...)
 	}
 	if a.Version == 2 {
+		var data [authDataLen]byte
 		if c.in.Auth.Type == AuthPASS {
-			b = append(b, c.in.Auth.Password[:]...)
-		} else {
-			b = append(b, make([]byte, authDataLen)...)
+			data = c.in.Auth.Password
 		}
+		b = append(b, data[:]...)
 	}
-	setChecksum(b[start:], c.startSum(a.Version, from, to, len(b)-start))
+	setChecksum(b[start:], c.startSum(a.Version, to, len(b)-start))
 	return b
 }
 
-const centisecond = 10 * time.Millisecond
+// Of version 3: the unit of the interval, and the largest one there is room for.
+const (
+	centisecond = 10 * time.Millisecond
+	maxInterval = 0xFFF
+)
 
 // message is a packet whose parts are where they should be.
 type message struct {
@@ -131,7 +132,7 @@ func (m *message) interval() time.Duration {
 	if m.version() == 2 {
 		return time.Duration(m.body[5]) * time.Second
 	}
-	return time.Duration(binary.BigEndian.Uint16(m.body[4:])&0xFFF) * centisecond
+	return time.Duration(binary.BigEndian.Uint16(m.body[4:])&maxInterval) * centisecond
 }
 
 // advert returns the content.

@@ -18,26 +18,20 @@ const (
 	maxSenders  = 4 // that are remembered on multicast
 )
 
-// stamp orders the packets of one sender.
-type stamp struct {
-	seconds  uint32 // of the sender's clock
-	fraction uint16 // of a second
-	counter  uint16 // of packets in that instant
+// stamp orders the packets of one sender: 32 bits of seconds, 16 of fractions of them, 16 of a counter of packets.
+type stamp uint64
+
+func stampAtTime(now time.Time) stamp {
+	fraction := now.Nanosecond() * (1 << 16) / int(time.Second)
+	return stamp(now.Unix())<<32 | stamp(fraction)<<16
 }
 
-// after compares like serial numbers (RFC 1982), for the seconds to wrap around.
-func (s stamp) after(other stamp) bool {
-	return int64(s.number()-other.number()) > 0
-}
+// after compares like serial numbers (RFC 1982), for the seconds wrap around.
+func (s stamp) after(other stamp) bool { return int64(s-other) > 0 }
 
-func (s stamp) number() uint64 {
-	return uint64(s.seconds)<<32 | uint64(s.fraction)<<16 | uint64(s.counter)
-}
-
-func (s stamp) append(b []byte) []byte { return binary.BigEndian.AppendUint64(b, s.number()) }
-
-func readStamp(b []byte) stamp {
-	return stamp{binary.BigEndian.Uint32(b), binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:])}
+// age is how long before or after now a stamp was made, in whole seconds.
+func (s stamp) age(now time.Time) time.Duration {
+	return (time.Duration(int32(uint32(now.Unix())-uint32(s>>32))) * time.Second).Abs()
 }
 
 // hmacState is what makes and checks trailers.
@@ -69,25 +63,21 @@ func (s *hmacState) sends() bool {
 	return s.conf != nil && s.conf.Mode != ReceiveOnly && s.macs[s.conf.Active] != nil
 }
 
-// append adds the trailer of the message that begins at start.
-func (s *hmacState) append(b []byte, start int, from netip.Addr, now time.Time) []byte {
-	s.sent = s.next(now)
-	trailer := len(b)
-	b = append(b, trailerType, s.conf.Active, 0, 0)
-	b = s.sent.append(b)
-	b = append(b, s.mac(s.conf.Active, b[start:trailer], b[trailer:], from)...)
-	return b
+// next makes a stamp that is later than the last one, even if the clock was put back.
+func (s *hmacState) next(now time.Time) {
+	if n := stampAtTime(now); n.after(s.sent) {
+		s.sent = n
+	} else {
+		s.sent++
+	}
 }
 
-// next is a stamp that is later than the last one, even if the clock was put back.
-func (s *hmacState) next(now time.Time) stamp {
-	n := stamp{seconds: uint32(now.Unix()), fraction: uint16(now.Nanosecond() * (1 << 16) / int(time.Second))}
-	if n.after(s.sent) {
-		return n
-	}
-	n = s.sent
-	n.counter++
-	return n
+// append adds the trailer of the message that begins at start.
+func (s *hmacState) append(b []byte, start int, from netip.Addr) []byte {
+	trailer := len(b)
+	b = append(b, trailerType, s.conf.Active, 0, 0)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.sent))
+	return append(b, s.mac(s.conf.Active, b[start:trailer], b[trailer:], from)...)
 }
 
 // mac covers a pseudo header, the message without its checksum and the trailer up to the MAC.
@@ -119,15 +109,12 @@ func (s *hmacState) check(m *message) Reject {
 		}
 		return 0
 	}
-	m.stamp = readStamp(m.trailer[stampAt:])
+	m.stamp = stamp(binary.BigEndian.Uint64(m.trailer[stampAt:]))
 	if m.trailer[0] != trailerType || m.trailer[2] != 0 || m.trailer[3] != 0 || s.macs[m.trailer[1]] == nil {
 		return RejectTrailer
 	}
-	if !s.conf.Monotonic {
-		age := time.Duration(int32(uint32(m.now.Unix())-m.stamp.seconds)) * time.Second
-		if age.Abs() > s.conf.TimeWindow {
-			return RejectTrailer
-		}
+	if !s.conf.Monotonic && m.stamp.age(m.now) > s.conf.TimeWindow {
+		return RejectTrailer
 	}
 	if !hmac.Equal(m.trailer[macAt:], s.mac(m.trailer[1], m.body, m.trailer, m.From)) {
 		return RejectTrailer
