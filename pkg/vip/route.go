@@ -25,7 +25,7 @@ type Route struct {
 	Encap       string // of this route or, in NextHops, of a hop: as ip route writes it
 	NextHops    string // several: as ip route writes them, "nexthop via ... dev ... weight ..."; empty: none
 	VRF         string
-	Mode        string // add, append, prepend; empty: replace
+	Mode        string // add: only if there is none to the same destination; append: behind those; empty: before them, as in keepalived
 	NoTrack     bool
 	TrackGroup  string
 }
