@@ -41,6 +41,6 @@
 //	pkg/internal/golden | test |                                                | compares output with files in testdata
 //	pkg/internal/lab    | test |                                                | hosts, servers, observers on a kernel
 //	pkg/internal/pair   | test | internal/lab                                   | two directors, ipvsd's or keepalived's
-//	pkg/internal/bench  | test | desired health health/engine health/probe internal/lab ipvs ipvs/ipvsnl reconcile | what make bench measures
+//	pkg/internal/bench  | test | desired health health/engine health/probe internal/lab internal/pair ipvs ipvs/ipvsnl reconcile | what make bench measures
 //	pkg/internal/demo   | test | internal/lab                                   | what make demo shows
 package arch

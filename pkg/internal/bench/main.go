@@ -25,6 +25,8 @@ func main() {
 	servers := flag.Int("servers", 20, "`NUMBER` of servers of each")
 	checks := flag.Bool("checks", false, "measure health checks instead of tables")
 	detection := flag.Bool("detection", false, "measure how soon a server that dies is noticed instead of tables")
+	failover := flag.Bool("failover", false, "measure what clients see of a pair of directors instead of tables")
+	only := flag.String("only", "", "of -failover: `WHAT` is measured, a burden, an advert_int, or both with a comma between")
 	flag.Parse()
 
 	b := &bench{}
@@ -34,6 +36,9 @@ func main() {
 	}
 	if *detection {
 		run = func() { measureDetection(b, *bin, *runs) }
+	}
+	if *failover {
+		run = func() { measureFailover(b, *bin, *runs, *only) }
 	}
 	if err := b.Run(run); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

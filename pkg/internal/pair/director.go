@@ -56,6 +56,12 @@ func (d *Director) Write(s Setup) {
 	if d.Tool == Keepalived {
 		text = s.Keepalived()
 	}
+	d.WriteText(text)
+}
+
+// WriteText writes the configuration as it is.
+func (d *Director) WriteText(text string) {
+	d.tb.Helper()
 	if err := os.WriteFile(d.Path("conf"), []byte(text), 0o600); err != nil {
 		d.tb.Fatalf("%v", err)
 	}
