@@ -26,20 +26,11 @@ type Announcer interface {
 	Close() error
 }
 
-// Announcement is what an Announcer is to say for one owner.
-type Announcement struct {
-	How    *vip.Announce // nil: nothing, and what is queued is dropped
-	Repeat uint64        // vip.Wish.Repeat
-	Places []Place       // all that are on the host now, in the order of the wish
-	Fresh  []Place       // those of them that have just come, or come back: they are told at once
-}
-
-// Place is where an address is.
-type Place struct {
-	Addr  netip.Addr
-	Dev   string
-	Index int // of the interface
-}
+// What an Announcer is told.
+type (
+	Announcement = vip.Announcement
+	Place        = vip.Place
+)
 
 // Links makes the interfaces of instances.
 type Links interface {
