@@ -8,13 +8,14 @@ import (
 // Event is what happens to a Router. What the time alone brings is not an event: Router.Step takes the time.
 type Event interface{ event() }
 
-// Startup begins the protocol for an instance that a configuration added. Boot is when the machine booted.
+// Startup begins the protocol for an instance that a configuration added. It may come before the interface exists: that is a fault.
+// A sync group begins when all its members have been started. Boot is when the machine booted.
 type Startup struct {
 	Instance string
 	Boot     time.Time
 }
 
-// Shutdown ends it: an active instance says so with priority 0.
+// Shutdown ends it, and its sync group with it: an active instance says so with priority 0.
 type Shutdown struct{ Instance string }
 
 // Received is an advert that passed all checks of the codec.
@@ -31,7 +32,7 @@ type Observed struct {
 }
 
 // Sourced tells which address the adverts of an instance come from now: where the file names none it is the first of the interface.
-// Zero: there is none. It breaks ties.
+// Zero: there is none, which is a fault, unless the file names one. It breaks ties.
 type Sourced struct {
 	Instance string
 	Addr     netip.Addr

@@ -33,7 +33,7 @@ type Instance struct {
 	HigherPrioSendAdvert bool // one more advert before yielding to a higher priority
 	OwnerIgnoreAdverts   bool
 	Strict               bool
-	TimerExpiredBackup   uint8 // yield if an advert is so late that a router of this priority may have taken over; 0: not
+	TimerExpiredBackup   uint8 // yield if an advert is so late that a router of this priority may have taken over; 0: of 254
 
 	Source      netip.Addr // of adverts; zero: the first address of the interface (IPv6: its link-local one)
 	TrackSource bool       // track_src_ip: without it the instance is at fault
@@ -61,7 +61,7 @@ type Instance struct {
 // Peer is a line of unicast_peer.
 type Peer struct {
 	Addr           netip.Addr
-	MinTTL, MaxTTL uint8 // of its packets
+	MinTTL, MaxTTL uint8 // of its packets; MaxTTL 0: any
 }
 
 // Auth is the authentication of version 2.

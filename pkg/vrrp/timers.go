@@ -1,0 +1,47 @@
+package vrrp
+
+import "time"
+
+// ownersPriority is the address owner's. Nobody else has it, and nothing changes it.
+const ownersPriority = 255
+
+// likeliestRival is the highest priority that another router has, as far as one can tell without having heard it.
+const likeliestRival = 254
+
+// resolution is of intervals in version 3.
+const resolution = 10 * time.Millisecond
+
+// skewTime is Skew_Time of RFC 9568, section 6.1, and of RFC 3768, section 6.1, where the interval plays no part.
+func skewTime(version, priority uint8, interval time.Duration) time.Duration {
+	if version == 2 {
+		interval = time.Second
+	}
+	return (256 - time.Duration(priority)) * interval.Truncate(resolution) / 256
+}
+
+// activeAdverInterval is how often the active router sends, as far as this one knows.
+func (m *machine) activeAdverInterval() time.Duration {
+	if m.learned != 0 {
+		return m.learned
+	}
+	return m.AdvertInterval
+}
+
+// skew is Skew_Time.
+func (m *machine) skew() time.Duration {
+	return skewTime(m.Version, m.effective, m.activeAdverInterval())
+}
+
+// activeDown is Active_Down_Interval.
+func (m *machine) activeDown() time.Duration {
+	return time.Duration(m.DownTimerAdverts)*m.activeAdverInterval() + m.skew()
+}
+
+// patience is how late an advert may be before another router may have taken over.
+func (m *machine) patience() time.Duration {
+	rival := m.TimerExpiredBackup
+	if rival == 0 {
+		rival = likeliestRival
+	}
+	return time.Duration(m.DownTimerAdverts-1)*m.AdvertInterval + skewTime(m.Version, rival, m.AdvertInterval)
+}
