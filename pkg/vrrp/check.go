@@ -89,7 +89,7 @@ func (c *Codec) checkOwner(*message) Reject {
 // checkPeer holds the sender against the list of peers. Without check_unicast_src a router that is not in it counts as well.
 func (c *Codec) checkPeer(m *message) Reject {
 	for _, peer := range c.in.Peers {
-		if peer.Addr != m.From {
+		if peer.Addr.WithZone("") != m.From {
 			continue
 		}
 		if m.TTL < peer.MinTTL || peer.MaxTTL != 0 && m.TTL > peer.MaxTTL {
@@ -117,6 +117,6 @@ func (c *Codec) accept(m *message) {
 		c.ah.sequence = m.sequence()
 	}
 	if m.trailer != nil {
-		c.hmac.accept(m)
+		c.hmac.accept(m, len(c.in.Peers))
 	}
 }

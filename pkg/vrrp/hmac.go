@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -15,15 +16,15 @@ const (
 	trailerType = 1
 	stampAt     = 4
 	macAt       = 12
-	maxSenders  = 4 // that are remembered on multicast
+	maxSenders  = 4 // that are remembered, if there are not more unicast peers
 )
 
 // stamp orders the packets of one sender: 32 bits of seconds, 16 of fractions of them, 16 of a counter of packets.
 type stamp uint64
 
 func stampAtTime(now time.Time) stamp {
-	fraction := now.Nanosecond() * (1 << 16) / int(time.Second)
-	return stamp(now.Unix())<<32 | stamp(fraction)<<16
+	fraction := stamp(now.Nanosecond()) << 16 / stamp(time.Second)
+	return stamp(now.Unix())<<32 | fraction<<16
 }
 
 // after compares like serial numbers (RFC 1982), for the seconds wrap around.
@@ -63,9 +64,14 @@ func (s *hmacState) sends() bool {
 	return s.conf != nil && s.conf.Mode != ReceiveOnly && s.macs[s.conf.Active] != nil
 }
 
-// next makes a stamp that is later than the last one, even if the clock was put back.
+// next makes a stamp that is later than the last one, also if the clock was put back a little. If it was put back by more than others
+// accept, it is what they go by.
 func (s *hmacState) next(now time.Time) {
-	if n := stampAtTime(now); n.after(s.sent) {
+	if !s.sends() {
+		return
+	}
+	n := stampAtTime(now)
+	if s.sent == 0 || n.after(s.sent) || !s.conf.Monotonic && s.sent.age(now) > s.conf.TimeWindow {
 		s.sent = n
 	} else {
 		s.sent++
@@ -127,13 +133,13 @@ func (s *hmacState) check(m *message) Reject {
 	return 0
 }
 
-// accept remembers the stamp of a packet.
-func (s *hmacState) accept(m *message) {
-	kept := []sender{{m.From, m.stamp}}
-	for _, known := range s.heard {
-		if known.addr != m.From && len(kept) < maxSenders {
-			kept = append(kept, known)
-		}
+// accept remembers the stamp of a packet, and forgets who was not heard for the longest time.
+func (s *hmacState) accept(m *message, peers int) {
+	i := slices.IndexFunc(s.heard, func(known sender) bool { return known.addr == m.From })
+	if i < 0 {
+		i = min(len(s.heard), max(maxSenders, peers)-1)
+		s.heard = append(s.heard[:i], sender{})
 	}
-	s.heard = kept
+	copy(s.heard[1:i+1], s.heard[:i])
+	s.heard[0] = sender{m.From, m.stamp}
 }
