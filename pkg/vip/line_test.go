@@ -62,7 +62,7 @@ var routeLines = [][2]string{
 	{"2001:db8::/64 from 2001:db8:1::/64 dev eth0 prepend", "2001:db8::/64 from 2001:db8:1::/64 dev eth0"},
 	{"2001:db8::/64 from default dev eth0", ""},
 	{"10.2.7.0/24 encap mpls 100/200 ttl 3 via inet 10.1.4.9 dev d0 ttl-propagate enabled track_group G protocol 77 realms 4",
-		"10.2.7.0/24 via 10.1.4.9 dev d0 encap mpls 100/200 ttl 3 protocol 77 ttl-propagate enabled realms 4 track_group G"},
+		"10.2.7.0/24 via 10.1.4.9 dev d0 protocol 77 ttl-propagate enabled encap mpls 100/200 ttl 3 realms 4 track_group G"},
 	{"10.2.7.0/24 encap ip dst 192.0.2.1 id 7 src 192.0.2.2 dsfield 0x10 hoplimit 9 csum seq key dev t0",
 		"10.2.7.0/24 dev t0 encap ip id 7 src 192.0.2.2 dst 192.0.2.1 tos 16 ttl 9 key csum seq"},
 	{"10.2.7.0/24 dev t0 encap ip6 id 7 dst 2001:db8::1 tc 3", "10.2.7.0/24 dev t0 encap ip6 id 7 dst 2001:db8::1 tos 3"},

@@ -249,9 +249,6 @@ func (r Route) String() string {
 	}
 	set(b, "dev", r.Dev)
 	b.flag(r.OnLink, "onlink")
-	if r.Encap != "" {
-		b.add("encap", r.Encap)
-	}
 	set(b, "tos", r.TOS)
 	if r.Table != 0 {
 		b.add("table", nameOf(tableNames, uint64(r.Table)))
@@ -265,6 +262,9 @@ func (r Route) String() string {
 	set(b, "metric", r.Metric)
 	set(b, "expires", r.Expires)
 	b.flag(r.Metrics != "", r.Metrics)
+	if r.Encap != "" { // behind src, tos and hoplimit, which it has, too
+		b.add("encap", r.Encap)
+	}
 	set(b, "realms", r.Realms)
 	set(b, "pref", r.Pref)
 	set(b, "vrf", r.VRF)
