@@ -68,8 +68,6 @@ type machine struct {
 	counters    Counters
 	peers       []PeerStatus
 	transitions []Transition
-	advert      Send // the last one,
-	boxed       Action
 }
 
 // clash is that another router is active, too.
@@ -231,7 +229,7 @@ func (m *machine) expire() {
 	case m.handing:
 		m.unit.takeBack()
 	default:
-		m.advertise()
+		m.send(m.effective, due)
 		next := due.Add(m.AdvertInterval)
 		if !next.After(m.router.now) {
 			next = m.router.now.Add(m.AdvertInterval)
@@ -399,18 +397,15 @@ func (m *machine) enter(to State, reason string) {
 }
 
 // advertise sends an advert.
-func (m *machine) advertise() { m.send(m.effective) }
+func (m *machine) advertise() { m.send(m.effective, time.Time{}) }
 
 // resign tells the other routers that one of them is to take over now.
 func (m *machine) resign() {
 	m.counters.PriorityZeroSent++
-	m.send(0)
+	m.send(0, time.Time{})
 }
 
-func (m *machine) send(priority uint8) {
+func (m *machine) send(priority uint8, due time.Time) {
 	m.counters.Sent++
-	if s := (Send{m.Name, priority, m.AdvertInterval}); s != m.advert || m.boxed == nil {
-		m.advert, m.boxed = s, s
-	}
-	m.router.emit(m.boxed)
+	m.router.emit(Send{m.Name, priority, m.AdvertInterval, due})
 }
