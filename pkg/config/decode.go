@@ -90,12 +90,26 @@ type document struct {
 	files    map[string]*block // track_file by name
 	ssl      *block            // nil: none
 	virtuals []*block
+
+	routers map[scope][]*block // tables of VRRP that have names, in the order of the file
+}
+
+// called returns the name that the user gave the table.
+func (b *block) called() string {
+	_, name, _ := strings.Cut(b.name, ".")
+	return name
+}
+
+// namedTables are those of VRRP.
+var namedTables = map[string]scope{
+	"vrrp_instance": inInstance, "vrrp_sync_group": inSyncGroup, "vrrp_script": inScript, "vrrp_track_process": inProcess,
+	"bfd_instance": inBFD, "track_route": inTrackRoute, "track_group": inTrackGroup, "garp_group": inGARPGroup,
 }
 
 // root decodes the whole file.
 func (d decoder) root(tree map[string]any, p *place) *document {
 	root := &block{in: inRoot, index: -1}
-	doc := &document{groups: make(map[string]*block), files: make(map[string]*block)}
+	doc := &document{groups: make(map[string]*block), files: make(map[string]*block), routers: make(map[scope][]*block)}
 	doc.global = &block{in: inGlobal, parent: root, name: "global_defs", index: -1}
 	d.fields(root, tree, p, func(name string, v any, p *place) {
 		switch name {
@@ -105,9 +119,16 @@ func (d decoder) root(tree map[string]any, p *place) *document {
 				d.fields(doc.global, t, p, func(name string, v any, p *place) { d.global(doc, name, v, p) })
 			}
 		case "virtual_server_group":
-			d.named(root, name, v, p, inGroup, doc.groups)
-		case "track_file":
-			d.named(root, name, v, p, inTrackFile, doc.files)
+			for _, b := range d.named(root, name, v, p, inGroup) {
+				doc.groups[b.called()] = b
+			}
+		case "track_file", "vrrp_track_file":
+			for _, b := range d.named(root, name, v, p, inTrackFile) {
+				if first := doc.files[b.called()]; first != nil {
+					d.fail(b.at(), d.firstAt(first.at()), "there is a track_file %q already", b.called())
+				}
+				doc.files[b.called()] = b
+			}
 		case "SSL":
 			if t, ok := d.table(root, name, "[SSL]", v, p); ok {
 				doc.ssl = &block{in: inSSLDefaults, parent: root, name: name, index: -1, header: p.value}
@@ -115,21 +136,41 @@ func (d decoder) root(tree map[string]any, p *place) *document {
 			}
 		case "virtual_server":
 			doc.virtuals = d.each(root, name, v, p, inVirtual)
+		default:
+			in := namedTables[name]
+			doc.routers[in] = d.named(root, name, v, p, in)
 		}
 	})
 	return doc
 }
 
-// named decodes tables that have names of the user's.
-func (d decoder) named(root *block, name string, v any, p *place, in scope, to map[string]*block) {
+// named decodes tables that have names of the user's, and returns them in the order of the file.
+func (d decoder) named(root *block, name string, v any, p *place, in scope) (list []*block) {
 	t, _ := d.table(root, name, in.String(), v, p)
 	for _, called := range sortedKeys(t) {
 		at := p.field(called)
 		if t, ok := d.table(root, name, in.String(), t[called], at); ok {
 			b := &block{in: in, parent: root, name: name + "." + called, index: -1, header: at.value}
-			d.fields(b, t, at, nil)
-			to[called] = b
+			d.fields(b, t, at, func(name string, v any, p *place) { d.signature(b, name, v, p) })
+			list = append(list, b)
+		} else {
+			root.meant = append(root.meant, called)
 		}
+	}
+	slices.SortStableFunc(list, func(a, b *block) int { return cmp.Compare(a.header.from, b.header.from) })
+	return list
+}
+
+// signature decodes authentication and auth_hmac of an instance.
+func (d decoder) signature(parent *block, name string, v any, p *place) {
+	in := inAuth
+	if name == "auth_hmac" {
+		in = inHMAC
+	}
+	if t, ok := d.table(parent, name, "[vrrp_instance.NAME."+name+"]", v, p); ok {
+		b := &block{in: in, parent: parent, name: name, index: -1, header: p.value}
+		d.fields(b, t, p, nil)
+		parent.parts = append(parent.parts, b)
 	}
 }
 
@@ -176,14 +217,16 @@ func (d decoder) syncWords(b *block, word []string, p *place) {
 	}
 	d.value(b, keywordsIn[inSync]["interface"], word[0], p)
 	word = word[1:]
+	if len(word) > 1 && word[0] == "inst" { // keepalived has it with and without that word
+		word = word[1:]
+	}
 	if len(word)%2 == 1 && keywordsIn[inSync][word[0]] == nil {
-		d.fail(b.at(), "leave it out: without it both daemons run, or choose one by its role in a table",
-			"the VRRP instance %q can't choose between master and backup: this version has no VRRP", word[0])
+		d.value(b, keywordsIn[inSync]["instance"], word[0], p)
 		word = word[1:]
 	}
 	for ; len(word) >= 2; word = word[2:] {
 		k := keywordsIn[inSync][word[0]]
-		if k == nil || word[0] == "interface" || word[0] == "role" {
+		if k == nil || word[0] == "interface" || word[0] == "role" || word[0] == "instance" || word[0] == "backup_only" {
 			d.fail(b.at(), hint, "%s has no word %q", b.name, word[0])
 			continue
 		}
@@ -400,6 +443,9 @@ func (d decoder) value(b *block, k *keyword, v any, p *place) {
 // read reads a value, or reports what is wrong with it and returns nil.
 func (d decoder) read(k *keyword, v any, at spot) any {
 	data, w := k.kind.read(v)
+	if w != nil && w.within {
+		at.span = d.within(at.span, v.(string), w.part)
+	}
 	switch {
 	case w == nil:
 		switch data := data.(type) {
@@ -408,7 +454,7 @@ func (d decoder) read(k *keyword, v any, at spot) any {
 				d.outside.add(data.Argv[0], d.diagnostic(Warning, at, "", ""))
 			}
 		case string:
-			if k.kind.words == path.words {
+			if k.kind.words == path.words || k.kind.words == device.words {
 				d.outside.add(data, d.diagnostic(Warning, at, "", ""))
 			}
 		}
@@ -419,6 +465,18 @@ func (d decoder) read(k *keyword, v any, at spot) any {
 		d.fail(at, cmp.Or(w.hint, k.name+": "+k.doc), "%s must be %s, not %s", k.name, k.kind.words, shown(v))
 	}
 	return nil
+}
+
+// within returns where a part of a text stands, as well as that can be told: with escapes it is the whole text.
+func (d decoder) within(at span, s string, part span) span {
+	raw := d.lines.text[max(0, min(at.from, len(d.lines.text))):max(0, min(at.to, len(d.lines.text)))]
+	if len(raw) != len(s)+2 || raw[1:len(raw)-1] != s {
+		return at
+	}
+	if part.from == part.to { // something is missing at the end
+		return span{at.to - 1, at.to}
+	}
+	return span{at.from + 1 + part.from, at.from + 1 + part.to}
 }
 
 // unknown reports a name that is no keyword here, with a guess at what was meant.
@@ -482,7 +540,8 @@ var homes = func() []scope {
 	for s := inTCP; s < beyond; s <<= 1 {
 		list = append(list, s)
 	}
-	return append(list, inHost, inGroup, inSysctl, inSync, inSSLDefaults, inTrackFile, inRoot)
+	return append(list, inHost, inGroup, inSysctl, inSync, inSSLDefaults, inTrackFile, inInstance, inSyncGroup, inScript, inProcess,
+		inBFD, inTrackRoute, inTrackGroup, inGARPGroup, inAuth, inHMAC, inRoot)
 }()
 
 // home returns the table that a keyword belongs to, 0 if it is none.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -51,6 +52,36 @@ var defaults = []unset{
 	{"lvs_sysctl_defaults", true, "false", "the kernel's own defaults drop or misdirect connections; see contrib/decisions"},
 	{"lvs_sysctl_restore", false, "", "they serve the connections that outlive the daemon, too"},
 	{"log_all_failures", false, "", "one line for each change of state"},
+
+	{"vrrp_version", int64(2), "", "the other directors may be keepalived's; version 3 on all of them is faster"},
+	{"vrrp_mcast_group4", netip.MustParseAddr("224.0.0.18"), "", "the one of the RFC"},
+	{"vrrp_mcast_group6", netip.MustParseAddr("ff02::12"), "", "the one of the RFC"},
+	{"priority", int64(100), "", "the one of the RFC; of state MASTER it must be written, since keepalived takes 255 there"},
+	{"advert_int", time.Second, "", "version 2 has nothing shorter, and all directors must have the same"},
+	{"accept", true, "", "clients talk to the addresses"},
+	{"preempt", true, "", "the RFC's"},
+	{"vrrp_down_timer_adverts", int64(3), "", "the RFC's"},
+	{"vrrp_garp_master_delay", 5 * time.Second, "", "once more for those who missed the first"},
+	{"vrrp_garp_master_repeat", int64(5), "", "some of them get lost"},
+	{"vrrp_garp_master_refresh", time.Duration(0), "", "neighbours that have heard it know it"},
+	{"vrrp_garp_master_refresh_repeat", int64(1), "", "the next refresh is soon enough"},
+	{"vrrp_garp_interval", time.Duration(0), "", "as fast as they can be sent"},
+	{"vrrp_gna_interval", time.Duration(0), "", "as fast as they can be sent"},
+	{"vrrp_garp_extra_if", extra{}, "", "only switches that forget fast need it"},
+	{"vrrp_startup_delay", time.Duration(0), "", "a director is there as soon as it has started"},
+	{"vrrp_delay_after_boot", time.Duration(0), "", "a director is there as soon as it has started"},
+	{"vrrp_rx_bufs_multiplier", int64(3), "", "keepalived's"},
+	{"vrrp_rt_priority", int64(50), "none", "adverts that are late make two directors active; what comes before it is what the kernel does itself"},
+	{"vrrp_priority", int64(0), "", "the real-time priority counts"},
+	{"vrrp_no_swap", true, "false", "a page that must come from the disk makes an advert late"},
+	{"vmac_prefix", "vrrp", "", "other programs may know the names"},
+	{"vmac_addr_prefix", "vrrp", "", "other programs may know the names"},
+	{"interval", time.Second, "", "keepalived's; a command a second is little"},
+	{"min_rx", 10 * time.Millisecond, "", "both sides must be able to do it; the slower one wins"},
+	{"min_tx", 10 * time.Millisecond, "", "both sides must be able to do it; the slower one wins"},
+	{"idle_tx", time.Second, "", "RFC 5880 wants no less"},
+	{"multiplier", int64(5), "", "keepalived's: one lost packet is no dead neighbour"},
+	{"max_hops", int64(0), "", "RFC 5881: the neighbour is on the same link"},
 
 	{"http_protocol", "1.1", "1.0", "what clients speak; some servers know nothing else any more"},
 	{"enable_sni", true, "false", "clients do so; without it a server shows its first certificate, and may refuse"},

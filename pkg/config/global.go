@@ -23,6 +23,9 @@ type frame struct {
 	tree  map[string]any
 	found Diagnostics
 
+	vrrp     VRRP
+	services []service // that instances depend on
+
 	outside places
 }
 
@@ -34,14 +37,15 @@ func newFrame(r *report, doc *document) *frame {
 		f.defs.LVSFlushOnStop = v.data == true || v.data == "VS"
 	}
 	f.user, _ = lookup[Script]("script_user", doc.global)
-	f.defs.LVSSyncDaemon = r.syncDaemons(doc.sync)
-	f.defs.LVSSysctl = r.sysctls(doc, f.defs.LVSSyncDaemon)
+	for _, name := range sortedKeys(doc.files) {
+		f.files[name] = r.trackFile(doc.files[name])
+	}
+	f.vrrp = r.vrrp(f, doc)
+	f.defs.LVSSyncDaemon = r.syncDaemons(doc.sync, &f.vrrp)
+	f.defs.LVSSysctl = r.sysctls(doc, f.defs.LVSSyncDaemon, f.vrrp.SyncRole != "")
 	r.syncPorts(doc.sync, f.defs.LVSSysctl.Values)
 	for _, name := range sortedKeys(doc.groups) {
 		f.groups[name] = r.group(name, doc.groups[name])
-	}
-	for _, name := range sortedKeys(doc.files) {
-		f.files[name] = r.trackFile(doc.files[name])
 	}
 	f.ssl = r.sslDefaults(doc.ssl)
 	f.defs.Checks = checkLimits(doc.global)
@@ -61,8 +65,9 @@ func (f *frame) syncs() bool {
 	return d.Master.Interface != "" || d.Backup.Interface != ""
 }
 
-// syncDaemons resolves the tables of lvs_sync_daemon, one for each role or one for both.
-func (r *report) syncDaemons(tables []*block) (daemons SyncDaemons) {
+// syncDaemons resolves the tables of lvs_sync_daemon, one for each role or one for both. Of one that follows an instance, both
+// are there, and the instance's role says which of them runs.
+func (r *report) syncDaemons(tables []*block, v *VRRP) (daemons SyncDaemons) {
 	var taken [2]*block
 	for _, b := range tables {
 		var d ipvs.SyncDaemon
@@ -76,7 +81,15 @@ func (r *report) syncDaemons(tables []*block) (daemons SyncDaemons) {
 		if b.lacks("interface") {
 			r.fail(b.at(), `write interface = "eth1"`, "the sync daemon has no interface")
 		}
-		role, _ := lookup[string]("role", b)
+		role, roled := lookup[string]("role", b)
+		if i := r.followed(b, v); i != nil {
+			if b.value("id") == nil {
+				d.SyncID = i.VRID // keepalived's default, so that the others hear it
+			}
+			if roled != nil && role != roleBoth {
+				r.fail(roled.key, "leave one of them out", "the role of the sync daemon is that of the instance %s", i.Name)
+			}
+		}
 		for i, of := range []struct {
 			role string
 			to   *ipvs.SyncDaemon
@@ -92,6 +105,30 @@ func (r *report) syncDaemons(tables []*block) (daemons SyncDaemons) {
 		r.maxLen(b, d, role)
 	}
 	return daemons
+}
+
+// followed returns the instance whose role a sync daemon follows; nil: none.
+func (r *report) followed(b *block, v *VRRP) *Instance {
+	name, named := lookup[string]("instance", b)
+	only, limited := lookup[bool]("backup_only", b)
+	if named == nil {
+		if only {
+			r.fail(limited.key, `add instance = "VI_1"`, "backup_only follows the role of an instance")
+		}
+		return nil
+	}
+	var names []string
+	for _, i := range v.Instances {
+		if i.Name == name {
+			v.SyncRole, v.BackupOnly = name, only
+			return i
+		}
+		names = append(names, i.Name)
+	}
+	if named.data != nil {
+		r.unknown(named.at, "vrrp_instance", name, names)
+	}
+	return nil
 }
 
 // maxLen reports a length that the kernel would change.
@@ -130,7 +167,7 @@ func (r *report) syncPorts(tables []*block, sysctls ipvs.Sysctls) {
 }
 
 // sysctls resolves lvs_sysctl and what belongs to it.
-func (r *report) sysctls(doc *document, daemons SyncDaemons) (s Sysctls) {
+func (r *report) sysctls(doc *document, daemons SyncDaemons, follows bool) (s Sysctls) {
 	s.Defaults, _ = lookup[bool]("lvs_sysctl_defaults", doc.global)
 	s.Restore, _ = lookup[bool]("lvs_sysctl_restore", doc.global)
 	if doc.sysctl == nil {
@@ -145,7 +182,7 @@ func (r *report) sysctls(doc *document, daemons SyncDaemons) (s Sysctls) {
 		}
 	}
 	if v := doc.sysctl.value("backup_only"); s.Values["backup_only"] == "1" &&
-		daemons.Master.Interface != "" && daemons.Backup.Interface != "" {
+		daemons.Master.Interface != "" && daemons.Backup.Interface != "" && !follows {
 		r.warn(v.at, `give lvs_sync_daemon a role, "master" or "backup", or leave backup_only out`,
 			"backup_only makes this director balance nothing: its backup daemon runs, as well as the master one")
 	}

@@ -20,7 +20,8 @@ type keyword struct {
 // keywords are all words of all tables. What keepalived knows and this version can't do yet is here too: its value is
 // checked, and a warning says that nothing comes of it.
 var keywords = slices.Concat(tables, checkTables(), groupKeywords, serverKeywords, quorumKeywords, checkKeywords, tlsKeywords,
-	httpKeywords, mailKeywords, accountKeywords, networkKeywords, scriptKeywords, idleServerKeywords, globalKeywords, syncKeywords, sysctlKeywords(), idleGlobalKeywords)
+	httpKeywords, mailKeywords, accountKeywords, networkKeywords, scriptKeywords, idleServerKeywords, globalKeywords, syncKeywords, sysctlKeywords(), idleGlobalKeywords,
+	vrrpTables, staticKeywords, instanceKeywords, groupedKeywords, trackKeywords, vrrpGlobalKeywords, idleVRRPKeywords)
 
 var tables = []keyword{
 	{in: inRoot, name: "global_defs", doc: "settings of the whole daemon"},
@@ -32,7 +33,7 @@ var tables = []keyword{
 	{in: inVirtual, name: "real_servers", doc: "servers without settings of their own, as a list of addresses"},
 	{in: inVirtual, name: "sorry_server", doc: "has the clients while the quorum is lost; one or several"},
 	{in: inRoot, name: "SSL", doc: "what SSL_GET shows servers, and trusts"},
-	{in: inRoot, name: "track_file", doc: "files that FILE_CHECK reads"},
+	{in: inRoot, name: "track_file", doc: "files that FILE_CHECK and instances read"},
 	{in: inHTTP | inSSL, name: "url", doc: "what is asked for, and what the answer must be"},
 	{in: inSMTP, name: "host", doc: "where to check instead of the server; several are checks of their own"},
 }
@@ -47,12 +48,7 @@ func checkTables() []keyword {
 }
 
 // later are tables that keepalived has and this version lacks, and what to call them.
-var later = map[string]string{
-	"vrrp_instance": "VRRP", "vrrp_sync_group": "VRRP", "vrrp_script": "VRRP", "vrrp_track_process": "VRRP",
-	"vrrp_track_file": "VRRP", "track_group": "VRRP", "garp_group": "VRRP",
-	"static_ipaddress": "static addresses", "static_routes": "static routes", "static_rules": "static rules",
-	"linkbeat_interfaces": "VRRP", "interface_up_down_delays": "VRRP", "bfd_instance": "BFD", "BFD_CHECK": "BFD_CHECK",
-}
+var later = map[string]string{"BFD_CHECK": "BFD_CHECK"}
 
 var groupKeywords = []keyword{
 	{in: inGroup, name: "address", kind: groupAddress, list: true, doc: "addresses, ranges and networks, each with a port"},
@@ -103,7 +99,6 @@ var quorumKeywords = []keyword{
 
 // Why keywords have no effect yet.
 const (
-	noVRRP    = "this version has no VRRP"
 	noMail    = "this version sends no e-mail"
 	noScripts = "this version runs scripts for servers and quorums only"
 	noSNMP    = "this version has no SNMP"
@@ -119,9 +114,6 @@ var idleServerKeywords = slices.Concat(
 	),
 	idle(inURL, "the matcher needs no stack",
 		keyword{name: "regex_stack", kind: either(texts, listOf(positive, 2)), doc: "memory for the matcher"},
-	),
-	idle(inTrackFile, "ipvsd writes no files of others; one that isn't there counts as 0",
-		keyword{name: "init_file", kind: either(boolean, texts), doc: "makes the file at the start"},
 	),
 	idle(inVirtual|inReal, noSNMP,
 		keyword{name: "snmp_name", kind: text, doc: "name in SNMP"},

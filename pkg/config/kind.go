@@ -15,7 +15,12 @@ type kind struct {
 }
 
 // wrong is why a value can't be read. Without a message the kind's words say it.
-type wrong struct{ message, hint string }
+type wrong struct {
+	message, hint string
+
+	within bool // it is about a part of a text
+	part   span
+}
 
 // month is the longest time that the kernel and keepalived take for timeouts.
 const month = 31 * 24 * time.Hour

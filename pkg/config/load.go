@@ -44,7 +44,8 @@ func whole(name, text string) (*Config, Diagnostics) {
 	}
 	doc := decoder{r}.root(tree, locate(text))
 	f := newFrame(r, doc)
-	c := &Config{GlobalDefs: f.defs, VirtualServers: f.resolve(r, doc.virtuals), outside: r.outside}
+	c := &Config{GlobalDefs: f.defs, VirtualServers: f.resolve(r, doc.virtuals), VRRP: f.vrrp, outside: r.outside}
+	r.found = append(r.found, f.unknownServices(c.VirtualServers)...)
 	if r.found.Count(Error) > 0 {
 		return nil, r.found.arrange()
 	}
@@ -73,7 +74,7 @@ func (l *Loader) byParts(text string) (c *Config, found Diagnostics, ok bool) {
 			known = nil
 		}
 	}
-	c = &Config{GlobalDefs: f.defs, VirtualServers: make([]*VirtualServer, 0, len(pieces))}
+	c = &Config{GlobalDefs: f.defs, VirtualServers: make([]*VirtualServer, 0, len(pieces)), VRRP: f.vrrp}
 	found = append(found, f.found...)
 	for path, d := range f.outside {
 		c.outside.add(path, d)
@@ -105,7 +106,7 @@ func (l *Loader) byParts(text string) (c *Config, found Diagnostics, ok bool) {
 		}
 		c.VirtualServers = append(c.VirtualServers, p.virtuals...)
 	}
-	if len(c.VirtualServers) == 0 {
+	if len(c.VirtualServers) == 0 || len(f.unknownServices(c.VirtualServers)) > 0 {
 		return nil, nil, false // there is something to say about that
 	}
 	l.frame, l.parts = f, parts

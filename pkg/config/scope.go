@@ -13,6 +13,16 @@ const (
 	inGroup
 	inSSLDefaults
 	inTrackFile
+	inInstance
+	inAuth
+	inHMAC
+	inSyncGroup
+	inScript
+	inProcess
+	inBFD
+	inTrackRoute
+	inTrackGroup
+	inGARPGroup
 	inVirtual
 	inReal
 	inSorry
@@ -67,6 +77,16 @@ var tableHeaders = map[scope]string{
 	inGroup:       "[virtual_server_group.NAME]",
 	inSSLDefaults: "[SSL]",
 	inTrackFile:   "[track_file.NAME]",
+	inInstance:    "[vrrp_instance.NAME]",
+	inAuth:        "authentication",
+	inHMAC:        "auth_hmac",
+	inSyncGroup:   "[vrrp_sync_group.NAME]",
+	inScript:      "[vrrp_script.NAME]",
+	inProcess:     "[vrrp_track_process.NAME]",
+	inBFD:         "[bfd_instance.NAME]",
+	inTrackRoute:  "[track_route.NAME]",
+	inTrackGroup:  "[track_group.NAME]",
+	inGARPGroup:   "[garp_group.NAME]",
 	inVirtual:     "[[virtual_server]]",
 	inReal:        "[[virtual_server.real_server]]",
 	inSorry:       "[[virtual_server.sorry_server]]",

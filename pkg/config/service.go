@@ -12,7 +12,7 @@ import (
 
 // resolve turns the blocks of virtual servers into what they mean. That no service is there twice is only seen of these.
 func (f *frame) resolve(r *report, virtuals []*block) []*VirtualServer {
-	if len(virtuals) == 0 && f.global.parent.lacks("virtual_server") {
+	if len(virtuals) == 0 && f.global.parent.lacks("virtual_server") && len(f.vrrp.Instances) == 0 {
 		r.warn(spot{}, `write [[virtual_server]] with an address, a protocol and real_servers`,
 			"there is no virtual_server: nothing is balanced")
 	}
