@@ -6,20 +6,19 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/internal/pair"
 )
 
-// pace is how often the directors of a pair say that they are alive.
-type pace struct {
+// rhythm is how often the directors of a pair say that they are alive.
+type rhythm struct {
 	name     string
 	version  int
 	interval string
 }
 
-var paces = []pace{{"1 s, version 2", 2, "1"}, {"0.1 s, version 3", 3, "0.1"}, {"0.01 s, version 3", 3, "0.01"}}
+var rhythms = []rhythm{{"1 s, version 2", 2, "1"}, {"0.1 s, version 3", 3, "0.1"}, {"0.01 s, version 3", 3, "0.01"}}
 
 // burden is what else goes on.
 type burden struct {
@@ -109,7 +108,7 @@ func measureFailover(b *bench, bin string, runs int, only string) {
 	fmt.Printf("longest time without an answer, %d runs, one boot: median (fastest to slowest); HTTP and DNS clients that each ask every 10 ms\n\n", runs)
 	fmt.Printf("%-18s %-22s %-16s %-11s %-32s %-32s %s\n", "adverts", "besides", "", "", "HTTP", "DNS", "failed requests")
 	for _, besides := range burdens {
-		for _, every := range paces {
+		for _, every := range rhythms {
 			if only != "" && only != besides.name && only != every.interval && only != besides.name+","+every.interval {
 				continue
 			}
@@ -150,7 +149,7 @@ func measureFailover(b *bench, bin string, runs int, only string) {
 	}
 }
 
-func newCouple(b *bench, bin string, tool pair.Tool, every pace) *couple {
+func newCouple(b *bench, bin string, tool pair.Tool, every rhythm) *couple {
 	c := &couple{bench: b, NATPair: lab.NewNATPair(b), setup: pair.Scenario1(true, every.version, every.interval)}
 	c.first = pair.NewDirector(b, c.Directors[0], tool, bin)
 	c.second = pair.NewDirector(b, c.Directors[1], tool, bin)
