@@ -77,8 +77,6 @@ type Send struct {
 	Priority uint8
 	// Interval is what the advert says.
 	Interval time.Duration
-	// Due is when it should have left: the runner measures how late it is. Zero: at once, it answers what has just happened.
-	Due time.Time
 }
 
 // Became tells of a transition of an instance. On Active: serve its addresses; on all others: don't.

@@ -68,6 +68,8 @@ type machine struct {
 	counters    Counters
 	peers       []PeerStatus
 	transitions []Transition
+	advert      Send // the last one,
+	boxed       Action
 }
 
 // clash is that another router is active, too.
@@ -258,11 +260,11 @@ func (m *machine) overdue(slept time.Duration) bool {
 func (m *machine) weigh() {
 	before, down := m.effective, m.activeDown()
 	m.contribs = m.contribs[:0]
-	weighted := m.Priority != ownersPriority && m.unit.weighs()
-	for _, tracks := range [...][]Track{m.Tracks, m.unit.Tracks} {
-		for _, t := range tracks {
-			m.contribs = append(m.contribs, contribution(t, m.router.objects[t.Object].Reading, weighted))
-		}
+	for _, t := range m.Tracks {
+		m.contribs = append(m.contribs, contribution(t, m.router.objects[t.Object].Reading, m.weighted()))
+	}
+	for _, t := range m.unit.Tracks {
+		m.contribs = append(m.contribs, contribution(t, m.router.objects[t.Object].Reading, true))
 	}
 	m.effective = effectivePriority(m.Priority, m.contribs)
 	if m.disowned {
@@ -274,6 +276,10 @@ func (m *machine) weigh() {
 	m.shift(m.activeDown() - down)
 	m.router.emit(Noticed{m.Name, PriorityChanged, m.effective})
 }
+
+// weighted tells whether what it tracks itself may change its priority. The members of a group must not come to have different ones by
+// themselves; what the whole group tracks may change them (as seen in keepalived 2.2.7).
+func (m *machine) weighted() bool { return m.unit.Name == "" || m.unit.Weights }
 
 // shift moves the Active_Down_Timer, if it runs.
 func (m *machine) shift(by time.Duration) {
@@ -397,15 +403,19 @@ func (m *machine) enter(to State, reason string) {
 }
 
 // advertise sends an advert.
-func (m *machine) advertise() { m.send(m.effective, time.Time{}) }
+func (m *machine) advertise() { m.send(m.effective, m.router.now) }
 
 // resign tells the other routers that one of them is to take over now.
 func (m *machine) resign() {
 	m.counters.PriorityZeroSent++
-	m.send(0, time.Time{})
+	m.send(0, m.router.now)
 }
 
+// send sends an advert, that it has boxed before: who is in a hurry had better make no work for the garbage collector.
 func (m *machine) send(priority uint8, due time.Time) {
 	m.counters.Sent++
-	m.router.emit(Send{m.Name, priority, m.AdvertInterval, due})
+	if s := (Send{m.Name, priority, m.AdvertInterval}); s != m.advert || m.boxed == nil {
+		m.advert, m.boxed = s, s
+	}
+	m.router.emitDue(m.boxed, due)
 }

@@ -19,6 +19,7 @@ type Router struct {
 	timers   timers
 	now      time.Time // of the step
 	actions  []Action  // of the step
+	dues     []time.Time
 }
 
 // object is what is known of a tracked object, and who tracks it.
@@ -105,10 +106,18 @@ func (r *Router) switchable(name string) (*unit, error) {
 func (r *Router) begin(now time.Time) {
 	r.now = now
 	clear(r.actions)
-	r.actions = r.actions[:0]
+	r.actions, r.dues = r.actions[:0], r.dues[:0]
 }
 
-func (r *Router) emit(a Action) { r.actions = append(r.actions, a) }
+func (r *Router) emit(a Action) { r.emitDue(a, r.now) }
+
+func (r *Router) emitDue(a Action, due time.Time) {
+	r.actions, r.dues = append(r.actions, a), append(r.dues, due)
+}
+
+// Due returns when the action of that index, of those that the last call of Step or Change returned, should have been done:
+// before the step if its timer was read late. It is how late an advert is.
+func (r *Router) Due(action int) time.Time { return r.dues[action] }
 
 // tick does what is due. Each deadline that has passed moves into the future or away, so it ends.
 func (r *Router) tick() {
