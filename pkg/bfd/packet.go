@@ -32,6 +32,7 @@ type Packet struct {
 // State is a session's (RFC 5880, 6.8.1).
 type State uint8
 
+// The states.
 const (
 	AdminDown State = iota
 	Down
@@ -45,6 +46,7 @@ func (s State) String() string { return [...]string{"AdminDown", "Down", "Init",
 // Diag is why a session changed its state the last time (RFC 5880, 4.1).
 type Diag uint8
 
+// The diagnostics that this package knows.
 const (
 	NoDiagnostic     Diag = 0
 	TimeExpired      Diag = 1 // control detection time expired

@@ -3,7 +3,6 @@ package bfdio
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -87,17 +86,14 @@ type end struct {
 	news []string
 }
 
-func newEnd(t *testing.T, w *wire, own int, change func(*bfd.Config)) *end {
+func newEnd(w *wire, own int) *end {
 	e := &end{}
-	e.Runner = New(Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Report: func(name string, up bool, reason string) {
+	e.Runner = New(Options{Log: slog.New(slog.DiscardHandler), Report: func(name string, up bool, reason string) {
 		e.news = append(e.news, map[bool]string{false: "down: " + reason, true: "up"}[up])
 	}})
 	e.network = plug{w, hosts[own]}
 	c := &bfd.Config{
 		Name: "peer", Neighbor: hosts[1-own], MinRx: 10 * time.Millisecond, MinTx: 10 * time.Millisecond, IdleTx: time.Second, Multiplier: 5,
-	}
-	if change != nil {
-		change(c)
 	}
 	e.Change(map[string]*bfd.Config{"peer": c})
 	return e
@@ -119,7 +115,7 @@ func (e *end) run(t *testing.T) (stop func()) {
 func TestRunners(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{to: make(map[netip.Addr]map[endpoint]chan datagram), ttl: 255}
-		a, b := newEnd(t, w, 0, nil), newEnd(t, w, 1, nil)
+		a, b := newEnd(w, 0), newEnd(w, 1)
 		stopA, stopB := a.run(t), b.run(t)
 		time.Sleep(5 * time.Second)
 		want := func(e *end, news ...string) {
@@ -189,7 +185,7 @@ func TestHops(t *testing.T) {
 func TestChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{to: make(map[netip.Addr]map[endpoint]chan datagram), ttl: 255}
-		a, b := newEnd(t, w, 0, nil), newEnd(t, w, 1, nil)
+		a, b := newEnd(w, 0), newEnd(w, 1)
 		defer a.run(t)()
 		defer b.run(t)()
 		time.Sleep(5 * time.Second)

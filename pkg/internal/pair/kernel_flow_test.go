@@ -101,8 +101,8 @@ func (f *flow) download() {
 	}()
 }
 
-// goesOn waits until so many blocks more have come.
-func (f *flow) goesOn(blocks int64) {
+// goesOn waits until 50 blocks more have come.
+func (f *flow) goesOn() {
 	f.t.Helper()
 	from := f.got.Load()
 	lab.WaitFor(f.t, patience, "the download to go on", func() error {
@@ -111,7 +111,7 @@ func (f *flow) goesOn(blocks int64) {
 			f.t.Fatalf("the download broke: %v", err)
 		default:
 		}
-		if n := f.got.Load() - from; n < blocks {
+		if n := f.got.Load() - from; n < 50 {
 			return fmt.Errorf("%d blocks", n)
 		}
 		return nil

@@ -119,7 +119,7 @@ func TestKernelScenario1(t *testing.T) {
 		ssh.key()
 	}
 	download.download()
-	download.goesOn(50)
+	download.goesOn()
 	p.External.Silence(master.Host)
 	p.Internal.Silence(master.Host)
 	master.Crash()
@@ -128,7 +128,7 @@ func TestKernelScenario1(t *testing.T) {
 	if _, err := p.Query(); err != nil {
 		t.Error(err)
 	}
-	download.goesOn(50)
+	download.goesOn()
 	ssh.key()
 
 	// Master back: the addresses return, and what lasts goes on once more.
@@ -160,7 +160,7 @@ func TestKernelScenario1(t *testing.T) {
 			l.Mark()
 			lab.WaitFor(t, patience, "more requests", func() error { return l.After(100) })
 		}
-		fresh.goesOn(50)
+		fresh.goesOn()
 	}
 	for _, l := range []*lab.Load{web, dns} {
 		if seen := l.Stop(); seen.Failed > 0 {

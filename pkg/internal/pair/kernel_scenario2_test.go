@@ -213,14 +213,14 @@ func TestKernelScenario2(t *testing.T) {
 		ssh.key()
 	}
 	download.download()
-	download.goesOn(50)
+	download.goesOn()
 
 	t.Log("power loss")
 	x.network.Silence(x.directors[0].Host)
 	x.directors[0].Crash()
 	lab.WaitFor(t, patience, "the address on the other", func() error { return x.directors[1].Holds(x.setup, true) })
 	x.answers("web1", "web2")
-	download.goesOn(50)
+	download.goesOn()
 	ssh.key()
 	x.directors[0].DeleteAddress("eth0", vip2+"/24")
 	x.directors[0].Run("ipvsadm", "-C")
