@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"context"
-	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
@@ -91,19 +89,7 @@ func (o *owner) queue(list []notification) {
 			Queue:   n.service,
 			Object:  n.server,
 			Timeout: notifyLimit,
-			Done:    func(output string, err error) { tellNotified(log, output, err) },
+			Done:    script.Logged(log),
 		})
 	}
-}
-
-// tellNotified logs how a notification went. What the script wrote is its own business, except for what it says first.
-func tellNotified(log *slog.Logger, output string, err error) {
-	if line, _, _ := strings.Cut(strings.TrimSpace(output), "\n"); line != "" {
-		log = log.With("output", line)
-	}
-	if err != nil {
-		log.Warn("notification failed", "err", err)
-		return
-	}
-	log.Info("notified")
 }

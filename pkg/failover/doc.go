@@ -1,3 +1,18 @@
-// Package failover joins what makes a pair of directors one: the runner of the protocol (package vrrpio), who keeps the
-// addresses (package vipnl), the trackers (package track), and those who are told. One goroutine, Run's caller's, has its state.
+// Package failover puts the parts of VRRP together: the thread that speaks the protocol (package vrrpio), what keeps the addresses
+// (package vipnl), what watches the things that virtual routers depend on (package track), and who is told.
+//
+//	Runner --actions--> wish of each instance --> Keeper          at once, on the Runner's thread
+//	                \-> log, events, FIFOs, scripts, roles         by the goroutine of Run
+//	Tracker, quorums --readings--> Runner
+//	interfaces --> Runner, Tracker
+//
+// An instance that becomes active wishes for its addresses without waiting for anybody: not for scripts, nor for the owner of the
+// daemon's state, who swaps the sync daemons when he hears of the role. Clients wait for addresses, and for nothing else: the
+// connections of the first milliseconds reach the backup with their next packets. That is also keepalived's order.
+//
+// Nothing runs without a configuration that has something for it. When a part fails, all of them stop in good order (priority 0,
+// addresses gone), every instance is at fault, that is logged and in the status, and they are started again after a pause. The
+// health checks know nothing of it, and go on.
+//
+// Run has one goroutine and starts one for each part, which end before it returns; scripts have theirs (package script).
 package failover

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -129,4 +131,19 @@ func (q *Queues) do(j Job) {
 	ctx, cancel := context.WithTimeoutCause(q.ctx, j.Timeout, fmt.Errorf("it ran for more than %v", j.Timeout))
 	defer cancel()
 	j.Done(q.run(ctx, j.Command))
+}
+
+// Logged returns a Done that logs how a notification went. What the script wrote is its own business, except for what it says
+// first.
+func Logged(log *slog.Logger) func(output string, err error) {
+	return func(output string, err error) {
+		if line, _, _ := strings.Cut(strings.TrimSpace(output), "\n"); line != "" {
+			log = log.With("output", line)
+		}
+		if err != nil {
+			log.Warn("notification failed", "err", err)
+			return
+		}
+		log.Info("notified")
+	}
 }

@@ -1,0 +1,159 @@
+package failover
+
+import (
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/vip"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
+)
+
+// Change makes a configuration the one in force. What is the same in it goes on as it is: an instance with the same VRID, family and
+// interface keeps its role, and addresses that it still has are not touched. It reads the files with keys.
+func (f *Failover) Change(cfg *config.VRRP) {
+	f.mu.Lock()
+	was := f.members
+	f.mu.Unlock() // only Change replaces the map, and its callers take turns
+	members := make(map[string]*member, len(cfg.Instances))
+	before := make(map[identity]*member, len(was))
+	for _, m := range was {
+		before[identityOf(m.config)] = m
+	}
+	for _, c := range cfg.Instances {
+		m := &member{config: c}
+		old := before[identityOf(c)]
+		if m.keys, m.unfit = readKeys(c.KeyFiles); m.unfit != nil {
+			if old != nil && old.keys != nil {
+				f.log.Error("the keys of a virtual router can't be read; those of before stay in force", "instance", c.Name, "err", m.unfit)
+				m.keys, m.unfit = old.keys, nil
+			} else {
+				f.log.Error("a virtual router takes no part", "instance", c.Name, "err", m.unfit)
+			}
+		}
+		members[c.Name] = m
+	}
+	f.take(cfg, members, before)
+	select {
+	case f.changed <- struct{}{}:
+	default:
+	}
+}
+
+// take puts a configuration in force.
+func (f *Failover) take(cfg *config.VRRP, members map[string]*member, before map[identity]*member) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	was, wasGroups := f.cfg, f.groups
+	first := len(was.Instances) == 0
+	f.cfg, f.members = cfg, members
+	f.renamed = make(map[string]string)
+	f.groups = make(map[string]*group, len(cfg.Groups))
+	for _, c := range cfg.Instances {
+		if old := before[identityOf(c)]; old != nil {
+			m := members[c.Name]
+			m.state, m.priority, m.repeat, m.told, m.warned = old.state, old.priority, old.repeat, old.told, old.warned
+			if members[old.config.Name] == nil {
+				f.renamed[old.config.Name] = c.Name
+			}
+			delete(before, identityOf(c))
+		}
+	}
+	for _, c := range cfg.Groups {
+		g := &group{config: c}
+		if old := wasGroups[c.Name]; old != nil {
+			g.state, g.told = old.state, old.told
+		}
+		f.groups[c.Name] = g
+	}
+	for _, c := range was.Instances {
+		if old := before[identityOf(c)]; old != nil {
+			f.sayRemoved(now, old)
+		}
+	}
+	tracked := trackedBy(cfg)
+	for o := range f.readings {
+		if !tracked[o] {
+			delete(f.readings, o)
+		}
+	}
+	for name, is := range f.services {
+		if o, r := serviceReading(name, is); tracked[o] && f.readings[o].Reading != r {
+			f.readings[o] = reading{r, now}
+		}
+	}
+	f.tracked = tracked
+	if f.parts != nil {
+		f.brief()
+		for _, c := range was.Instances {
+			if _, stays := members[c.Name]; !stays {
+				f.parts.keeper.Wish(vip.Wish{Owner: c.Name}) // after the wishes of who may have it now
+			}
+		}
+	}
+	if cfg.AllStates && !first {
+		f.sayAll(now)
+	}
+	f.moved = true
+	f.wake()
+}
+
+// brief tells the parts all there is to know.
+func (f *Failover) brief() {
+	p := f.parts
+	p.keeper.Change(setupOf(f.cfg))
+	static := f.cfg.Static
+	static.Owner = ""
+	p.keeper.Wish(static)
+	instances := make([]vrrp.Instance, 0, len(f.cfg.Instances))
+	for _, c := range f.cfg.Instances {
+		m := f.members[c.Name]
+		p.keeper.Wish(m.wish())
+		if m.unfit == nil {
+			instances = append(instances, m.instance())
+		}
+	}
+	groups := make([]vrrp.Group, 0, len(f.cfg.Groups))
+	for _, g := range f.cfg.Groups {
+		groups = append(groups, g.Group)
+	}
+	p.runner.Change(instances, groups)
+	for o, r := range f.readings {
+		p.runner.Observe(o, r.Reading)
+	}
+	p.tracker.Change(f.cfg)
+}
+
+// trackedBy returns the objects that somebody depends on.
+func trackedBy(cfg *config.VRRP) map[vrrp.Object]bool {
+	tracked := make(map[vrrp.Object]bool)
+	for _, c := range cfg.Instances {
+		for _, t := range c.Tracks {
+			tracked[t.Object] = true
+		}
+	}
+	for _, g := range cfg.Groups {
+		for _, t := range g.Tracks {
+			tracked[t.Object] = true
+		}
+	}
+	return tracked
+}
+
+// member returns an instance by its name, or by the one that it had before the last change; nil: there is none.
+func (f *Failover) member(name string) *member {
+	if now, renamed := f.renamed[name]; renamed {
+		name = now
+	}
+	return f.members[name]
+}
+
+// each calls a function for each instance and one for each group, in the order of the file.
+func (f *Failover) each(instance func(*member), of func(*group)) {
+	for _, c := range f.cfg.Instances {
+		instance(f.members[c.Name])
+	}
+	for _, c := range f.cfg.Groups {
+		of(f.groups[c.Name])
+	}
+}

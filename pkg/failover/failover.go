@@ -1,0 +1,176 @@
+package failover
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/script"
+	"github.com/ipvsd/ipvsd/pkg/status"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
+)
+
+const (
+	// pause is how long after a part has failed all are started again; it doubles up to maxPause.
+	pause    = time.Second
+	maxPause = time.Minute
+	// notifyLimit is how long a notification's script may run. The next one of its instance waits for it.
+	notifyLimit = time.Minute
+	// stopLimit is how long, at the stop, scripts may go on that run or wait, those of notify_stop included.
+	stopLimit = 10 * time.Second
+)
+
+// Options are what a Failover needs from its owner.
+type Options struct {
+	Log *slog.Logger
+	// Roles gets the states of all instances, by name, whenever one of them has changed. It must not block.
+	Roles func(map[string]vrrp.State)
+}
+
+// Failover is the virtual routers of one network namespace. New starts nothing, Run does; all other methods may be called at any
+// time, from any goroutine, and never wait for the network.
+type Failover struct {
+	log      *slog.Logger
+	roles    func(map[string]vrrp.State)
+	assemble func(*Failover) *parts
+	scripts  *script.Queues
+	changed  chan struct{} // the configuration is another
+	dirty    chan struct{} // there is news
+	pipes    pipes         // only Run's goroutine touches it
+
+	mu       sync.Mutex // held for moments only: the thread that sends the adverts takes it
+	cfg      *config.VRRP
+	members  map[string]*member
+	groups   map[string]*group
+	renamed  map[string]string // from the name that the Runner may still know to the one in cfg
+	tracked  map[vrrp.Object]bool
+	readings map[vrrp.Object]reading // of what is tracked
+	services map[string]health.State
+	parts    *parts // nil: nothing runs
+	news     []news // not told yet
+	moved    bool   // the roles are others than those that were told
+	events   ring
+	err      error // why nothing runs that should
+}
+
+// reading is a Reading and when it was another one last.
+type reading struct {
+	vrrp.Reading
+	since time.Time
+}
+
+func newFailover(o Options, assemble func(*Failover) *parts) *Failover {
+	return &Failover{
+		log: o.Log, roles: o.Roles, assemble: assemble, scripts: script.NewQueues(script.Run),
+		changed: make(chan struct{}, 1), dirty: make(chan struct{}, 1),
+		cfg: new(config.VRRP), members: make(map[string]*member), groups: make(map[string]*group),
+		readings: make(map[vrrp.Object]reading), services: make(map[string]health.State),
+	}
+}
+
+// Run runs what the configuration asks for until the context is done. Then no instance is active any more, the others know, and
+// nothing of ours is on the host but what Idle wishes say; scripts had their time. It returns nil.
+func (f *Failover) Run(ctx context.Context) error {
+	defer f.close()
+	next := pause
+	for ctx.Err() == nil {
+		if !f.wanted() {
+			f.pipes.follow(f.log, nil)
+			select {
+			case <-ctx.Done():
+			case <-f.changed:
+			}
+			continue
+		}
+		start := time.Now()
+		err := f.session(ctx)
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		if time.Since(start) > maxPause {
+			next = pause
+		}
+		f.fail(err, next)
+		f.tell()
+		select {
+		case <-ctx.Done():
+		case <-time.After(next):
+		}
+		next = min(2*next, maxPause)
+	}
+	return nil
+}
+
+// wanted says whether there is anything to run.
+func (f *Failover) wanted() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	static := &f.cfg.Static
+	return len(f.cfg.Instances)+len(static.Addresses)+len(static.Routes)+len(static.Rules) > 0
+}
+
+// close tells of the stop and gives everybody who was told something the time to act upon it.
+func (f *Failover) close() {
+	f.sayStop()
+	f.tell()
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	f.scripts.Close(ctx)
+	f.pipes.close(ctx)
+}
+
+// Services tells of the quorums of virtual servers, by name: those that are missing have none yet.
+func (f *Failover) Services(quorums map[string]health.State) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, is := range quorums {
+		if was, known := f.services[name]; !known || is != was {
+			f.services[name] = is
+			f.observe(serviceReading(name, is))
+		}
+	}
+	for name := range f.services {
+		if _, still := quorums[name]; !still {
+			delete(f.services, name)
+			f.observe(serviceReading(name, health.Unchecked))
+		}
+	}
+}
+
+func serviceReading(name string, is health.State) (vrrp.Object, vrrp.Reading) {
+	r := vrrp.Reading{Known: is != health.Unchecked, Up: is == health.Up}
+	if is == health.Down {
+		r.Reason = "the quorum is lost"
+	}
+	return vrrp.Object{Kind: vrrp.TrackService, Name: name}, r
+}
+
+// Observe tells of a tracked object.
+func (f *Failover) Observe(o vrrp.Object, r vrrp.Reading) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.observe(o, r)
+}
+
+func (f *Failover) observe(o vrrp.Object, r vrrp.Reading) {
+	if !f.tracked[o] {
+		return
+	}
+	if was, known := f.readings[o]; known && was.Reading == r {
+		return
+	}
+	f.readings[o] = reading{r, time.Now()}
+	if f.parts != nil {
+		f.parts.runner.Observe(o, r)
+	}
+}
+
+// Events returns what happened after the event with a sequence number, the oldest first; of what was long ago some may be missing.
+func (f *Failover) Events(after uint64) []status.Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.events.after(after)
+}

@@ -1,0 +1,452 @@
+package failover
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/script"
+	"github.com/ipvsd/ipvsd/pkg/vip"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
+)
+
+// stage is a Failover in a bubble, with parts that do nothing but write down what they are told.
+type stage struct {
+	*Failover
+	t    *testing.T
+	log  *bytes.Buffer
+	stop func()
+
+	mu      sync.Mutex
+	journal []string
+	wishes  map[string]vip.Wish
+	roles   map[string]vrrp.State
+	fails   chan error // ends the runner
+	atEnd   []vrrp.Action
+}
+
+func (s *stage) note(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.journal = append(s.journal, fmt.Sprintf(format, args...))
+}
+
+// told returns what was written down since it was called before.
+func (s *stage) told() []string {
+	s.t.Helper()
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := s.journal
+	s.journal = nil
+	return list
+}
+
+func (s *stage) want(when string, want ...string) {
+	s.t.Helper()
+	if d := cmp.Diff(want, s.told()); d != "" {
+		s.t.Errorf("%s (-want +got):\n%s", when, d)
+	}
+}
+
+// wantOf is want for the lines that begin so.
+func (s *stage) wantOf(when, begin string, want ...string) {
+	s.t.Helper()
+	got := slices.DeleteFunc(s.told(), func(l string) bool { return !strings.HasPrefix(l, begin) })
+	if d := cmp.Diff(want, got); d != "" {
+		s.t.Errorf("%s (-want +got):\n%s", when, d)
+	}
+}
+
+type fakeRunner struct{ *stage }
+
+func (r fakeRunner) Run(ctx context.Context) error {
+	select {
+	case err := <-r.fails:
+		r.note("runner fails")
+		return err
+	case <-ctx.Done():
+	}
+	r.note("runner ends")
+	r.report(r.atEnd)
+	return ctx.Err()
+}
+
+func (r fakeRunner) Change(instances []vrrp.Instance, groups []vrrp.Group) {
+	var names []string
+	for _, i := range instances {
+		names = append(names, i.Name)
+	}
+	for _, g := range groups {
+		names = append(names, "group "+g.Name)
+	}
+	r.note("instances %s", strings.Join(names, ", "))
+}
+
+func (r fakeRunner) Interfaces(list []vip.Interface) { r.note("runner: %d interfaces", len(list)) }
+func (r fakeRunner) Observe(o vrrp.Object, v vrrp.Reading) {
+	r.note("observed %s %s: %v %v", o.Kind, o.Name, v.Known, v.Up)
+}
+func (r fakeRunner) PutBack(name string) { r.note("put back %s", name) }
+func (r fakeRunner) Switchover(_ context.Context, name string) error {
+	r.note("switchover %s", name)
+	return nil
+}
+
+func (r fakeRunner) Status(context.Context) ([]vrrp.Status, []vrrp.GroupStatus, error) {
+	return []vrrp.Status{{Name: "VI_1", State: vrrp.Active}}, []vrrp.GroupStatus{{Name: "G1", State: vrrp.Active}}, nil
+}
+
+type fakeTracker struct{ *stage }
+
+func (r fakeTracker) Run(ctx context.Context) error {
+	<-ctx.Done()
+	r.note("tracker ends")
+	return nil
+}
+func (r fakeTracker) Change(c *config.VRRP)           { r.note("tracker: %d instances", len(c.Instances)) }
+func (r fakeTracker) Interfaces(list []vip.Interface) { r.note("tracker: %d interfaces", len(list)) }
+
+// play starts a Failover without a configuration.
+func play(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{t: t, log: new(bytes.Buffer), wishes: make(map[string]vip.Wish), fails: make(chan error)}
+	o := Options{
+		Log: slog.New(slog.NewTextHandler(s.log, nil)),
+		Roles: func(roles map[string]vrrp.State) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.roles = roles
+		},
+	}
+	s.Failover = newFailover(o, func(*Failover) *parts {
+		return &parts{runner: fakeRunner{s}, keeper: fakeKeeper{s}, tracker: fakeTracker{s}, interfaces: func(ctx context.Context, report func([]vip.Interface, error)) {
+			report([]vip.Interface{{Name: "eth0"}}, nil)
+			<-ctx.Done()
+			s.note("watch ends")
+		}}
+	})
+	s.scripts = script.NewQueues(func(_ context.Context, c script.Command) (string, error) {
+		s.note("script %s", strings.Join(c.Argv, " "))
+		return "", nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	s.stop = func() {
+		t.Helper()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(cancel)
+	return s
+}
+
+func script1(words ...string) *config.Script { return &config.Script{Argv: words} }
+
+// scriptsOf are one script of every kind for an instance or a group.
+func scriptsOf(name string) config.Notify {
+	return config.Notify{
+		Master: script1("/n", name, "master"), Backup: script1("/n", name, "backup"), Fault: script1("/n", name, "fault"),
+		Stop: script1("/n", name, "stop"), Deleted: script1("/n", name, "deleted"), RxLowerPri: script1("/n", name, "lower"),
+		Any: script1("/n", "any"),
+	}
+}
+
+// instance is one with an address of its VRID.
+func instance(name string, vrid uint8) *config.Instance {
+	c := &config.Instance{Notify: scriptsOf(name)}
+	c.Name, c.VRID, c.Interface, c.Priority = name, vrid, "eth0", 100
+	c.Active.Addresses = []vip.Address{{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, vrid}), 24), Dev: "eth0"}}
+	return c
+}
+
+// withService makes an instance depend on a virtual server.
+func withService(c *config.Instance, name string) *config.Instance {
+	c.Tracks = append(c.Tracks, vrrp.Track{Object: vrrp.Object{Kind: vrrp.TrackService, Name: name}})
+	return c
+}
+
+func groupOf(name string, members ...string) *config.Group {
+	return &config.Group{Group: vrrp.Group{Name: name, Members: members}, Notify: scriptsOf(name)}
+}
+
+func became(name string, from, to vrrp.State) vrrp.Became {
+	return vrrp.Became{Instance: name, From: from, To: to, Priority: 100, Reason: "test"}
+}
+
+// Nothing runs without a configuration for it, and nothing any more when that is gone.
+func TestNothingToDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		s.want("without a configuration")
+		quiet := instance("VI_1", 51)
+		quiet.Notify = config.Notify{}
+		s.Change(&config.VRRP{Instances: []*config.Instance{quiet}})
+		s.want("with an instance", "setup: 0 links, 3 wishes", "wish :", "wish VI_1:", "instances VI_1", "tracker: 1 instances",
+			"runner: 1 interfaces", "tracker: 1 interfaces")
+		s.report([]vrrp.Action{became("VI_1", vrrp.Initialize, vrrp.Backup)})
+		s.told()
+		s.Change(&config.VRRP{})
+		s.want("without it again", "setup: 0 links, 1 wishes", "wish :", "instances ", "tracker: 0 instances", "wish VI_1:",
+			"runner ends", "keeper ends", "tracker ends", "watch ends")
+		<-time.After(time.Hour)
+		s.want("later")
+		s.stop()
+	})
+}
+
+// The wish of an instance that becomes active is out before report returns; scripts, events and roles follow, in order.
+func TestTransitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		s.Change(&config.VRRP{
+			Instances: []*config.Instance{instance("VI_1", 51), instance("VI_2", 52)}, Groups: []*config.Group{groupOf("G1", "VI_1", "VI_2")},
+		})
+		s.told()
+		s.report([]vrrp.Action{
+			became("VI_1", vrrp.Initialize, vrrp.Backup), became("VI_2", vrrp.Initialize, vrrp.Backup),
+			vrrp.GroupBecame{Group: "G1", From: vrrp.Initialize, To: vrrp.Backup, Reason: "test"},
+		})
+		s.told()
+		s.report([]vrrp.Action{
+			became("VI_2", vrrp.Backup, vrrp.Active), became("VI_1", vrrp.Backup, vrrp.Active),
+			vrrp.GroupBecame{Group: "G1", From: vrrp.Backup, To: vrrp.Active, Reason: "all members are"},
+		})
+		s.mu.Lock()
+		if got, want := s.journal[:2], []string{"wish VI_2: 192.0.2.52/24", "wish VI_1: 192.0.2.51/24"}; !slices.Equal(got, want) {
+			t.Errorf("when report returns: %q, want %q", got, want)
+		}
+		s.mu.Unlock()
+		got := s.told()[2:]
+		for _, one := range []string{"VI_1", "VI_2", "G1"} { // each in order, and side by side
+			of, priority := "INSTANCE", "100"
+			if one == "G1" {
+				of, priority = "GROUP", "0"
+			}
+			want := []string{"script /n " + one + " master", "script /n any " + of + " " + one + " MASTER " + priority}
+			mine := slices.DeleteFunc(slices.Clone(got), func(l string) bool { return !strings.Contains(l, " "+one+" ") })
+			if !slices.Equal(mine, want) {
+				t.Errorf("scripts of %s: %q, want %q", one, mine, want)
+			}
+		}
+		if len(got) != 6 {
+			t.Errorf("%d scripts: %q", len(got), got)
+		}
+		if want := map[string]vrrp.State{"VI_1": vrrp.Active, "VI_2": vrrp.Active}; !cmp.Equal(s.roles, want) {
+			t.Errorf("roles %v, want %v", s.roles, want)
+		}
+		events := s.Events(3)
+		if len(events) != 3 || events[0].Instance != "VI_2" || events[0].Kind != "MASTER" || events[0].From != "BACKUP" || events[2].Group != "G1" ||
+			events[2].Reason != "all members are" || events[2].Seq != 6 {
+			t.Errorf("events %+v", events)
+		}
+		if !strings.Contains(s.log.String(), `msg="virtual router changed" instance=VI_2 from=BACKUP to=MASTER priority=100 reason=test`) ||
+			!strings.Contains(s.log.String(), `msg="sync group changed" group=G1 from=BACKUP to=MASTER reason="all members are"`) {
+			t.Errorf("the log says\n%s", s.log)
+		}
+
+		s.report([]vrrp.Action{vrrp.Reannounce{Instance: "VI_1"}, vrrp.Noticed{Instance: "VI_1", What: vrrp.RxLowerPriority, Priority: 100}})
+		s.want("another active router", "wish VI_1: 192.0.2.51/24 repeat 1", "script /n VI_1 lower")
+		s.report([]vrrp.Action{vrrp.Noticed{Instance: "VI_1", What: vrrp.PriorityChanged, Priority: 90}})
+		s.want("another priority")
+		s.report([]vrrp.Action{became("VI_1", vrrp.Active, vrrp.Fault)})
+		s.wantOf("a fault", "wish", "wish VI_1: repeat 1")
+		s.stop()
+	})
+}
+
+// At the end the others know first, then the addresses go, then scripts hear of it.
+func TestStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		lo := instance("VI_2", 52)
+		lo.Idle.Addresses = []vip.Address{{Prefix: netip.MustParsePrefix("192.0.2.52/32"), Dev: "lo"}}
+		s.atEnd = []vrrp.Action{became("VI_1", vrrp.Active, vrrp.Initialize), became("VI_2", vrrp.Active, vrrp.Initialize)}
+		s.Change(&config.VRRP{
+			Instances: []*config.Instance{instance("VI_1", 51), lo}, Groups: []*config.Group{groupOf("G1", "VI_1", "VI_2")},
+		})
+		synctest.Wait()
+		s.report([]vrrp.Action{
+			became("VI_1", vrrp.Backup, vrrp.Active), became("VI_2", vrrp.Backup, vrrp.Active), vrrp.GroupBecame{Group: "G1", To: vrrp.Active},
+		})
+		s.told()
+		s.stop()
+		got := s.told()
+		if want := []string{"runner ends", "wish VI_1:", "wish VI_2: 192.0.2.52/32", "keeper ends", "tracker ends", "watch ends"}; !cmp.Equal(got[:6], want) {
+			t.Errorf("in the end %q, want %q", got[:6], want)
+		}
+		want := []string{
+			"script /n G1 stop", "script /n VI_1 stop", "script /n VI_2 stop",
+			"script /n any GROUP G1 STOP 0", "script /n any INSTANCE VI_1 STOP 100", "script /n any INSTANCE VI_2 STOP 100",
+		}
+		if got = got[6:]; !cmp.Equal(slices.Sorted(slices.Values(got)), want) {
+			t.Errorf("scripts %q, want %q", got, want)
+		}
+		if want := map[string]vrrp.State{"VI_1": vrrp.Initialize, "VI_2": vrrp.Initialize}; !cmp.Equal(s.roles, want) {
+			t.Errorf("roles %v, want %v", s.roles, want)
+		}
+	})
+}
+
+// A script that hangs delays the end by a limited time, and the addresses not at all.
+func TestStopWithHangingScript(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		s.scripts = script.NewQueues(func(ctx context.Context, _ script.Command) (string, error) {
+			<-ctx.Done()
+			return "", context.Cause(ctx)
+		})
+		s.Change(&config.VRRP{Instances: []*config.Instance{instance("VI_1", 51)}})
+		synctest.Wait()
+		s.report([]vrrp.Action{became("VI_1", vrrp.Backup, vrrp.Active)})
+		start := time.Now()
+		s.stop()
+		if took := time.Since(start); took != stopLimit {
+			t.Errorf("it took %v, want %v", took, stopLimit)
+		}
+	})
+}
+
+// A reload leaves alone what is the same in it, under another name too, and tells of what is gone.
+func TestReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		tells := instance("VI_3", 53)
+		tells.Notify.TellDeleted = true
+		s.Change(&config.VRRP{Instances: []*config.Instance{
+			instance("VI_1", 51), instance("VI_2", 52), tells, instance("VI_4", 54), instance("VI_5", 55),
+		}})
+		synctest.Wait()
+		s.report([]vrrp.Action{
+			became("VI_1", vrrp.Backup, vrrp.Active), vrrp.Reannounce{Instance: "VI_1"}, became("VI_2", vrrp.Backup, vrrp.Active),
+			became("VI_3", vrrp.Backup, vrrp.Active), became("VI_4", vrrp.Initialize, vrrp.Fault), became("VI_5", vrrp.Initialize, vrrp.Backup),
+		})
+		s.told()
+		more := instance("VI_1", 51)
+		more.Active.Addresses = append(more.Active.Addresses, vip.Address{Prefix: netip.MustParsePrefix("192.0.2.99/24"), Dev: "eth0"})
+		s.Change(&config.VRRP{Instances: []*config.Instance{more, instance("VI_B", 52), instance("VI_6", 56)}})
+		got := s.told()
+		if want := []string{
+			"setup: 0 links, 7 wishes", "wish :", "wish VI_1: 192.0.2.51/24 192.0.2.99/24 repeat 1", "wish VI_B: 192.0.2.52/24", "wish VI_6:",
+			"instances VI_1, VI_B, VI_6", "tracker: 3 instances", "wish VI_2:", "wish VI_3:", "wish VI_4:", "wish VI_5:",
+		}; !cmp.Equal(got[:len(want)], want) {
+			t.Errorf("a reload (-want +got):\n%s", cmp.Diff(want, got[:len(want)]))
+		}
+		want := []string{ // VI_4 was at fault already
+			"script /n VI_3 deleted", "script /n any INSTANCE VI_3 DELETED 100", "script /n any INSTANCE VI_5 FAULT 100",
+		}
+		if got = slices.Sorted(slices.Values(got[11:])); !cmp.Equal(got, want) {
+			t.Errorf("scripts %q, want %q", got, want)
+		}
+		if want := map[string]vrrp.State{"VI_1": vrrp.Active, "VI_B": vrrp.Active, "VI_6": vrrp.Initialize}; !cmp.Equal(s.roles, want) {
+			t.Errorf("roles %v, want %v", s.roles, want)
+		}
+		// What the Runner said before it heard of the reload.
+		s.report([]vrrp.Action{became("VI_2", vrrp.Active, vrrp.Backup), became("VI_3", vrrp.Backup, vrrp.Active)})
+		s.wantOf("news of old names", "wish", "wish VI_B:")
+		s.stop()
+	})
+}
+
+// When a part fails all end in order, everybody is at fault, and they are started again, later and later.
+func TestFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		s.Change(&config.VRRP{Instances: []*config.Instance{instance("VI_1", 51)}, Groups: []*config.Group{groupOf("G1", "VI_1")}})
+		synctest.Wait()
+		s.report([]vrrp.Action{became("VI_1", vrrp.Backup, vrrp.Active), vrrp.GroupBecame{Group: "G1", From: vrrp.Backup, To: vrrp.Active}})
+		s.told()
+		s.fails <- errors.New("no sockets")
+		got := s.told()
+		if want := []string{"runner fails", "keeper ends", "tracker ends", "watch ends"}; !cmp.Equal(got[:4], want) {
+			t.Errorf("after a failure %q, want %q", got[:4], want)
+		}
+		want := []string{"script /n G1 fault", "script /n VI_1 fault", "script /n any GROUP G1 FAULT 0", "script /n any INSTANCE VI_1 FAULT 100"}
+		if got = slices.Sorted(slices.Values(got[4:])); !cmp.Equal(got, want) {
+			t.Errorf("scripts %q, want %q", got, want)
+		}
+		if s.roles["VI_1"] != vrrp.Initialize {
+			t.Errorf("roles %v", s.roles)
+		}
+		if !strings.Contains(s.log.String(), `level=ERROR msg="the virtual routers have stopped; they are started again" in=1s err="adverts: no sockets"`) {
+			t.Errorf("the log says\n%s", s.log)
+		}
+		begins := []string{
+			"setup: 0 links, 3 wishes", "wish :", "wish VI_1:", "instances VI_1, group G1", "tracker: 1 instances",
+			"runner: 1 interfaces", "tracker: 1 interfaces",
+		}
+		<-time.After(pause - 1)
+		s.want("too early")
+		<-time.After(1)
+		s.want("again", begins...)
+		s.fails <- errors.New("no sockets")
+		s.told() // nobody is told of the fault twice
+		<-time.After(2*pause - 1)
+		s.want("too early")
+		<-time.After(1)
+		s.want("and again", begins...)
+		s.stop()
+	})
+}
+
+// Quorums reach those who depend on them, whoever comes first.
+func TestServices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		s.Services(map[string]health.State{"tcp 192.0.2.1:80": health.Down, "tcp 192.0.2.2:80": health.Up})
+		s.Change(&config.VRRP{Instances: []*config.Instance{withService(instance("VI_1", 51), "tcp 192.0.2.1:80")}})
+		s.wantOf("at the start", "observed", "observed virtual_server tcp 192.0.2.1:80: true false")
+		s.Services(map[string]health.State{"tcp 192.0.2.1:80": health.Up, "tcp 192.0.2.2:80": health.Down})
+		s.want("a change", "observed virtual_server tcp 192.0.2.1:80: true true")
+		s.Services(map[string]health.State{"tcp 192.0.2.1:80": health.Up, "tcp 192.0.2.2:80": health.Up})
+		s.want("nobody's change")
+		s.Change(&config.VRRP{Instances: []*config.Instance{withService(instance("VI_1", 51), "tcp 192.0.2.2:80")}})
+		s.wantOf("another dependence", "observed", "observed virtual_server tcp 192.0.2.2:80: true true")
+		s.Services(map[string]health.State{"tcp 192.0.2.1:80": health.Up})
+		s.want("a virtual server that is gone", "observed virtual_server tcp 192.0.2.2:80: false false")
+		s.stop()
+	})
+}
+
+// Who asks for events gets those that he has not seen, as far as they are kept.
+func TestRing(t *testing.T) {
+	var r ring
+	if r.after(0) != nil || r.latest(5) != nil {
+		t.Error("events before there are any")
+	}
+	for range kept + 10 {
+		r.add(eventAt(time.Time{}))
+	}
+	all := r.after(0)
+	if len(all) != kept || all[0].Seq != 11 || all[kept-1].Seq != kept+10 {
+		t.Errorf("%d events from %d", len(all), all[0].Seq)
+	}
+	if rest := r.after(kept + 8); len(rest) != 2 || rest[0].Seq != kept+9 {
+		t.Errorf("the rest: %+v", rest)
+	}
+	if r.after(kept+10) != nil || r.after(kept+500) != nil {
+		t.Error("events from the future")
+	}
+	if last := r.latest(3); len(last) != 3 || last[0].Seq != kept+10 || last[2].Seq != kept+8 {
+		t.Errorf("the latest: %+v", last)
+	}
+	if got := len(r.latest(kept * 2)); got != kept {
+		t.Errorf("%d of all", got)
+	}
+}

@@ -1,0 +1,52 @@
+package failover
+
+import (
+	"context"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/vip"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
+)
+
+// parts are what works for a Failover. All methods but Run, Switchover and Status return at once, and what they say last counts.
+type parts struct {
+	runner  runner
+	keeper  keeper
+	tracker tracker
+	// interfaces reports those of the host, whenever they are others, until the context is done.
+	interfaces func(ctx context.Context, report func([]vip.Interface, error))
+}
+
+// runner speaks the protocol: vrrpio.Runner.
+type runner interface {
+	// Run ends with the context, when the others know that no instance is active here any more.
+	Run(ctx context.Context) error
+	Change(instances []vrrp.Instance, groups []vrrp.Group)
+	Interfaces(list []vip.Interface)
+	Observe(o vrrp.Object, r vrrp.Reading)
+	PutBack(instance string)
+	Switchover(ctx context.Context, name string) error
+	Status(ctx context.Context) ([]vrrp.Status, []vrrp.GroupStatus, error)
+}
+
+// tracker watches what instances depend on: track.Tracker.
+type tracker interface {
+	Run(ctx context.Context) error
+	Change(cfg *config.VRRP)
+	Interfaces(list []vip.Interface)
+}
+
+// keeper has on the host what the instances wish for: vipnl.Keeper.
+type keeper interface {
+	// Run ends with the context, when nothing of ours is left but what is to stay.
+	Run(ctx context.Context) error
+	Change(s setup)
+	Wish(w vip.Wish)
+}
+
+// setup is what a keeper has to know besides wishes.
+type setup struct {
+	links    []vip.Link
+	universe []vip.Wish
+	pacing   map[string]vip.Pacing
+}

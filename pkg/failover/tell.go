@@ -1,0 +1,255 @@
+package failover
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/script"
+	"github.com/ipvsd/ipvsd/pkg/status"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
+)
+
+// What is told, in the words of keepalived's notifications, and some that it hasn't got.
+const (
+	stopped      = "STOP"
+	deleted      = "DELETED"
+	rxLowerPri   = "MASTER_RX_LOWER_PRI"
+	priorityOf   = "_PRIORITY" // behind a state
+	handedOver   = "HANDED_OVER"
+	notHanded    = "NOT_HANDED_OVER"
+	putBack      = "PUT_BACK"
+	conflict     = "CONFLICT"
+	refused      = "REFUSED"
+	ofInstance   = "INSTANCE"
+	ofGroup      = "GROUP"
+	warningEvery = time.Minute // about the same
+)
+
+// news is something to be told of an instance or a group.
+type news struct {
+	at       time.Time
+	of, name string // INSTANCE or GROUP
+	kind     string
+	from     string // of a transition
+	priority uint8
+	reason   string
+
+	level   slog.Level
+	log     string // message; empty: none
+	event   bool
+	line    bool // for the FIFOs
+	notify  *config.Notify
+	script  *config.Script // for this very event; nil: none
+	keyword string         // that names it
+}
+
+// say has something be told.
+func (f *Failover) say(n news) {
+	if n.event {
+		e := status.Event{At: n.at, Kind: n.kind, From: n.from, Priority: n.priority, Reason: n.reason}
+		if e.Instance = n.name; n.of == ofGroup {
+			e.Instance, e.Group = "", n.name
+		}
+		f.events.add(e)
+	}
+	f.news = append(f.news, n)
+}
+
+// sayBecame tells of a transition. Scripts and FIFOs don't hear the same twice, nor of an instance that only begins or ends: there
+// is STOP for that.
+func (f *Failover) sayBecame(at time.Time, m *member, b vrrp.Became) {
+	n := news{
+		at: at, of: ofInstance, name: m.config.Name, kind: b.To.String(), from: b.From.String(), priority: b.Priority, reason: b.Reason,
+		level: slog.LevelInfo, log: "virtual router changed", event: true,
+	}
+	if b.To != vrrp.Initialize && b.To != m.told {
+		m.told = b.To
+		n.line, n.notify = true, &m.config.Notify
+		n.keyword, n.script = stateScript(n.notify, b.To)
+	}
+	f.say(n)
+}
+
+func (f *Failover) sayGroupBecame(at time.Time, g *group, b vrrp.GroupBecame) {
+	n := news{
+		at: at, of: ofGroup, name: g.config.Name, kind: b.To.String(), from: b.From.String(), reason: b.Reason,
+		level: slog.LevelInfo, log: "sync group changed", event: true,
+	}
+	if b.To != vrrp.Initialize && b.To != g.told {
+		g.told = b.To
+		n.line, n.notify = true, &g.config.Notify
+		n.keyword, n.script = stateScript(n.notify, b.To)
+	}
+	f.say(n)
+}
+
+// sayNoticed tells of what is no transition.
+func (f *Failover) sayNoticed(at time.Time, m *member, a vrrp.Noticed) {
+	n := news{at: at, of: ofInstance, name: m.config.Name, priority: a.Priority, level: slog.LevelInfo, event: true}
+	switch a.What {
+	case vrrp.RxLowerPriority:
+		n.kind, n.line, n.script, n.keyword = rxLowerPri, true, m.config.Notify.RxLowerPri, "notify_master_rx_lower_pri"
+		n.reason = "another router thinks that it is active, with a lower priority"
+		if at.Sub(m.warned) >= warningEvery {
+			m.warned, n.log, n.level = at, "two active virtual routers", slog.LevelWarn
+		}
+	case vrrp.PriorityChanged:
+		state := vrrp.Backup
+		if m.state == vrrp.Active {
+			state = vrrp.Active
+		}
+		n.kind, n.line, n.log = state.String()+priorityOf, m.config.Notify.PriorityChanges, "priority changed"
+	case vrrp.HandedOver:
+		n.kind, n.log = handedOver, "handed over"
+	case vrrp.NotHandedOver:
+		n.kind, n.log, n.level = notHanded, "not handed over", slog.LevelWarn
+		n.reason = "no other router took over"
+	}
+	f.say(n)
+}
+
+// sayRemoved tells of an instance that left the configuration. As in keepalived notify_fault does not run.
+func (f *Failover) sayRemoved(at time.Time, m *member) {
+	c := &m.config.Notify
+	n := news{
+		at: at, of: ofInstance, name: m.config.Name, kind: vrrp.Fault.String(), from: m.state.String(), priority: m.priority,
+		reason: "it left the configuration", level: slog.LevelInfo, log: "virtual router removed", event: true,
+	}
+	switch {
+	case c.TellDeleted:
+		n.kind, n.line, n.notify, n.keyword, n.script = deleted, true, c, "notify_deleted", c.Deleted
+	case m.told != vrrp.Fault:
+		n.line, n.notify = true, c
+	}
+	f.say(n)
+}
+
+// sayStop tells all that took part of the daemon's end.
+func (f *Failover) sayStop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	n := news{at: now, kind: stopped, event: true, line: true, keyword: "notify_stop", reason: "the daemon stops"}
+	f.each(func(m *member) {
+		if m.told != vrrp.Initialize {
+			n.of, n.name, n.priority, n.notify, n.script = ofInstance, m.config.Name, m.priority, &m.config.Notify, m.config.Notify.Stop
+			f.say(n)
+		}
+	}, func(g *group) {
+		if g.told != vrrp.Initialize {
+			n.of, n.name, n.priority, n.notify, n.script = ofGroup, g.config.Name, 0, &g.config.Notify, g.config.Notify.Stop
+			f.say(n)
+		}
+	})
+}
+
+// sayAll writes all states into the FIFOs again: fifo_write_vrrp_states_on_reload.
+func (f *Failover) sayAll(at time.Time) {
+	f.each(func(m *member) {
+		if m.told != vrrp.Initialize {
+			f.say(news{at: at, of: ofInstance, name: m.config.Name, kind: m.told.String(), priority: m.priority, line: true})
+		}
+	}, func(g *group) {
+		if g.told != vrrp.Initialize {
+			f.say(news{at: at, of: ofGroup, name: g.config.Name, kind: g.told.String(), line: true})
+		}
+	})
+}
+
+// stateScript returns the script for a state, with the keyword that names it.
+func stateScript(n *config.Notify, s vrrp.State) (string, *config.Script) {
+	switch s {
+	case vrrp.Active:
+		return "notify_master", n.Master
+	case vrrp.Backup:
+		return "notify_backup", n.Backup
+	default:
+		return "notify_fault", n.Fault
+	}
+}
+
+// tell tells what is new, in order: the roles first, because that is what others wait for.
+func (f *Failover) tell() {
+	f.mu.Lock()
+	list := f.news
+	f.news = nil
+	var roles map[string]vrrp.State
+	if f.moved {
+		f.moved = false
+		roles = make(map[string]vrrp.State, len(f.members))
+		for name, m := range f.members {
+			roles[name] = m.state
+		}
+	}
+	f.mu.Unlock()
+	if roles != nil {
+		f.roles(roles)
+	}
+	for i := range list {
+		n := &list[i]
+		if n.log != "" {
+			f.log.Log(context.Background(), n.level, n.log, n.attributes()...)
+		}
+		if n.line {
+			f.pipes.write(f.log, n.text())
+		}
+		f.queue(n)
+	}
+}
+
+// attributes are those of the line in the log.
+func (n *news) attributes() []any {
+	key := "instance"
+	if n.of == ofGroup {
+		key = "group"
+	}
+	list := []any{key, n.name}
+	if n.from != "" {
+		list = append(list, "from", n.from, "to", n.kind)
+	}
+	if n.of == ofInstance {
+		list = append(list, "priority", n.priority)
+	}
+	if n.reason != "" {
+		list = append(list, "reason", n.reason)
+	}
+	return list
+}
+
+// text returns the line for the FIFOs, which is keepalived's.
+func (n *news) text() string {
+	return n.of + ` "` + n.name + `" ` + n.kind + " " + strconv.Itoa(int(n.priority)) + "\n"
+}
+
+// queue has the scripts run: that for the very event with its own arguments, then the one for any with four more. They run one after
+// another for each instance, unlike keepalived's.
+func (f *Failover) queue(n *news) {
+	if n.script != nil {
+		f.run(n, n.keyword, n.script)
+	}
+	if n.notify != nil && n.notify.Any != nil {
+		f.run(n, "notify", n.notify.Any, n.of, n.name, n.kind, strconv.Itoa(int(n.priority)))
+	}
+}
+
+func (f *Failover) run(n *news, keyword string, s *config.Script, arguments ...string) {
+	about := keyword
+	if keyword != "notify" && n.notify != nil {
+		about = "state"
+	}
+	f.scripts.Add(script.Job{
+		Command: extended(s, arguments...), Queue: n.of + " " + n.name, Object: about, Timeout: notifyLimit,
+		Done: script.Logged(f.log.With("instance", n.name, "event", n.kind, "script", s.Argv[0])),
+	})
+}
+
+// extended returns the command of a script with more arguments.
+func extended(s *config.Script, arguments ...string) script.Command {
+	c := script.Command(*s)
+	c.Argv = slices.Concat(c.Argv, arguments)
+	return c
+}
