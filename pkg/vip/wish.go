@@ -52,6 +52,7 @@ type Link struct {
 	Addr    netip.Prefix
 	Group   uint32 // link group; the base's if GroupSet is false
 	IPv6    bool   // its instance is IPv6
+	Both    bool   // it has addresses of the other family, too; if not, an IPv4 instance's knows no IPv6
 	Private bool   // adverts leave by the base (vmac_xmit_base): this interface sends none itself
 
 	GroupSet bool
