@@ -17,7 +17,7 @@ import (
 // TestKernelWire shows; here the packets are held against a file.
 type wireCase struct {
 	name       string
-	keepalived string // what its block has beside interface, VRID, priority and state; advert_int included
+	keepalived string // what its block has beside the words that all have
 	in         Instance
 	to         []netip.Addr
 }
@@ -48,9 +48,10 @@ func peers(of []netip.Addr) (all []Peer) {
 	return all
 }
 
-func manyVIPs(n int) (vips []netip.Addr) {
-	for i := range n {
-		vips = append(vips, netip.AddrFrom4([4]byte{198, 51, 100, byte(i + 1)}))
+// manyVIPs are 20 behind the first one.
+func manyVIPs(first int) (vips []netip.Addr) {
+	for i := range 20 {
+		vips = append(vips, netip.AddrFrom4([4]byte{198, 51, 100, byte(first + i + 1)}))
 	}
 	return vips
 }
@@ -61,45 +62,42 @@ func password(text string) (p [8]byte) {
 }
 
 const (
-	unicast4 = "unicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n192.0.2.3\n}\n"
-	unicast6 = "unicast_src_ip 2001:db8::1\nunicast_peer {\n2001:db8::2\n2001:db8::3\n}\n"
-	authPASS = "authentication {\nauth_type PASS\nauth_pass secret\n}\n"
-	authAH   = "authentication {\nauth_type AH\nauth_pass secret\n}\n"
+	unicast4  = "unicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n192.0.2.3\n}\n"
+	unicast6  = "unicast_src_ip 2001:db8::1\nunicast_peer {\n2001:db8::2\n2001:db8::3\n}\n"
+	excluded4 = "virtual_ipaddress_excluded {\n192.0.2.201\n2001:db8::201\n}\n"
+	excluded6 = "virtual_ipaddress_excluded {\n2001:db8::202\n192.0.2.202\n}\n"
+	authPASS  = "authentication {\nauth_type PASS\nauth_pass secret\n}\n"
+	authAH    = "authentication {\nauth_type AH\nauth_pass secret\n}\n"
 )
 
-// wireCases numbers the VRIDs from 1.
+// wireCases numbers the VRIDs from 1. An address that is not given follows from the VRID.
 func wireCases() []wireCase {
 	second, short := time.Second, 500*time.Millisecond
+	pass, ah := Auth{AuthPASS, password("secret")}, Auth{AuthAH, password("secret")}
 	cases := []wireCase{
-		{"v2", "advert_int 1\n" + vips(wireVIP), Instance{Version: 2, AdvertInterval: second, Addresses: wireVIP}, nil},
-		{"v2, 2 s, 20 addresses", "advert_int 2\n" + vips(manyVIPs(20)), Instance{Version: 2, AdvertInterval: 2 * second, Addresses: manyVIPs(20)}, nil},
-		{"v2, excluded addresses", "advert_int 1\n" + vips(wireVIP) + "virtual_ipaddress_excluded {\n192.0.2.101\n2001:db8::101\n}\n",
-			Instance{Version: 2, AdvertInterval: second, Addresses: wireVIP}, nil},
-		{"v2, PASS", "advert_int 1\n" + authPASS + vips(wireVIP),
-			Instance{Version: 2, AdvertInterval: second, Addresses: wireVIP, Auth: Auth{AuthPASS, password("secret")}}, nil},
-		{"v2, AH", "advert_int 1\n" + authAH + vips(wireVIP),
-			Instance{Version: 2, AdvertInterval: second, Addresses: wireVIP, Auth: Auth{AuthAH, password("secret")}}, nil},
-		{"v2, unicast", "advert_int 1\n" + unicast4 + vips(wireVIP),
-			Instance{Version: 2, AdvertInterval: second, Addresses: wireVIP, Peers: peers(wirePeers4)}, nil},
-		{"v2, unicast, AH", "advert_int 1\n" + unicast4 + authAH + vips(wireVIP),
-			Instance{Version: 2, AdvertInterval: second, Addresses: wireVIP, Peers: peers(wirePeers4), Auth: Auth{AuthAH, password("secret")}}, nil},
-		{"v2, unicast, AH, TTL 7", "advert_int 1\nunicast_ttl 7\n" + unicast4 + authAH + vips(wireVIP),
-			Instance{Version: 2, AdvertInterval: second, Addresses: wireVIP, Peers: peers(wirePeers4), TTL: 7, Auth: Auth{AuthAH, password("secret")}}, nil},
-		{"v3", "version 3\nadvert_int 0.5\n" + vips(wireVIP), Instance{Version: 3, AdvertInterval: short, Addresses: wireVIP}, nil},
-		{"v3, another group", "version 3\nadvert_int 0.5\nmcast_dst_ip 224.0.0.99\n" + vips(wireVIP),
-			Instance{Version: 3, AdvertInterval: short, Addresses: wireVIP, Multicast: netip.MustParseAddr("224.0.0.99")}, nil},
-		{"v3, 20 addresses", "version 3\nadvert_int 0.5\n" + vips(manyVIPs(20)), Instance{Version: 3, AdvertInterval: short, Addresses: manyVIPs(20)}, nil},
-		{"v3, checksum as v2", "version 3\nadvert_int 0.5\nv3_checksum_as_v2\n" + vips(wireVIP),
-			Instance{Version: 3, AdvertInterval: short, Addresses: wireVIP, ChecksumAsV2: true}, nil},
-		{"v3, unicast", "version 3\nadvert_int 0.5\n" + unicast4 + vips(wireVIP),
-			Instance{Version: 3, AdvertInterval: short, Addresses: wireVIP, Peers: peers(wirePeers4)}, nil},
-		{"v3, unicast, TTL 7", "version 3\nadvert_int 0.5\nunicast_ttl 7\n" + unicast4 + vips(wireVIP),
-			Instance{Version: 3, AdvertInterval: short, Addresses: wireVIP, Peers: peers(wirePeers4), TTL: 7}, nil},
-		{"v3, IPv6", "version 3\nadvert_int 0.5\n" + vips(wireVIP6), Instance{Version: 3, IPv6: true, AdvertInterval: short, Addresses: wireVIP6}, nil},
-		{"v3, IPv6, excluded addresses", "version 3\nadvert_int 0.5\n" + vips(wireVIP6) + "virtual_ipaddress_excluded {\n2001:db8::101\n192.0.2.102\n}\n",
-			Instance{Version: 3, IPv6: true, AdvertInterval: short, Addresses: wireVIP6}, nil},
-		{"v3, IPv6, unicast", "version 3\nadvert_int 0.5\n" + unicast6 + vips(wireVIP6),
-			Instance{Version: 3, IPv6: true, AdvertInterval: short, Addresses: wireVIP6, Peers: peers(wirePeers6)}, nil},
+		{"v2", "", Instance{Version: 2, AdvertInterval: second}, nil},
+		{"v2, 2 s, 20 addresses", "", Instance{Version: 2, AdvertInterval: 2 * second, Addresses: manyVIPs(0)}, nil},
+		{"v2, excluded addresses", excluded4, Instance{Version: 2, AdvertInterval: second}, nil},
+		{"v2, PASS", authPASS, Instance{Version: 2, AdvertInterval: second, Auth: pass}, nil},
+		{"v2, AH", authAH, Instance{Version: 2, AdvertInterval: second, Auth: ah}, nil},
+		{"v2, unicast", unicast4, Instance{Version: 2, AdvertInterval: second, Peers: peers(wirePeers4)}, nil},
+		{"v2, unicast, AH", unicast4 + authAH, Instance{Version: 2, AdvertInterval: second, Peers: peers(wirePeers4), Auth: ah}, nil},
+		{"v2, unicast, AH, TTL 7", unicast4 + authAH + "unicast_ttl 7\n",
+			Instance{Version: 2, AdvertInterval: second, Peers: peers(wirePeers4), TTL: 7, Auth: ah}, nil},
+		{"v3", "", Instance{Version: 3, AdvertInterval: short}, nil},
+		{"v3, another group", "mcast_dst_ip 224.0.0.99\n",
+			Instance{Version: 3, AdvertInterval: short, Multicast: netip.MustParseAddr("224.0.0.99")}, nil},
+		{"v3, 20 addresses", "", Instance{Version: 3, AdvertInterval: short, Addresses: manyVIPs(100)}, nil},
+		{"v3, checksum as v2", "v3_checksum_as_v2\n", Instance{Version: 3, AdvertInterval: short, ChecksumAsV2: true}, nil},
+		{"v3, unicast", unicast4, Instance{Version: 3, AdvertInterval: short, Peers: peers(wirePeers4)}, nil},
+		{"v3, unicast, TTL 7", unicast4 + "unicast_ttl 7\n",
+			Instance{Version: 3, AdvertInterval: short, Peers: peers(wirePeers4), TTL: 7}, nil},
+		{"v3, 40.95 s", "", Instance{Version: 3, AdvertInterval: 40950 * time.Millisecond}, nil},
+		{"v3, IPv6", "", Instance{Version: 3, IPv6: true, AdvertInterval: short}, nil},
+		{"v3, IPv6, excluded addresses", excluded6, Instance{Version: 3, IPv6: true, AdvertInterval: short}, nil},
+		{"v3, IPv6, unicast", unicast6, Instance{Version: 3, IPv6: true, AdvertInterval: short, Peers: peers(wirePeers6)}, nil},
+		{"v3, IPv6, unicast, TTL 7", unicast6 + "unicast_ttl 7\n",
+			Instance{Version: 3, IPv6: true, AdvertInterval: short, Peers: peers(wirePeers6), TTL: 7}, nil},
 	}
 	for i := range cases {
 		cases[i].complete(uint8(i + 1))
@@ -107,30 +105,41 @@ func wireCases() []wireCase {
 	return cases
 }
 
-func vips(of []netip.Addr) string {
-	var b strings.Builder
-	b.WriteString("virtual_ipaddress {\n")
-	for _, addr := range of {
-		fmt.Fprintf(&b, "%v\n", addr)
-	}
-	return b.String() + "}\n"
-}
-
 // complete fills in what follows from the rest.
 func (c *wireCase) complete(vrid uint8) {
-	c.in.Name, c.in.VRID, c.in.Priority = c.name, vrid, 240
-	for _, peer := range c.in.Peers {
+	in := &c.in
+	in.Name, in.VRID, in.Priority = c.name, vrid, 240
+	if in.Addresses == nil && in.IPv6 {
+		in.Addresses = addrs(fmt.Sprintf("fe80::1:%x", vrid), fmt.Sprintf("2001:db8::1:%x", vrid))
+	} else if in.Addresses == nil {
+		in.Addresses = []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, 100 + vrid})}
+	}
+	for _, peer := range in.Peers {
 		c.to = append(c.to, peer.Addr)
 	}
-	if c.to == nil {
-		if !c.in.Multicast.IsValid() {
-			c.in.Multicast = wireGroup4
-			if c.in.IPv6 {
-				c.in.Multicast = wireGroup6
-			}
-		}
-		c.to = []netip.Addr{c.in.Multicast}
+	if c.to != nil {
+		return
 	}
+	if !in.Multicast.IsValid() {
+		in.Multicast = wireGroup4
+		if in.IPv6 {
+			in.Multicast = wireGroup6
+		}
+	}
+	c.to = []netip.Addr{in.Multicast}
+}
+
+// block is the configuration in keepalived's words.
+func (c *wireCase) block() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "vrrp_instance VI_%d {\ninterface eth0\nstate BACKUP\nvirtual_router_id %[1]d\npriority %d\nversion %d\nadvert_int %v\n%s",
+		c.in.VRID, c.in.Priority, c.in.Version, c.in.AdvertInterval.Seconds(), c.keepalived)
+	b.WriteString("virtual_ipaddress {\n")
+	for _, addr := range c.in.Addresses {
+		fmt.Fprintf(&b, "%v\n", addr)
+	}
+	b.WriteString("}\n}\n")
+	return b.String()
 }
 
 // from is the address that the adverts come from.
