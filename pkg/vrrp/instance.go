@@ -101,8 +101,8 @@ const (
 type Group struct {
 	Name    string
 	Members []string // names of instances, in the order of the file
-	Tracks  []Track  // of all members
-	Weights bool     // sync_group_tracking_weight: tracking may change priorities, not only cause faults
+	Tracks  []Track  // of all members; they may change the priorities
+	Weights bool     // sync_group_tracking_weight: what members track themselves may change theirs, too
 }
 
 // State is a virtual router's, and a sync group's.

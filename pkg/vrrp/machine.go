@@ -260,11 +260,12 @@ func (m *machine) overdue(slept time.Duration) bool {
 func (m *machine) weigh() {
 	before, down := m.effective, m.activeDown()
 	m.contribs = m.contribs[:0]
+	owner := m.Priority == ownersPriority
 	for _, t := range m.Tracks {
-		m.contribs = append(m.contribs, contribution(t, m.router.objects[t.Object].Reading, m.weighted()))
+		m.contribs = append(m.contribs, contribution(t, m.router.objects[t.Object].Reading, !owner && m.unit.weighs()))
 	}
 	for _, t := range m.unit.Tracks {
-		m.contribs = append(m.contribs, contribution(t, m.router.objects[t.Object].Reading, true))
+		m.contribs = append(m.contribs, contribution(t, m.router.objects[t.Object].Reading, !owner))
 	}
 	m.effective = effectivePriority(m.Priority, m.contribs)
 	if m.disowned {
@@ -276,10 +277,6 @@ func (m *machine) weigh() {
 	m.shift(m.activeDown() - down)
 	m.router.emit(Noticed{m.Name, PriorityChanged, m.effective})
 }
-
-// weighted tells whether what it tracks itself may change its priority. The members of a group must not come to have different ones by
-// themselves; what the whole group tracks may change them (as seen in keepalived 2.2.7).
-func (m *machine) weighted() bool { return m.unit.Name == "" || m.unit.Weights }
 
 // shift moves the Active_Down_Timer, if it runs.
 func (m *machine) shift(by time.Duration) {

@@ -18,7 +18,8 @@ type unit struct {
 	reason  string
 }
 
-// weighs tells whether tracking may change priorities.
+// weighs tells whether what members track themselves may change their priorities: those of a group must stay the same. What the
+// whole group tracks may change them (seen in keepalived 2.2.7).
 func (u *unit) weighs() bool { return u.Name == "" || u.Weights }
 
 // settle makes the state what the tracked objects and the starts of the members allow.
