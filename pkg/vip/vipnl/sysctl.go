@@ -1,0 +1,106 @@
+package vipnl
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// sysctls are variables of a network namespace, by their path below /proc/sys/net, which we changed.
+type sysctls struct {
+	was map[string]int // as it was before
+}
+
+func readSysctl(path string) (int, error) {
+	text, err := os.ReadFile(filepath.Join("/proc/sys/net", path))
+	if err != nil {
+		return 0, fmt.Errorf("read sysctl: %w", err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, fmt.Errorf("sysctl net/%s: %w", path, err)
+	}
+	return n, nil
+}
+
+// writeSysctl writes one if it differs.
+func writeSysctl(path string, value int) error {
+	if is, err := readSysctl(path); err != nil || is == value {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join("/proc/sys/net", path), []byte(strconv.Itoa(value)), 0o644); err != nil {
+		return fmt.Errorf("set sysctl to %d: %w", value, err)
+	}
+	return nil
+}
+
+// set changes one until restore.
+func (s *sysctls) set(path string, value int) error {
+	is, err := readSysctl(path)
+	if err != nil || is == value {
+		return err
+	}
+	if err := writeSysctl(path, value); err != nil {
+		return err
+	}
+	if s.was == nil {
+		s.was = make(map[string]int)
+	}
+	if _, known := s.was[path]; !known {
+		s.was[path] = is
+	}
+	return nil
+}
+
+// raise is set for one that may be greater already.
+func (s *sysctls) raise(path string, value int) error {
+	is, err := readSysctl(path)
+	if err != nil || is >= value {
+		return err
+	}
+	return s.set(path, value)
+}
+
+// restore puts back those that are still used by nobody. Those of an interface that is gone went with it.
+func (s *sysctls) restore(used func(path string) bool) (err error) {
+	for _, path := range slices.Sorted(maps.Keys(s.was)) {
+		if used(path) {
+			continue
+		}
+		if e := writeSysctl(path, s.was[path]); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+			continue
+		}
+		delete(s.was, path)
+	}
+	return err
+}
+
+// loosen makes net.ipv4.conf.all.rp_filter 0, without which a VMAC can't have a 0 of its own: the greater of both counts. All other
+// interfaces, and those to come, get what it was. Strictness moves, it is not lost.
+func (s *sysctls) loosen(except func(dev string) bool) error {
+	all, err := readSysctl("ipv4/conf/all/rp_filter")
+	if err != nil || all == 0 {
+		return err
+	}
+	devs, err := os.ReadDir("/proc/sys/net/ipv4/conf")
+	if err != nil {
+		return fmt.Errorf("read sysctls: %w", err)
+	}
+	for _, d := range devs {
+		if d.Name() == "all" || except(d.Name()) {
+			continue
+		}
+		err := s.raise("ipv4/conf/"+d.Name()+"/rp_filter", all)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // gone meanwhile
+			return err
+		}
+	}
+	return s.set("ipv4/conf/all/rp_filter", 0)
+}
