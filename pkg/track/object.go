@@ -50,13 +50,3 @@ func (s *object) see(now time.Time, r vrrp.Reading) bool {
 	s.told, s.due = r, time.Time{}
 	return true
 }
-
-// tick says whether what waits has lasted long enough, and is to be reported now.
-func (s *object) tick(now time.Time) bool {
-	if now.Before(s.due) {
-		return false
-	}
-	changed := s.told != s.next
-	s.told, s.due = s.next, time.Time{}
-	return changed
-}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -43,8 +44,9 @@ func (w *watch) followRoutes(ctx context.Context, wanted, _ map[string]config.Tr
 		}
 		gateways[name] = &gateway{addr: addr, dev: t.Dev}
 	}
-	var asked part
-	asked.start(ctx, func(ctx context.Context) {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	asking.Go(func() {
 		for len(gateways) > 0 && ctx.Err() == nil {
 			for name, g := range gateways {
 				if r := g.step(ask(g.addr, g.dev)); r.Known {
@@ -54,7 +56,6 @@ func (w *watch) followRoutes(ctx context.Context, wanted, _ map[string]config.Tr
 			pause(ctx, interval)
 		}
 	})
-	defer asked.stop()
 	for len(routes) > 0 && ctx.Err() == nil {
 		if err := hearRoutes(ctx, routes, news, tell); err != nil {
 			for name := range routes {

@@ -76,8 +76,10 @@ func (s *scripts) report(news engine.Report) {
 	}
 	r := vrrp.Reading{Known: true, Up: news.Checker.State == health.Up}
 	switch {
+	case news.Checker.State == health.Down && news.Checker.LastResult.Err == "": // it passes, but not often enough yet
+		return
 	case news.Checker.State == health.Down:
-		r.Reason = news.Checker.Reason()
+		r.Reason = news.Checker.LastResult.Err
 	case news.Checker.State == health.Unchecked && news.Checker.Alive():
 		return
 	case news.Checker.State == health.Unchecked:

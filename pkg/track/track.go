@@ -92,10 +92,7 @@ func (t *Tracker) Run(ctx context.Context) error {
 	defer func() {
 		cancel()
 		timer.Stop()
-		w.files.stop()
-		w.processes.stop()
-		w.routes.stop()
-		w.beats.stop()
+		w.running.Wait()
 		w.scripts.wait()
 	}()
 	for {
@@ -118,6 +115,7 @@ type watch struct {
 	objects map[vrrp.Object]*object
 	host    host
 	scripts *scripts
+	running sync.WaitGroup // watchers
 
 	files     kind[config.TrackFile]
 	processes kind[config.Process]
@@ -150,8 +148,9 @@ func (w *watch) read(ctx context.Context) {
 		if own, ok := w.host.read(o); ok {
 			r, news = own, true
 		}
-		if s := w.objects[o]; news && s.see(now, r) {
-			w.tell(o, s.told)
+		s := w.objects[o]
+		if was := s.told; news && s.see(now, r) {
+			w.tell(o, was, s.told)
 		}
 	}
 }
@@ -173,10 +172,10 @@ func (w *watch) change(ctx context.Context, c *config.VRRP, seen map[vrrp.Object
 	}
 	w.scripts.change(wanted, c.Scripts)
 	replaced := map[vrrp.ObjectKind]bool{
-		vrrp.TrackFile:      w.files.change(ctx, wanted, c.Files, w.followFiles),
-		vrrp.TrackProcess:   w.processes.change(ctx, wanted, c.Processes, w.followProcesses),
-		vrrp.TrackRoute:     w.routes.change(ctx, wanted, c.Routes, w.followRoutes),
-		vrrp.TrackInterface: w.beats.change(ctx, wanted, c.Linkbeat, w.followLinks),
+		vrrp.TrackFile:      w.files.change(ctx, &w.running, wanted, c.Files, w.followFiles),
+		vrrp.TrackProcess:   w.processes.change(ctx, &w.running, wanted, c.Processes, w.followProcesses),
+		vrrp.TrackRoute:     w.routes.change(ctx, &w.running, wanted, c.Routes, w.followRoutes),
+		vrrp.TrackInterface: w.beats.change(ctx, &w.running, wanted, c.Linkbeat, w.followLinks),
 	}
 	maps.DeleteFunc(seen, func(o vrrp.Object, _ vrrp.Reading) bool { return replaced[o.Kind] })
 	if replaced[vrrp.TrackInterface] {
@@ -184,8 +183,12 @@ func (w *watch) change(ctx context.Context, c *config.VRRP, seen map[vrrp.Object
 	}
 }
 
-// tell reports a reading.
-func (w *watch) tell(o vrrp.Object, r vrrp.Reading) {
+// tell reports a reading. The log has no line for one that differs in the reason alone.
+func (w *watch) tell(o vrrp.Object, was, r vrrp.Reading) {
+	w.report(o, r)
+	if was.Reason = r.Reason; was == r {
+		return
+	}
 	args := []any{"object", o.Kind.String() + " " + o.Name, "up", r.Up}
 	if o.Kind == vrrp.TrackFile {
 		args[2], args[3] = "value", r.Value
@@ -194,7 +197,6 @@ func (w *watch) tell(o vrrp.Object, r vrrp.Reading) {
 		args = append(args, "reason", r.Reason)
 	}
 	w.log.Info("tracked object", args...)
-	w.report(o, r)
 }
 
 // settle reports what has lasted long enough, and returns how long it is until something else has.
@@ -205,8 +207,9 @@ func (w *watch) settle(now time.Time) time.Duration {
 		if s.due.IsZero() {
 			continue
 		}
-		if s.tick(now) {
-			w.tell(o, s.told)
+		if was := s.told; !now.Before(s.due) {
+			s.told, s.due = s.next, time.Time{}
+			w.tell(o, was, s.told)
 		} else {
 			wait = min(wait, s.due.Sub(now))
 		}
