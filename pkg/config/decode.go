@@ -488,8 +488,6 @@ func (d decoder) unknown(b *block, name string, p *place) {
 		hint, meant := guess(b.in, name)
 		d.fail(at, hint, "%s has no keyword %q", b.in, name)
 		b.meant = append(b.meant, meant)
-	case b.in == inRoot:
-		d.fail(at, "examples/reference.toml shows the tables that it has", "%s: this version has no %s", name, what)
 	default:
 		d.fail(at, "examples/reference.toml shows the checks that it has", "this version has no %s", what)
 		b.meant = append(b.meant, "TCP_CHECK")

@@ -126,16 +126,16 @@ func (d Diagnostic) format(lines []string) string {
 // assignment is the beginning of one, in a line that may be no TOML; assigned is the value that follows.
 var (
 	assignment = regexp.MustCompile(`([\w-]+)["']?\s*=\s*`)
-	assigned   = regexp.MustCompile(`^(?:"(?:\\.|[^"\\])*"?|'[^']*'?|\[[^\]]*\]?|[^\s,}\]]+)`)
+	assigned   = regexp.MustCompile(`^(?:"(?:\\.|[^"\\])*"?|'[^']*'?|\[[^\]]*\]?|\{.*|[^\s,}\]]+)`)
 )
 
 // secretive says whether a word is the name of what nobody should see, as well as it is spelled.
 func secretive(word string) bool {
 	word = strings.ToLower(word)
 	switch {
-	case strings.HasSuffix(word, "_file"):
+	case strings.HasSuffix(word, "_file"), word == "authentication":
 		return false
-	case word == "pass", word == "pw":
+	case word == "pass", word == "pw", strings.HasSuffix(word, "_pass"), word == "key", strings.Trim(word, "0123456789") == "": // of auth_hmac
 		return true
 	}
 	for _, part := range []string{"passw", "pwd", "secret", "authorization", "token", "cookie", "api-key", "api_key", "apikey"} {
@@ -155,6 +155,9 @@ func withoutSecrets(line string) string {
 			continue
 		}
 		value := assigned.FindString(line[m[1]:])
+		if line[m[2]:m[3]] == "key" && strings.HasPrefix(strings.Trim(value, `"'`), "/") { // of SSL: where it is
+			continue
+		}
 		b.WriteString(line[from:m[1]])
 		b.WriteString(strings.Repeat("*", utf8.RuneCountInString(value)))
 		from = m[1] + len(value)

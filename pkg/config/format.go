@@ -17,7 +17,9 @@ import (
 // defaults; settings that all servers share stand with the virtual server. The same Config gives the same bytes.
 func Format(c *Config) []byte {
 	p := &printer{}
-	p.global(&c.GlobalDefs)
+	p.root(&c.VRRP)
+	p.global(&c.GlobalDefs, &c.VRRP)
+	p.routers(&c.VRRP)
 	p.groups(c.VirtualServers)
 	for _, vs := range c.VirtualServers {
 		p.virtualServer(vs)
@@ -62,7 +64,7 @@ func differs[T comparable](p *printer, name string, value, fallback T) {
 	}
 }
 
-func (p *printer) global(g *GlobalDefs) {
+func (p *printer) global(g *GlobalDefs, v *VRRP) {
 	p.table("", "[global_defs]")
 	differs(p, "router_id", g.RouterID, "")
 	differs(p, "lvs_flush_on_stop", g.LVSFlushOnStop, false)
@@ -71,6 +73,8 @@ func (p *printer) global(g *GlobalDefs) {
 			{"tcp", t.TCP, time.Duration(0)}, {"tcpfin", t.TCPFin, time.Duration(0)}, {"udp", t.UDP, time.Duration(0)}})
 	}
 	switch s := g.LVSSyncDaemon; {
+	case v.SyncRole != "":
+		p.set("lvs_sync_daemon", following(s.Master, v))
 	case s.Master == s.Backup && s.Master.Interface != "":
 		p.set("lvs_sync_daemon", syncDaemon(s.Master, roleBoth))
 	case s.Master.Interface != "" && s.Backup.Interface != "":
@@ -85,6 +89,7 @@ func (p *printer) global(g *GlobalDefs) {
 	differs(p, "max_checks_in_flight", int64(g.Checks.InFlight), 0)
 	differs(p, "max_checks_per_second", int64(g.Checks.PerSecond), 0)
 	differs(p, "max_check_scripts", int64(g.Checks.Scripts), 0)
+	p.routerDefs(v)
 	p.table("", "[global_defs.lvs_sysctl]")
 	for _, name := range slices.Sorted(maps.Keys(g.LVSSysctl.Values)) {
 		if n, err := strconv.ParseInt(g.LVSSysctl.Values[name], 10, 64); err == nil {
@@ -108,6 +113,17 @@ func syncDaemon(d ipvs.SyncDaemon, role string) inline {
 		{"maxlen", int64(d.MaxLen), int64(0)}, {"group", d.Group, ipvs.SyncGroup},
 		{"port", int64(d.Port), int64(ipvs.SyncPort)}, {"ttl", int64(d.TTL), int64(ipvs.SyncTTL)},
 	}
+}
+
+// following is a sync daemon that follows the role of an instance.
+func following(d ipvs.SyncDaemon, v *VRRP) inline {
+	words := append(syncDaemon(d, roleBoth), field{"instance", v.SyncRole, nil}, field{"backup_only", v.BackupOnly, false})
+	for _, i := range v.Instances {
+		if i.Name == v.SyncRole {
+			words[2].fallback = int64(i.VRID)
+		}
+	}
+	return words
 }
 
 // groups writes the groups that virtual servers are made from, by name.

@@ -27,11 +27,11 @@ func reloads(t *testing.T, c *Config) {
 	if second := Format(again); string(second) != string(text) {
 		t.Fatalf("printed again:\n%s", cmp.Diff(string(text), string(second)))
 	}
-	if reflect.DeepEqual(c.VirtualServers, again.VirtualServers) && reflect.DeepEqual(c.GlobalDefs, again.GlobalDefs) {
+	if reflect.DeepEqual(c.VirtualServers, again.VirtualServers) && reflect.DeepEqual(c.GlobalDefs, again.GlobalDefs) && reflect.DeepEqual(c.VRRP, again.VRRP) {
 		return // what follows takes seconds for large groups
 	}
 	opts := []cmp.Option{
-		cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}), cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Config{}),
+		cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}, netip.Prefix{}), cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Config{}),
 	}
 	if diff := cmp.Diff(c, again, opts...); diff != "" {
 		t.Fatalf("(-before +after):\n%s\n%s", diff, text)

@@ -133,7 +133,7 @@ warmup = 0.25
 			}},
 		}},
 	}
-	comparable := cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}, health.ID{})
+	comparable := cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}, netip.Prefix{}, health.ID{})
 	if diff := cmp.Diff(want, c, comparable, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 		t.Errorf("Config (-want +got):\n%s", diff)
 	}
@@ -368,7 +368,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		_ = found.Format(text)
 		again, same := Load("f", text)
-		if diff := cmp.Diff(c, again, cmp.AllowUnexported(Config{}), cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}, health.ID{})); diff != "" {
+		if diff := cmp.Diff(c, again, cmp.AllowUnexported(Config{}), cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}, netip.Prefix{}, health.ID{})); diff != "" {
 			t.Fatalf("loaded twice:\n%s", diff)
 		}
 		if diff := cmp.Diff(found, same); diff != "" {
@@ -378,7 +378,7 @@ func FuzzLoad(f *testing.F) {
 		if diff := cmp.Diff(found, same); diff != "" {
 			t.Fatalf("by parts and in one piece:\n%s", diff)
 		}
-		if diff := cmp.Diff(c, inOne, cmp.AllowUnexported(Config{}), cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}, health.ID{})); diff != "" {
+		if diff := cmp.Diff(c, inOne, cmp.AllowUnexported(Config{}), cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{}, netip.Prefix{}, health.ID{})); diff != "" {
 			t.Fatalf("by parts and in one piece:\n%s", diff)
 		}
 		if c == nil {

@@ -54,7 +54,7 @@ func (r *routers) hmac(b *block, i *Instance) {
 		r.fail(b.at(), `write key = { 1 = "file:/etc/ipvsd/vrrp.key" }`, "auth_hmac has no key")
 	}
 	keys, keyed := lookup[map[uint8]hmacKey]("key", b)
-	h := &vrrp.HMAC{Keys: make(map[uint8][]byte), TimeWindow: max(3*i.AdvertInterval, 5*time.Second)}
+	h := &vrrp.HMAC{Keys: make(map[uint8][]byte), TimeWindow: i.timeWindow()}
 	var ids []uint8
 	for id, k := range keys {
 		ids = append(ids, id)
@@ -87,3 +87,6 @@ func (r *routers) hmac(b *block, i *Instance) {
 	h.Mode = map[string]vrrp.HMACMode{"permissive": vrrp.Permissive, "receive-only": vrrp.ReceiveOnly}[mode]
 	i.HMAC = h
 }
+
+// timeWindow is time_window if it is not written.
+func (i *Instance) timeWindow() time.Duration { return max(3*i.AdvertInterval, 5*time.Second) }

@@ -58,25 +58,26 @@ func (r *routers) wishes(b *block, i *Instance) {
 
 // address adds one address to what the active router has.
 func (r *routers) address(b *block, i *Instance, a vip.Address, v *value) {
-	own := i.Interface
+	all, _ := lookup[bool]("use_vmac_addr", b)
+	ipv6 := a.Prefix.Addr().Is6()
 	switch {
-	case a.Dev == "" && own == "":
-		own, _ = lookup[string]("default_interface", r.global)
-		a.Dev = own
-		if b.lacks("interface") && own == "" {
+	case a.Dev == "" && i.Interface == "":
+		if a.Dev, _ = lookup[string]("default_interface", r.global); a.Dev == "" && b.lacks("interface") {
 			r.fail(v.at, `write "`+a.String()+` dev eth0", or default_interface in [global_defs]`, "the address has no interface")
 		}
 	case a.Dev == "", a.Dev == i.home():
-		a.Dev = own
-		if all, _ := lookup[bool]("use_vmac_addr", b); all && i.macvlan() && a.Prefix.Addr().Is6() != i.IPv6 {
-			a.UseVMAC = true // of the family that the address is of
-			a.Dev = r.moreLink(i, i.home(), a.Prefix.Addr().Is6())
+		// An interface with a MAC address of its own is for one family.
+		own := i.macvlan() && ipv6 == i.IPv6
+		if a.Dev = i.Interface; (a.UseVMAC || all && i.macvlan()) && !own {
+			a.UseVMAC = true
+			a.Dev = r.moreLink(i, i.home(), ipv6)
+		} else {
+			a.UseVMAC = false
 		}
 	default:
 		r.mention(a.Dev, v.at)
-		if all, _ := lookup[bool]("use_vmac_addr", b); a.UseVMAC || all {
-			a.UseVMAC = true
-			a.Dev = r.moreLink(i, a.Dev, a.Prefix.Addr().Is6())
+		if a.UseVMAC = a.UseVMAC || all; a.UseVMAC {
+			a.Dev = r.moreLink(i, a.Dev, ipv6)
 		}
 	}
 	if a.TrackGroup != "" {

@@ -68,8 +68,8 @@ var (
 	shortPassword = kind{words: "a text in double quotes", read: func(v any) (any, *wrong) {
 		s, ok := v.(string)
 		switch {
-		case !ok || s == "":
-			return nil, &wrong{message: "a password is a text in double quotes"}
+		case !ok || s == "" || strings.ContainsAny(s, "\x00\r\n"):
+			return nil, &wrong{message: "it must be a text in double quotes, on one line"}
 		case len(s) > 8:
 			return nil, &wrong{message: fmt.Sprintf("the password has %d bytes, and 8 are all that adverts carry", len(s)),
 				hint: "write the first 8 only: keepalived takes those"}

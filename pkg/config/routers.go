@@ -303,14 +303,6 @@ func (r *routers) needed(v *value, group string, object vrrp.Object) bool {
 	return len(names) > 0
 }
 
-// track adds what is tracked, unless it is already.
-func track(list []vrrp.Track, t vrrp.Track) []vrrp.Track {
-	if slices.ContainsFunc(list, func(o vrrp.Track) bool { return o.Object == t.Object }) {
-		return list
-	}
-	return append(list, t)
-}
-
 // route adds an object of track_route.
 func (r *routers) route(name string, t TrackRoute) {
 	if r.v.Routes == nil {

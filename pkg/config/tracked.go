@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/bfd"
@@ -225,6 +227,17 @@ func (r *routers) tracks(b *block, i *Instance) {
 	}
 }
 
+// track adds what is tracked, unless it is already. The order is that of kinds and names: what a file says in another order is the same.
+func track(list []vrrp.Track, t vrrp.Track) []vrrp.Track {
+	i, there := slices.BinarySearchFunc(list, t, func(a, b vrrp.Track) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	if there {
+		return list
+	}
+	return slices.Insert(list, i, t)
+}
+
 // addressDevs are the interfaces of the host that addresses are on, but for the instance's own and for those that don't matter.
 func (i *Instance) addressDevs() (list []string) {
 	for _, a := range i.Active.Addresses {
@@ -280,6 +293,7 @@ func (r *routers) named(kind vrrp.ObjectKind) (names []string) {
 			names = append(names, o.Name)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 
