@@ -47,8 +47,12 @@ func (m *machine) status() Status {
 // waitsFor is the word of Status.Waits.
 func (m *machine) waitsFor() string {
 	switch {
+	case m.willing != "":
+		return "group"
 	case m.deadline.IsZero():
 		return ""
+	case m.handing:
+		return "handover"
 	case m.state == Active:
 		return "advert"
 	case m.deaf.After(m.router.now):
@@ -81,6 +85,9 @@ func (m *machine) count(from netip.Addr, a Advert) {
 	m.counters.Received++
 	if a.Priority == 0 {
 		m.counters.PriorityZeroReceived++
+	}
+	if a.Unauthenticated {
+		m.counters.Unauthenticated++
 	}
 	if a.Interval != m.AdvertInterval {
 		m.counters.IntervalMismatched++

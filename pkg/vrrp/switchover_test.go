@@ -1,0 +1,112 @@
+package vrrp
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSwitchover(t *testing.T) {
+	g := active(t)
+	if err := g.r.Switchable("VI"); err != nil {
+		t.Fatal(err)
+	}
+	g.step(Switchover{"VI"})
+	g.did("1m0s VI sends 0 every 1s")
+	if s := g.status("VI"); s.State != Active || !s.HandingOver || s.Waits != "handover" {
+		t.Errorf("%+v", s)
+	}
+	g.pass(time.Second)
+	g.hear("VI", lower, 0) // nobody's role
+	g.did()                // it serves, and sends nothing
+	g.hear("VI", lower, 50)
+	g.did("1m1s VI MASTER to BACKUP", "1m1s VI notices that it is relieved at 100")
+	g.because("handed over to 192.0.2.4")
+	for range 10 { // it does not preempt
+		g.pass(time.Second)
+		g.hear("VI", lower, 50)
+	}
+	g.did()
+	if s := g.status("VI"); !s.Yielded || s.HandingOver {
+		t.Errorf("%+v", s)
+	}
+	g.pass(down100) // the other one is gone
+	g.is("VI", Active)
+	if s := g.status("VI"); s.Yielded {
+		t.Error("it stays yielded")
+	}
+}
+
+// It preempts again once the router that it handed over to has given up.
+func TestSwitchoverAndBack(t *testing.T) {
+	g := active(t)
+	g.step(Switchover{"VI"})
+	g.hear("VI", lower, 50)
+	g.hear("VI", lower, 0)
+	g.dueIn(skew100)
+	g.pass(skew100)
+	g.is("VI", Active)
+}
+
+func TestSwitchoverToNobody(t *testing.T) {
+	g := active(t)
+	g.step(Switchover{"VI"})
+	g.forget()
+	g.dueIn(down100 + skew100)
+	g.pass(down100 + skew100)
+	g.did("1m4.21875s VI sends 100 every 1s", "1m4.21875s VI notices that it is not relieved at 100", "1m4.21875s VI announces again")
+	g.dueIn(time.Second)
+	g.is("VI", Active)
+}
+
+// All members of a group yield together, when all have heard the other router, or none does.
+func TestSwitchoverOfGroup(t *testing.T) {
+	for _, name := range []string{"G", "I"} {
+		g := activePair(t)
+		g.step(Switchover{name})
+		g.did("1m0s E sends 0 every 1s", "1m0s I sends 0 every 1s")
+		g.hear("E", lower, 50)
+		g.did()
+		g.hear("I", lower, 50)
+		g.did("1m0s E MASTER to BACKUP", "1m0s E notices that it is relieved at 100",
+			"1m0s I MASTER to BACKUP", "1m0s I notices that it is relieved at 100", "1m0s group G MASTER to BACKUP")
+	}
+	g := activePair(t)
+	g.step(Switchover{"G"})
+	g.hear("E", lower, 50)
+	g.forget()
+	g.pass(down100 + skew100)
+	g.did("1m4.21875s E sends 100 every 1s", "1m4.21875s E notices that it is not relieved at 100",
+		"1m4.21875s I sends 100 every 1s", "1m4.21875s I notices that it is not relieved at 100",
+		"1m4.21875s E announces again", "1m4.21875s I announces again")
+}
+
+// A fault ends it.
+func TestSwitchoverFault(t *testing.T) {
+	link := Object{TrackInterface, "eth0"}
+	g := newRig(t, instance("VI", tracks(Track{Object: link})))
+	g.observe(link, true)
+	g.startAll()
+	g.pass(time.Minute)
+	g.step(Switchover{"VI"})
+	g.forget()
+	g.observe(link, false)
+	g.did("1m0s VI sends 0 every 1s", "1m0s VI notices that it is not relieved at 100", "1m0s VI MASTER to FAULT")
+}
+
+func TestSwitchable(t *testing.T) {
+	g := started(t, instance("VI"))
+	for name, want := range map[string]string{"VI": "VI is BACKUP here", "": "no vrrp_instance", "other": `the name "other"`} {
+		if err := g.r.Switchable(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", name, err)
+		}
+		g.forget()
+		g.step(Switchover{name})
+		g.did()
+	}
+	g.pass(time.Minute)
+	g.step(Switchover{"VI"})
+	if err := g.r.Switchable("VI"); err == nil || !strings.Contains(err.Error(), "already") {
+		t.Errorf("%v", err)
+	}
+}
