@@ -267,7 +267,7 @@ func (m *machine) weigh() {
 	for _, t := range m.unit.Tracks {
 		m.contribs = append(m.contribs, contribution(t, m.router.objects[t.Object].Reading, !owner))
 	}
-	m.effective = effectivePriority(m.Priority, m.contribs)
+	m.effective = EffectivePriority(m.Priority, m.contribs)
 	if m.disowned {
 		m.effective--
 	}
@@ -332,7 +332,7 @@ func (m *machine) patienceAtStart() time.Duration {
 	case m.owns():
 		return 0
 	case m.state == Initialize && m.Initial == Active:
-		return m.AdvertInterval + skewTime(m.Version, ownersPriority, m.AdvertInterval)
+		return m.AdvertInterval + SkewTime(m.Version, ownersPriority, m.AdvertInterval)
 	}
 	return m.activeDown()
 }

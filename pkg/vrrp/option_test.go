@@ -25,7 +25,7 @@ func TestSkewTime(t *testing.T) {
 		{3, 1, 40950 * time.Millisecond, 40950 * time.Millisecond * 255 / 256},
 		{3, 128, 19 * time.Millisecond, 5 * time.Millisecond}, // whole centiseconds count
 	} {
-		if got := skewTime(c.version, c.priority, c.interval); got != c.want {
+		if got := SkewTime(c.version, c.priority, c.interval); got != c.want {
 			t.Errorf("version %d, priority %d, %v: %v instead of %v", c.version, c.priority, c.interval, got, c.want)
 		}
 	}

@@ -3,8 +3,8 @@ package vrrp
 // contribution is what an object adds to the priority of who tracks it. A weight that may not change the priority has no
 // effect at all.
 func contribution(t Track, r Reading, weighted bool) Contribution {
-	c := Contribution{Track: t, Reading: r}
-	if !r.Known || t.Weight != 0 && !weighted {
+	c := Contribution{Track: t, Reading: r, Ignored: t.Weight != 0 && !weighted}
+	if !r.Known || c.Ignored {
 		return c
 	}
 	if t.Kind == TrackFile {
@@ -46,11 +46,14 @@ func (c Contribution) ofFile() Contribution {
 	return c
 }
 
+// With returns what the object would contribute if it read otherwise.
+func (c Contribution) With(r Reading) Contribution { return contribution(c.Track, r, !c.Ignored) }
+
 // waits tells whether an instance can't begin before the object has been looked at.
 func (c Contribution) waits() bool { return c.Track.Weight == 0 && !c.Reading.Known }
 
-// effectivePriority is the base and what all objects add to it, which only as a whole is brought into bounds.
-func effectivePriority(base uint8, contribs []Contribution) uint8 {
+// EffectivePriority is the base and what all objects add to it, which only as a whole is brought into bounds.
+func EffectivePriority(base uint8, contribs []Contribution) uint8 {
 	if base == ownersPriority {
 		return base
 	}

@@ -77,7 +77,7 @@ func TestEffectivePriority(t *testing.T) {
 		for _, a := range c.adds {
 			contribs = append(contribs, Contribution{Adds: a})
 		}
-		if got := effectivePriority(c.base, contribs); got != c.want {
+		if got := EffectivePriority(c.base, contribs); got != c.want {
 			t.Errorf("%d and %v are %d instead of %d", c.base, c.adds, got, c.want)
 		}
 	}

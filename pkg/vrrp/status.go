@@ -50,6 +50,7 @@ type Contribution struct {
 	Reading Reading
 	Adds    int
 	Fault   bool // it keeps the instance at fault
+	Ignored bool // it has a weight, which may not change this priority: an owner's, or in a group without Weights
 }
 
 // PeerStatus is another router of the same VRID.

@@ -11,8 +11,8 @@ const likeliestRival = 254
 // resolution is of intervals in version 3.
 const resolution = 10 * time.Millisecond
 
-// skewTime is Skew_Time of RFC 9568, section 6.1, and of RFC 3768, section 6.1, where the interval plays no part.
-func skewTime(version, priority uint8, interval time.Duration) time.Duration {
+// SkewTime is Skew_Time of RFC 9568, section 6.1, and of RFC 3768, section 6.1, where the interval plays no part.
+func SkewTime(version, priority uint8, interval time.Duration) time.Duration {
 	if version == 2 {
 		interval = time.Second
 	}
@@ -29,7 +29,7 @@ func (m *machine) activeAdverInterval() time.Duration {
 
 // skew is Skew_Time.
 func (m *machine) skew() time.Duration {
-	return skewTime(m.Version, m.effective, m.activeAdverInterval())
+	return SkewTime(m.Version, m.effective, m.activeAdverInterval())
 }
 
 // activeDown is Active_Down_Interval.
@@ -43,5 +43,5 @@ func (m *machine) patience() time.Duration {
 	if rival == 0 {
 		rival = likeliestRival
 	}
-	return time.Duration(m.DownTimerAdverts-1)*m.AdvertInterval + skewTime(m.Version, rival, m.AdvertInterval)
+	return time.Duration(m.DownTimerAdverts-1)*m.AdvertInterval + SkewTime(m.Version, rival, m.AdvertInterval)
 }
