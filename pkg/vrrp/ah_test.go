@@ -69,3 +69,17 @@ func TestAHCoversWhatStays(t *testing.T) {
 		t.Errorf("another ID: %v, want %v", err, RejectICV)
 	}
 }
+
+func TestAHOutruns(t *testing.T) {
+	c := NewCodec(&ah2)
+	lower := NewCodec(&ah2)
+	lower.ah.sequence = 999
+	if err := decoded(c, sealed(t, lower, "192.0.2.2"), wireTime); err != nil {
+		t.Fatal(err)
+	}
+	c.Outrun()
+	sealed(t, lower, "192.0.2.2")
+	if err := decoded(lower, sealed(t, c, "192.0.2.3"), wireTime); err != nil {
+		t.Errorf("by a router that has just sent another one: %v", err)
+	}
+}

@@ -35,6 +35,10 @@ func put(at int, to byte) func(*Packet) {
 	}
 }
 
+func flip(at int) func(*Packet) {
+	return func(p *Packet) { body(p)[at] ^= 1 }
+}
+
 func ttl(to uint8) func(*Packet) {
 	return func(p *Packet) { p.Data[8], p.TTL = to, to }
 }
@@ -105,7 +109,7 @@ var faultsOf = []struct {
 		{"another interval", RejectInterval, put(5, 3), nil},
 		{"another type", RejectType, ofType(2), nil},
 		{"another length in the IP header", RejectIPLength, ipLength(4), nil},
-		{"wrong checksum", RejectChecksum, func(p *Packet) { body(p)[6] ^= 1 }, nil},
+		{"wrong checksum", RejectChecksum, flip(6), nil},
 		{"unicast", RejectCast, destination("192.0.2.1"), nil},
 		{"an owner that ignores adverts", RejectOwner, nil, ignorer},
 		{"our own", RejectOurs, nil, sameOwn},
@@ -130,6 +134,7 @@ var faultsOf = []struct {
 	{"v3", plain3, []fault{
 		{"255 addresses", RejectLength, put(3, 255), nil},
 		{"no address, but one is there", RejectLength, put(3, 0), nil},
+		{"no address", RejectLength, func(p *Packet) { body(p)[3] = 0; p.Data = p.Data[:len(p.Data)-4] }, nil},
 		{"TTL 0", RejectTTL, ttl(0), nil},
 		{"version 4", RejectVersion, put(0, 0x41), nil},
 		{"no interval", RejectInterval, func(p *Packet) { body(p)[4], body(p)[5] = 0, 0 }, nil},
@@ -140,7 +145,7 @@ var faultsOf = []struct {
 		{"our own", RejectOurs, nil, sameOwn},
 	}},
 	{"v3, unicast", unicast3, []fault{
-		{"wrong checksum", RejectChecksum, func(p *Packet) { body(p)[7] ^= 1 }, nil},
+		{"wrong checksum", RejectChecksum, flip(7), nil},
 		{"multicast", RejectCast, destination("224.0.0.18"), nil},
 		{"an owner that ignores adverts", RejectOwner, nil, ignorer},
 		{"no peer of ours", RejectPeer, nil, someOther},

@@ -149,3 +149,7 @@ func (c *Codec) Decode(p Packet, now time.Time) (Advert, error) {
 	c.accept(m)
 	return m.advert(c.in.HMAC != nil && m.trailer == nil), nil
 }
+
+// Outrun skips a sequence number of AH, as keepalived does when it is active and hears a router of lower priority: that one may just be
+// sending the next number.
+func (c *Codec) Outrun() { c.ah.next() }

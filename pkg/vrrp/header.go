@@ -100,9 +100,12 @@ func (c *Codec) parse(p Packet, now time.Time) (*message, Reject) {
 	if len(m.body) < headerLenVRRP {
 		return nil, RejectLength
 	}
-	length := headerLenVRRP + int(m.body[3])*m.addrLen()
+	count := int(m.body[3])
+	length := headerLenVRRP + count*m.addrLen()
 	if m.version() == 2 {
 		length += authDataLen
+	} else if count == 0 && len(c.in.Addresses) > 0 { // RFC 9568 5.2.5
+		return nil, RejectLength
 	}
 	switch {
 	case len(m.body) == length:

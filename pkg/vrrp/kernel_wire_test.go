@@ -180,3 +180,49 @@ func underIPv6(message []byte, from, to netip.Addr) []byte {
 	header := []byte{0x60 | tos>>4, 0, 0, 0, byte(len(message) >> 8), byte(len(message)), ProtocolVRRP, defaultTTL}
 	return slices.Concat(header, from.AsSlice(), to.AsSlice(), message)
 }
+
+// An active keepalived that hears a router of lower priority with a higher sequence number of AH goes on from there, and so do we.
+func TestKernelAHCounter(t *testing.T) {
+	l := newLink(t)
+	c := wireCase{keepalived: authAH, in: Instance{Version: 2, AdvertInterval: time.Second, Auth: Auth{AuthAH, password("secret")}}}
+	c.complete(51)
+	captured := l.capture(t)
+	l.start(t, c.block())
+	theirs := func() []Packet {
+		packets, err := captured.packets()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(packets, func(p Packet) bool { return p.From != wireFrom4 })
+	}
+	lab.WaitFor(t, patience, "keepalived to be active", func() error {
+		if len(theirs()) < 2 {
+			return fmt.Errorf("%d adverts", len(theirs()))
+		}
+		return nil
+	})
+
+	lower := NewCodec(&c.in)
+	lower.ah.sequence = 999
+	packet := received(t, bytes.Clone(lower.Encode(c.advert(100), source4, wireGroup4, wireTime)), false, source4, wireGroup4)
+	l.send(t, packet)
+	var after Packet
+	lab.WaitFor(t, patience, "an advert behind it", func() error {
+		all := theirs()
+		after = all[len(all)-1]
+		if binary.BigEndian.Uint32(after.payload()[8:]) < 1000 {
+			return fmt.Errorf("%d adverts, the last one is %x", len(all), after.Data)
+		}
+		return nil
+	})
+
+	ours := NewCodec(&c.in)
+	if err := decoded(ours, packet, wireTime); err != nil {
+		t.Fatal(err)
+	}
+	ours.Outrun()
+	ours.id = binary.BigEndian.Uint16(after.Data[4:]) - 1
+	if got := ours.Encode(c.advert(240), wireFrom4, wireGroup4, wireTime); !bytes.Equal(got, after.Data) {
+		t.Errorf("keepalived:\n%x\nours:\n%x", after.Data, got)
+	}
+}

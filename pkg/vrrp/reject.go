@@ -5,7 +5,7 @@ type Reject uint8
 
 const (
 	RejectAuthHeader  Reject = iota + 1 // AH is missing, or there without being configured
-	RejectLength                        // shorter or longer than its parts say
+	RejectLength                        // shorter or longer than its parts say; version 3 without addresses
 	RejectTTL                           // not 255 on multicast
 	RejectVersion                       // of VRRP
 	RejectTrailer                       // auth_hmac: missing, stale or wrong
@@ -30,7 +30,7 @@ const (
 var rejects = [...]struct{ word, text, hint string }{
 	RejectAuthHeader: {"auth_header", "the authentication header is missing, malformed or not expected",
 		"auth_type AH must be set on all routers of the VRID, or on none"},
-	RejectLength: {"length", "it is shorter or longer than its version and its number of addresses say",
+	RejectLength: {"length", "it is shorter or longer than its version and its number of addresses say, or has none",
 		"not made by a VRRP router, damaged on the way, or one router has auth_hmac and the other has not"},
 	RejectTTL: {"ttl", "its TTL is not 255: a router has forwarded it, or it was sent with another TTL",
 		"multicast adverts must come from this link; unicast_ttl without unicast_peer sends them with TTL 0"},

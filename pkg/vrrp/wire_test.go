@@ -275,3 +275,26 @@ func TestEncodeDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations for each advert: the thread that sends should not wait for the garbage collector", n)
 	}
 }
+
+// BenchmarkCodec is what an advert costs on its way out and in.
+func BenchmarkCodec(b *testing.B) {
+	for _, in := range []Instance{plain2, pass2, ah2, plain3, hmac3} {
+		name := fmt.Sprintf("v%d,auth=%d,hmac=%v", in.Version, in.Auth.Type, in.HMAC != nil)
+		sender, advert := NewCodec(&in), advertOf(in, 150)
+		b.Run("encode,"+name, func(b *testing.B) {
+			for b.Loop() {
+				sender.Encode(advert, source4, wireGroup4, wireTime)
+			}
+		})
+		receiver := NewCodec(&in)
+		p := received(b, sender.Encode(advert, source4, wireGroup4, wireTime), false, source4, wireGroup4)
+		b.Run("decode,"+name, func(b *testing.B) {
+			for b.Loop() {
+				receiver.ah.sequence, receiver.hmac.heard = 0, nil
+				if _, err := receiver.Decode(p, wireTime); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
