@@ -15,6 +15,7 @@ type VRRP struct {
 	Objects   []Tracked       `json:"tracked,omitempty"`
 	Static    *Held           `json:"static,omitempty"` // static_ipaddress, static_routes, static_rules; absent: there are none
 	Thread    Thread          `json:"thread"`
+	Error     string          `json:"error,omitempty"` // why nothing of it runs, although it should
 	Events    []Event         `json:"events,omitempty"` // the latest first, at most MaxEvents
 }
 
@@ -97,13 +98,14 @@ type Contributes struct {
 	Value   int    `json:"value,omitempty"`
 	Reason  string `json:"reason,omitempty"`
 	Adds    int    `json:"adds"`
-	Fault   bool   `json:"fault,omitempty"` // it keeps the instance at fault
+	Fault   bool   `json:"fault,omitempty"`   // it keeps the instance at fault
+	Ignored bool   `json:"ignored,omitempty"` // its weight may not change this priority: an owner's, or in a group without sync_group_tracking_weight
 }
 
 // PeerRouter is another router of the same VRID.
 type PeerRouter struct {
 	Addr     netip.Addr    `json:"address"`
-	Priority uint8         `json:"priority"`
+	Priority uint8         `json:"priority"` // the last one but 0, which it says when it gives up; 0: it never said another
 	Interval time.Duration `json:"advert_interval"`
 	Last     time.Time     `json:"last"`
 	Adverts  uint64        `json:"adverts"`
@@ -191,7 +193,7 @@ func VirtualRouterOf(c *vrrp.Instance, s *vrrp.Status) VirtualRouter {
 	for _, k := range s.Contribs {
 		v.Contribs = append(v.Contribs, Contributes{
 			Object: ObjectOf(k.Track.Object), Weight: k.Track.Weight, Reverse: k.Track.Reverse,
-			Known: k.Reading.Known, Up: k.Reading.Up, Value: k.Reading.Value, Reason: k.Reading.Reason, Adds: k.Adds, Fault: k.Fault,
+			Known: k.Reading.Known, Up: k.Reading.Up, Value: k.Reading.Value, Reason: k.Reading.Reason, Adds: k.Adds, Fault: k.Fault, Ignored: k.Ignored,
 		})
 	}
 	for _, p := range s.Peers {

@@ -76,6 +76,9 @@ func (m *machine) meet(from netip.Addr, a Advert) {
 		m.peers[i] = PeerStatus{}
 	}
 	p := PeerStatus{from, a.Priority, a.Interval, m.router.now, m.peers[i].Adverts + 1}
+	if a.Priority == 0 {
+		p.Priority = m.peers[i].Priority
+	}
 	copy(m.peers[1:], m.peers[:i])
 	m.peers[0] = p
 }

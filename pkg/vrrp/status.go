@@ -56,7 +56,7 @@ type Contribution struct {
 // PeerStatus is another router of the same VRID.
 type PeerStatus struct {
 	Addr     netip.Addr
-	Priority uint8
+	Priority uint8 // the last one but 0, which it says when it gives up; 0: it never said another
 	Interval time.Duration
 	Last     time.Time
 	Adverts  uint64
