@@ -1,0 +1,329 @@
+package vipnl
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipvsd/ipvsd/pkg/vip"
+)
+
+// Keeper makes the host as its owners wish, and keeps it so: what somebody else takes away is put back. It compares what is wished with
+// what the kernel has, again whenever either changes, and does nothing about what is as wished already: neither a reload nor a new start
+// of the daemon touches an address that stays.
+//
+// All requests of a step go to the kernel in one system call. What is new comes before the old goes, so that an address that moves
+// between interfaces is always on one of them.
+//
+// While an address is on the loopback interface in one role and on another interface in another, that other one has the sysctls
+// arp_ignore at 1 and arp_announce at 2 at least: otherwise the host would answer ARP requests for addresses that are another's. They,
+// and promote_secondaries, have their old values back at the end.
+type Keeper struct {
+	Options
+
+	mu     sync.Mutex
+	setup  *Setup
+	wishes []vip.Wish
+	wake   chan struct{}
+
+	// The rest is of the goroutine of Run.
+	kernel  rtnetlink
+	tables  tables
+	entries map[any]*entry
+	dirty   map[*entry]bool // to be looked at
+	waiting map[*entry]bool // until their time has come
+	owners  map[string]*owner
+	touched map[string]bool // owners whose addresses are others than before
+	bounced time.Time       // when an interface last came, went, or was switched on or off
+	serial  uint64
+	next    time.Time // when something is to be tried again; zero: nothing is
+
+	denied    []netip.Addr
+	denyAgain attempt
+	links     []vip.Link
+	linksDue  bool
+	linkAgain attempt
+	sysctls   sysctls
+	needed    map[string]int // sysctls
+	sysctlDue attempt
+}
+
+// Options are what a Keeper works with.
+type Options struct {
+	Log *slog.Logger
+	// Report is called in the goroutine of Run, and must not block. Nil: it is not called.
+	Report func(Report)
+	// The parts that are no rtnetlink objects. Nil: there is none, and what it should do is not done.
+	Firewall  Firewall
+	Announcer Announcer
+	Links     Links
+}
+
+// Setup is what a Keeper needs to know of the configuration.
+type Setup struct {
+	Links []vip.Link
+	// Universe is all that is ours in any role. What of it is on the host and in no wish goes: it is left from before.
+	Universe []vip.Wish
+	Pacing   map[string]vip.Pacing
+	// PromoteSecondaries are interfaces whose secondary addresses stay when a primary one goes.
+	PromoteSecondaries []string
+}
+
+// What a Report is about.
+type What string
+
+const (
+	PutBack  What = "put back" // somebody else had removed or changed it
+	Fought   What = "fought"   // somebody removes it again and again: from now on it is put back once a second
+	Failed   What = "failed"   // the kernel refused; it is tried again
+	Settled  What = "settled"  // what had failed is as wished
+	Conflict What = "conflict" // duplicate address detection found another host with it
+)
+
+// Report is what happened to an object without any owner's doing.
+type Report struct {
+	What   What
+	Owner  string // who wishes the object, the first if there are several; empty: the static tables, or nobody any more
+	Object string // its line, or the name of a part
+	Err    error  // of Failed
+	Times  int    // of PutBack and Fought: how often, since it has been wished
+}
+
+// NewKeeper returns a Keeper. Run makes it do something.
+func NewKeeper(o Options) *Keeper {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Keeper{
+		Options: o, wake: make(chan struct{}, 1), entries: map[any]*entry{}, dirty: map[*entry]bool{}, owners: map[string]*owner{},
+		waiting: map[*entry]bool{}, touched: map[string]bool{},
+	}
+}
+
+// Change says what is configured now. It does not block.
+func (k *Keeper) Change(s Setup) {
+	k.mu.Lock()
+	k.setup = &s
+	k.mu.Unlock()
+	k.poke()
+}
+
+// Wish says what an owner wishes now, in place of what it wished before. It does not block; of several the newest counts.
+func (k *Keeper) Wish(w vip.Wish) {
+	k.mu.Lock()
+	k.wishes = append(slices.DeleteFunc(k.wishes, func(old vip.Wish) bool { return old.Owner == w.Owner }), w)
+	k.mu.Unlock()
+	k.poke()
+}
+
+func (k *Keeper) poke() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run keeps the host as wished until the context is done. Then it takes away all that is wished, in the opposite order, and returns.
+// It works in the network namespace of the thread that it is called on. The error says why it could not begin.
+func (k *Keeper) Run(ctx context.Context) error {
+	r, err := openKernel(unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
+	if err != nil {
+		return fmt.Errorf("keep the addresses: %w", err)
+	}
+	defer func() { _ = r.close() }()
+	return k.run(ctx, r)
+}
+
+func (k *Keeper) run(ctx context.Context, r rtnetlink) error {
+	k.kernel = r
+	k.tables.protocols = map[uint8]bool{}
+	if err := k.tables.load(r); err != nil {
+		return fmt.Errorf("keep the addresses: %w", err)
+	}
+	for ctx.Err() == nil {
+		k.step()
+		var again <-chan time.Time
+		if !k.next.IsZero() {
+			again = time.After(time.Until(k.next))
+		}
+		select {
+		case <-ctx.Done():
+		case <-k.wake:
+		case <-r.news():
+		case <-again:
+		}
+	}
+	k.end()
+	return nil
+}
+
+// settleRounds is how often in a row the kernel's news of a step may make another one necessary.
+const settleRounds = 8
+
+// step does what is to be done now.
+func (k *Keeper) step() {
+	k.next = time.Time{}
+	now := time.Now()
+	for e := range k.waiting {
+		if now.Before(e.at) {
+			k.tryAt(e.at)
+			continue
+		}
+		delete(k.waiting, e)
+		k.mark(e)
+	}
+	k.takeMail()
+	for range settleRounds {
+		k.listen()
+		if k.work(time.Now()); len(k.dirty) == 0 {
+			return
+		}
+	}
+	k.tryAt(time.Now().Add(time.Second))
+}
+
+// tryAt makes Run look again at that time.
+func (k *Keeper) tryAt(t time.Time) {
+	if k.next.IsZero() || t.Before(k.next) {
+		k.next = t
+	}
+}
+
+func (k *Keeper) takeMail() {
+	k.mu.Lock()
+	setup, wishes := k.setup, k.wishes
+	k.setup, k.wishes = nil, nil
+	k.mu.Unlock()
+	for _, w := range wishes {
+		k.take(w)
+	}
+	if setup != nil {
+		k.change(*setup)
+	}
+}
+
+// change takes in what is configured.
+func (k *Keeper) change(s Setup) {
+	k.links, k.linksDue, k.linkAgain = s.Links, true, attempt{}
+	if k.Announcer != nil {
+		k.Announcer.Pace(s.Pacing)
+	}
+	k.needed = neededSysctls(s)
+	k.sysctlDue = attempt{due: true}
+	for _, w := range s.Universe {
+		for _, o := range objects(w) {
+			if k.entries[o.id()] == nil {
+				k.mark(k.entry(o)).left = true
+			}
+		}
+	}
+}
+
+// listen takes the kernel's news in.
+func (k *Keeper) listen() {
+	for {
+		news, err := k.kernel.receive()
+		if err != nil { // the news was too much
+			k.Log.Debug("rtnetlink lost news, everything is read again", "err", err)
+			if err := k.tables.load(k.kernel); err != nil {
+				k.Log.Warn("the kernel's addresses can't be read, trying again", "err", err)
+				k.tryAt(time.Now().Add(time.Second))
+				return
+			}
+			k.tables.stale = true
+			for _, e := range k.entries {
+				k.mark(e)
+			}
+			continue
+		}
+		for _, m := range news {
+			k.heard(m)
+		}
+		return
+	}
+}
+
+// heard finds out what a piece of news concerns.
+func (k *Keeper) heard(m message) {
+	if k.tables.concerns(m) {
+		k.markRoutes()
+		return
+	}
+	change, a := k.tables.apply(m)
+	if change&stateChange != 0 {
+		k.bounced, k.linksDue, k.sysctlDue.due = time.Now(), true, true
+		k.linkAgain.at, k.sysctlDue.at = time.Time{}, time.Time{}
+		for _, e := range k.entries {
+			e.at = time.Time{}
+			k.mark(e)
+		}
+		k.markRoutes()
+	}
+	if change&(addressChange|addressRemoval) == 0 {
+		return
+	}
+	if e := k.entries[addressID{k.tables.links[a.index].name, a.local, a.mask, a.net}]; e != nil {
+		k.mark(e)
+	}
+	k.markRoutes() // one that failed may come now, those from an address go with it, unheard
+}
+
+// markRoutes has routes and rules looked at again, if there are any.
+func (k *Keeper) markRoutes() {
+	for _, e := range k.entries {
+		if e.object.stage() != addressStage {
+			k.tables.stale = true
+			if e.failure != "" {
+				e.at = time.Time{}
+			}
+			k.mark(e)
+		}
+	}
+}
+
+func (k *Keeper) mark(e *entry) *entry {
+	k.dirty[e] = true
+	return e
+}
+
+// end takes everything away.
+func (k *Keeper) end() {
+	for _, name := range slices.Sorted(maps.Keys(k.owners)) {
+		k.take(vip.Wish{Owner: name})
+	}
+	for _, e := range k.entries {
+		e.at = time.Time{}
+	}
+	k.linksDue, k.sysctlDue = false, attempt{}
+	for range settleRounds {
+		k.listen()
+		if k.work(time.Now()); len(k.dirty) == 0 {
+			break
+		}
+	}
+	if k.Announcer != nil {
+		if err := k.Announcer.Close(); err != nil {
+			k.Log.Warn("the announcer did not end well", "err", err)
+		}
+	}
+	if k.Firewall != nil {
+		if err := k.Firewall.Deny(nil); err != nil {
+			k.Log.Warn("the firewall's rules stay", "err", err)
+		}
+	}
+	if k.Links != nil {
+		if err := k.Links.Make(nil); err != nil {
+			k.Log.Warn("interfaces that were made stay", "err", err)
+		}
+	}
+	if err := k.sysctls.need(nil); err != nil {
+		k.Log.Warn("sysctls stay as we set them", "err", err)
+	}
+}
