@@ -168,7 +168,7 @@ func (p *ports) learnLink(m netlink.Message) (index int, back bool) {
 	if err != nil {
 		return 0, false
 	}
-	is := port{ethernet: kind == unix.ARPHRD_ETHER, arp: flags&unix.IFF_NOARP == 0, up: flags&unix.IFF_UP != 0 && flags&unix.IFF_RUNNING != 0}
+	is := port{ethernet: kind == unix.ARPHRD_ETHER, arp: flags&unix.IFF_NOARP == 0, up: link{flags: flags}.up()}
 	for attributes.Next() {
 		if attributes.Type() == unix.IFLA_ADDRESS && len(attributes.Bytes()) == len(is.mac) {
 			is.mac = [6]byte(attributes.Bytes())
