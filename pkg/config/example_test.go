@@ -84,7 +84,8 @@ func referenceLines(t *testing.T) (text []string, lines []line) {
 	headers := make(map[string]header)
 	for name, h := range map[string]header{
 		"global_defs": {inGlobal, inRoot}, "global_defs.lvs_sync_daemon": {inSync, inGlobal}, "global_defs.lvs_sysctl": {inSysctl, inGlobal},
-		"virtual_server_group.WEB": {inGroup, inRoot}, "track_file.LOAD": {inTrackFile, inRoot}, "SSL": {inSSLDefaults, inRoot},
+		"virtual_server_group.WEB": {inGroup, inRoot}, "track_file.LOAD": {inTrackFile, inRoot}, "vrrp_track_file.OLD": {inTrackFile, inRoot}, "SSL": {inSSLDefaults, inRoot},
+		"vrrp_instance.VI_I.authentication": {inAuth, inInstance}, "vrrp_instance.VI_6.auth_hmac": {inHMAC, inInstance},
 		"virtual_server": {inVirtual, inRoot}, "virtual_server.real_server": {inReal, inVirtual},
 		"virtual_server.sorry_server": {inSorry, inVirtual},
 	} {
@@ -101,11 +102,17 @@ func referenceLines(t *testing.T) (text []string, lines []line) {
 	for i, l := range text {
 		if m := headerLine.FindStringSubmatch(l); m != nil {
 			h, known := headers[m[1]]
+			name := m[1]
+			if table, _, _ := strings.Cut(name, "."); !known && namedTables[table] != 0 {
+				h, known, name = header{namedTables[table], inRoot}, true, table
+			}
 			if !known {
 				t.Fatalf("line %d: what is %s?", i+1, m[1])
 			}
 			in = h.in
-			name := strings.TrimSuffix(strings.TrimSuffix(m[1], ".WEB"), ".LOAD") // names of the user's
+			for _, named := range []string{".WEB", ".LOAD", ".OLD"} { // names of the user's
+				name = strings.TrimSuffix(name, named)
+			}
 			lines = append(lines, line{number: i, in: h.parent, name: name[strings.LastIndexByte(name, '.')+1:]})
 		} else if m := keywordLine.FindStringSubmatch(l); m != nil {
 			lines = append(lines, line{i, in, m[2], m[1] != "", strings.HasSuffix(l, "example")})

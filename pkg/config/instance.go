@@ -31,8 +31,8 @@ func (r *routers) instance(b *block) *Instance {
 	i.ChecksumAsV2, _ = inherited[bool](r.global, b, "v3_checksum_as_v2", "v3_checksum_as_v2")
 	i.OldUnicastChecksum, _ = lookup[bool]("old_unicast_checksum", b) // "never" is what holds anyway
 	i.PromoteSecondaries, _ = lookup[bool]("promote_secondaries", b)
-	r.wishes(b, i)
 	r.strict(b, i)
+	r.wishes(b, i)
 	i.ReceiveBuffer = r.receiveBuffer(b, i)
 	i.Notify = r.notify(b)
 	i.Notify.PriorityChanges, _ = inherited[bool](r.global, b, "notify_priority_changes", "vrrp_notify_priority_changes")

@@ -100,7 +100,7 @@ var quorumKeywords = []keyword{
 // Why keywords have no effect yet.
 const (
 	noMail    = "this version sends no e-mail"
-	noScripts = "this version runs scripts for servers and quorums only"
+	noScripts = "scripts run as their user, by the path that is written, and never in a shell"
 	noSNMP    = "this version has no SNMP"
 	noDBus    = "this version has no D-Bus"
 )

@@ -56,8 +56,8 @@ var (
 
 const (
 	noProcesses = "ipvsd is one process, and its unit file sets what the system should give it"
-	noFIFO      = "this version has no notification pipes"
-	noNFTables  = "this version makes no firewall rules"
+	noFIFO      = "this version tells of servers by scripts only"
+	noFirewall  = "ipvsd has a table of its own in nftables, which nobody else needs to know"
 	noDumps     = "ipvsctl shows the state instead of dump files"
 	noIncludes  = "this version reads one file"
 	noNetlink   = "ipvsd sizes its netlink buffers itself"
@@ -71,7 +71,7 @@ var idleGlobalKeywords = slices.Concat(
 		keyword{name: "net_namespace", kind: text, doc: "network namespace to run in"},
 		keyword{name: "net_namespace_ipvs", kind: flagOrText, doc: "network namespace of IPVS"},
 	),
-	idle(inRoot, noNFTables,
+	idle(inRoot, noFirewall,
 		keyword{name: "namespace_with_ipsets", kind: boolean, doc: "ipsets in a namespace"},
 	),
 	idle(inRoot, noProcesses,
@@ -94,12 +94,16 @@ var idleGlobalKeywords = slices.Concat(
 		keyword{name: "no_email_faults", kind: boolean, doc: "no mail on FAULT"},
 		keyword{name: "no_checker_emails", kind: boolean, doc: "mail for servers, not for each check"},
 	),
-	idle(inGlobal, noScripts,
+	idle(inGlobal, "scripts of servers run on changes only",
 		keyword{name: "rs_init_notifies", kind: boolean, doc: "scripts for the first state too"},
+	),
+	idle(inGlobal, "its unit file runs commands before the start and after the stop",
 		keyword{name: "startup_script", kind: texts, doc: "command before the start"},
 		keyword{name: "startup_script_timeout", kind: limit, doc: "its time limit"},
 		keyword{name: "shutdown_script", kind: texts, doc: "command after the stop"},
 		keyword{name: "shutdown_script_timeout", kind: limit, doc: "its time limit"},
+	),
+	idle(inGlobal, noScripts,
 		keyword{name: "enable_script_security", kind: boolean, doc: "refuses scripts that others can change"},
 		keyword{name: "use_symlink_paths", kind: boolean, doc: "keeps symbolic links in paths"},
 		keyword{name: "set_supplementary_groups", kind: boolean, doc: "all groups of the script's user"},
@@ -139,13 +143,15 @@ var idleGlobalKeywords = slices.Concat(
 		keyword{name: "iproute_usr_dir", kind: text, doc: "where names of routing tables are"},
 		keyword{name: "iproute_etc_dir", kind: text, doc: "where names of routing tables are"},
 	),
-	idle(inGlobal, noNFTables,
+	idle(inGlobal, noFirewall,
 		keyword{name: "vrrp_iptables", kind: flagOrList, doc: "chains of iptables"},
 		keyword{name: "vrrp_ipsets", kind: flagOrList, doc: "names of ipsets"},
 		keyword{name: "nftables", kind: flagOrText, doc: "table of nftables"},
 		keyword{name: "nftables_priority", kind: integer(math.MinInt32, math.MaxInt32), doc: "chain priority"},
 		keyword{name: "nftables_counters", kind: boolean, doc: "counters in rules"},
 		keyword{name: "nftables_ifindex", kind: boolean, doc: "rules by index of interface"},
+	),
+	idle(inGlobal, "a virtual_server_group is a service for each of its addresses",
 		keyword{name: "nftables_ipvs", kind: flagOrText, doc: "one mark for a group of services"},
 		keyword{name: "nftables_ipvs_priority", kind: integer(math.MinInt32, math.MaxInt32), doc: "chain priority"},
 		keyword{name: "nftables_ipvs_start_fwmark", kind: integer(1, math.MaxUint32), doc: "first mark"},
