@@ -56,7 +56,6 @@ type machine struct {
 	heardPrio  uint8
 	heardAt    time.Time
 	preemption time.Time // when preempt_delay ends; zero: it does not run
-	yielded    bool      // by a switchover: it does not preempt
 	disowned   bool      // an address owner that found a stronger one
 
 	// As active.
@@ -116,7 +115,7 @@ func (m *machine) stepBackup(from netip.Addr, a Advert) {
 	m.heard, m.heardPrio, m.heardAt = from, a.Priority, m.router.now
 	switch {
 	case a.Priority == 0:
-		m.yielded = false
+		m.unit.yielded = false
 		m.listen(m.skew())
 		return
 	case a.Priority >= m.effective:
@@ -133,7 +132,7 @@ func (m *machine) stepBackup(from netip.Addr, a Advert) {
 // preempts tells whether it would take the role from a router of lower priority now. The first time it is asked that, the
 // preempt_delay begins.
 func (m *machine) preempts() bool {
-	if m.yielded || !m.Preempt && m.Priority != ownersPriority {
+	if m.unit.yielded || !m.Preempt && m.Priority != ownersPriority {
 		return false
 	}
 	if m.preemption.IsZero() {
@@ -376,7 +375,7 @@ func (m *machine) becomeActive(reason string) {
 func (m *machine) forget() {
 	m.willing, m.learned = "", 0
 	m.heard, m.heardPrio, m.heardAt = netip.Addr{}, 0, time.Time{}
-	m.preemption, m.yielded = time.Time{}, false
+	m.preemption = time.Time{}
 	if m.disowned {
 		m.disowned = false
 		m.weigh()

@@ -108,8 +108,9 @@ func (r *Router) adopt(u *unit) {
 	r.units = append(r.units, u)
 	in := map[State]int{}
 	for _, m := range u.members {
-		m.unit = u
 		in[m.state]++
+		u.yielded = u.yielded || m.unit != nil && m.unit.yielded
+		m.unit = u
 	}
 	switch {
 	case in[Fault] > 0 && in[Fault]+in[Initialize] == len(u.members):

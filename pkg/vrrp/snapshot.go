@@ -29,7 +29,7 @@ func (m *machine) status() Status {
 		Source: m.own(), Interval: m.AdvertInterval, Learned: m.learned, Skew: m.skew(), ActiveDown: m.activeDown(),
 		Deadline: m.deadline, Waits: m.waitsFor(), Heard: m.heard, HeardPrio: m.heardPrio,
 		Peers: slices.Clone(m.peers), Counters: m.counters, Transitions: slices.Clone(m.transitions),
-		HandingOver: m.handing, Yielded: m.yielded, Group: m.unit.Name,
+		HandingOver: m.handing, Yielded: m.unit.yielded, Group: m.unit.Name,
 	}
 	switch s.Waits {
 	case "startup delay":

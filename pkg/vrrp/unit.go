@@ -16,6 +16,7 @@ type unit struct {
 	state   State
 	since   time.Time
 	reason  string
+	yielded bool // by a switchover: it does not preempt before another router gives up the role
 }
 
 // weighs tells whether what members track themselves may change their priorities: those of a group must stay the same. What the
@@ -171,23 +172,31 @@ func (u *unit) handOver() {
 	}
 }
 
-// handedOver ends it when all members have been relieved.
+// handedOver ends it when all members have been relieved. From the first on, the others should not take longer than an advert does.
 func (u *unit) handedOver() {
+	waits := false
 	for _, m := range u.members {
 		if m.handing && !m.relieved {
-			return
+			waits = true
+			if soon := u.router.now.Add(m.AdvertInterval + m.skew()); soon.Before(m.deadline) {
+				m.arm(soon)
+			}
 		}
+	}
+	if waits {
+		return
 	}
 	reason := ""
 	for _, m := range u.members {
 		if m.handing {
 			reason = "handed over to " + m.heard.String()
-			m.yielded, m.handing = true, false
+			m.handing = false
 			m.becomeBackup(m.activeDown(), reason)
 			u.router.emit(Noticed{m.Name, HandedOver, m.effective})
 		}
 	}
 	u.enter(Backup, reason)
+	u.yielded = true
 }
 
 // takeBack ends a switchover because nobody took over, or not everywhere.
@@ -220,6 +229,7 @@ func (u *unit) enter(to State, reason string) {
 	}
 	from := u.state
 	u.state, u.since, u.reason = to, u.router.now, reason
+	u.yielded = false
 	if u.Name != "" {
 		u.router.emit(GroupBecame{u.Name, from, to, reason})
 	}
