@@ -84,5 +84,5 @@ type Interface struct {
 	MAC       [6]byte
 	NoARP     bool
 	Multicast bool
-	Addrs     []netip.Prefix // as the kernel lists them; none that failed duplicate address detection
+	Addrs     []netip.Prefix // as the kernel lists them, but of IPv6, too, the oldest first; none that failed duplicate address detection
 }

@@ -1,9 +1,11 @@
 package vipnl
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -53,7 +55,9 @@ type host struct {
 	links map[int]link
 	index map[string]int
 	addrs map[addressKey]address
-	of    map[int]map[addressKey]bool // addresses of an interface
+	// of are the addresses of an interface, with numbers in the order in which they came.
+	of     map[int]map[addressKey]int
+	serial int
 }
 
 // change is what a piece of news changed.
@@ -68,7 +72,7 @@ const (
 
 // load reads everything.
 func (h *host) load(r rtnetlink) error {
-	*h = host{links: map[int]link{}, index: map[string]int{}, addrs: map[addressKey]address{}, of: map[int]map[addressKey]bool{}}
+	*h = host{links: map[int]link{}, index: map[string]int{}, addrs: map[addressKey]address{}, of: map[int]map[addressKey]int{}}
 	for _, q := range []struct {
 		what    string
 		request message
@@ -79,6 +83,11 @@ func (h *host) load(r rtnetlink) error {
 		list, err := r.list(q.request)
 		if err != nil {
 			return fmt.Errorf("read the %s: %w", q.what, err)
+		}
+		// The kernel has the newest of IPv6 first, of IPv4 last.
+		slices.SortStableFunc(list, func(a, b message) int { return cmp.Compare(a.family(), b.family()) })
+		if i := slices.IndexFunc(list, func(m message) bool { return m.family() == unix.AF_INET6 }); i >= 0 {
+			slices.Reverse(list[i:])
 		}
 		for _, m := range list {
 			h.apply(m)
@@ -111,9 +120,11 @@ func (h *host) apply(m message) (change, address) {
 		}
 		h.addrs[a.addressKey] = a
 		if h.of[a.index] == nil {
-			h.of[a.index] = map[addressKey]bool{}
+			h.of[a.index] = map[addressKey]int{}
 		}
-		h.of[a.index][a.addressKey] = true
+		if h.serial++; !had {
+			h.of[a.index][a.addressKey] = h.serial
+		}
 		if !had || old != a {
 			return addressChange, a
 		}

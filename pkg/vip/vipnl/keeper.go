@@ -2,6 +2,7 @@ package vipnl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -230,7 +231,12 @@ func (k *Keeper) change(s Setup) {
 func (k *Keeper) listen() {
 	for {
 		news, err := k.kernel.receive()
-		if err != nil { // the news was too much
+		if err != nil && !errors.Is(err, unix.ENOBUFS) {
+			k.Log.Warn("no news of the kernel, trying again", "err", err)
+			k.tryAt(time.Now().Add(time.Second))
+			return
+		}
+		if err != nil { // there was too much
 			k.Log.Debug("rtnetlink lost news, everything is read again", "err", err)
 			if err := k.tables.load(k.kernel); err != nil {
 				k.Log.Warn("the kernel's addresses can't be read, trying again", "err", err)

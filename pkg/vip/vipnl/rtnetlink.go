@@ -18,6 +18,14 @@ type message struct {
 	body  []byte
 }
 
+// family is the first byte of all of these.
+func (m message) family() uint8 {
+	if len(m.body) == 0 {
+		return unix.AF_UNSPEC
+	}
+	return m.body[0]
+}
+
 // rtnetlink is the kernel's tables of links, addresses, routes and rules, in one network namespace.
 type rtnetlink interface {
 	// do has the kernel carry out requests, in this order, and returns what it said to each. It goes on after an error.
