@@ -53,7 +53,8 @@ func (s *ahState) sign(packet []byte, unicast bool) {
 
 const icvAt = ahLen - icvLen
 
-// icv covers what routers on the way don't change. The TTL of multicast can't change, so keepalived has it covered.
+// icv covers what routers on the way don't change. The TTL of multicast can't change, so keepalived has it covered. No router
+// sends options.
 func (s *ahState) icv(ip, ah, body []byte, unicast bool) []byte {
 	var head [ipv4HeaderLen]byte
 	copy(head[:], ip)
@@ -64,7 +65,6 @@ func (s *ahState) icv(ip, ah, body []byte, unicast bool) []byte {
 	var none [icvLen]byte
 	s.mac.Reset()
 	s.mac.Write(head[:])
-	s.mac.Write(ip[ipv4HeaderLen:])
 	s.mac.Write(ah[:icvAt])
 	s.mac.Write(none[:])
 	s.mac.Write(body)
@@ -76,8 +76,7 @@ func (s *ahState) check(m *message) Reject {
 	if received := m.sequence(); received <= s.sequence && s.sequence < ahLast {
 		return RejectReplay
 	}
-	ip := m.Data[:headerLen(m.Data)]
-	if !hmac.Equal(m.ah[icvAt:], s.icv(ip, m.ah, m.body, !m.To.IsMulticast())) {
+	if !hmac.Equal(m.ah[icvAt:], s.icv(m.Data[:ipv4HeaderLen], m.ah, m.body, !m.To.IsMulticast())) {
 		return RejectICV
 	}
 	return 0

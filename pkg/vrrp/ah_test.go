@@ -2,6 +2,8 @@ package vrrp
 
 import (
 	"bytes"
+	"errors"
+	"slices"
 	"testing"
 )
 
@@ -21,7 +23,7 @@ func TestAHReplay(t *testing.T) {
 	}{
 		{first, nil}, {first, RejectReplay}, {third, nil}, {second, RejectReplay}, {third, RejectReplay},
 	} {
-		if got := decoded(receiver, step.p, wireTime); got != step.want {
+		if got := decoded(receiver, step.p, wireTime); !errors.Is(got, step.want) {
 			t.Errorf("step %d: %v, want %v", i, got, step.want)
 		}
 	}
@@ -32,7 +34,7 @@ func TestAHReplay(t *testing.T) {
 func TestAHGoesOnWhereOthersAre(t *testing.T) {
 	active, back := NewCodec(&ah2), NewCodec(&ah2)
 	active.ah.sequence = 1000
-	if err := decoded(active, sealed(t, NewCodec(&ah2), "192.0.2.2"), wireTime); err != RejectReplay {
+	if err := decoded(active, sealed(t, NewCodec(&ah2), "192.0.2.2"), wireTime); !errors.Is(err, RejectReplay) {
 		t.Errorf("counter that began anew: %v, want %v", err, RejectReplay)
 	}
 	if err := decoded(back, sealed(t, active, "192.0.2.3"), wireTime); err != nil {
@@ -64,8 +66,14 @@ func TestAHCoversWhatStays(t *testing.T) {
 	if err := decoded(NewCodec(&unicast), p, wireTime); err != nil {
 		t.Error(err)
 	}
+	options := p
+	options.Data = slices.Insert(bytes.Clone(p.Data), ipv4HeaderLen, 1, 1, 1, 0)
+	options.Data[0], options.Data[3] = 0x46, options.Data[3]+4
+	if err := decoded(NewCodec(&unicast), options, wireTime); !errors.Is(err, RejectICV) {
+		t.Errorf("with options: %v, want %v", err, RejectICV)
+	}
 	p.Data[5]++ // the ID
-	if err := decoded(NewCodec(&unicast), p, wireTime); err != RejectICV {
+	if err := decoded(NewCodec(&unicast), p, wireTime); !errors.Is(err, RejectICV) {
 		t.Errorf("another ID: %v, want %v", err, RejectICV)
 	}
 }

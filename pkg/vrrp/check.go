@@ -41,6 +41,7 @@ func (c *Codec) checkAuth(m *message) Reject {
 		return RejectAuthType
 	}
 	switch c.in.Auth.Type {
+	case NoAuth:
 	case AuthPASS:
 		if subtle.ConstantTimeCompare(m.body[len(m.body)-authDataLen:], c.in.Auth.Password[:]) == 0 {
 			return RejectPassword

@@ -3,6 +3,7 @@ package vrrp
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"slices"
 	"testing"
@@ -52,7 +53,7 @@ func FuzzDecode(f *testing.F) {
 			codec := NewCodec(&in)
 			advert, err := codec.Decode(p, wireTime)
 			if err != nil {
-				if _, ok := err.(Reject); !ok || wordOf(err) == "" {
+				if _, ok := errors.AsType[Reject](err); !ok || wordOf(err) == "" {
 					t.Fatalf("not a Reject: %v", err)
 				}
 				continue
@@ -64,7 +65,7 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("believed: %x", data)
 			}
 			if in.Auth.Type == AuthAH || in.HMAC != nil && !advert.Unauthenticated {
-				if _, err := codec.Decode(p, wireTime); err != RejectReplay {
+				if _, err := codec.Decode(p, wireTime); !errors.Is(err, RejectReplay) {
 					t.Errorf("again: %v", err)
 				}
 			}

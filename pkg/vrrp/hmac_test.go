@@ -3,6 +3,7 @@ package vrrp
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -88,7 +89,7 @@ func TestHMACFreshness(t *testing.T) {
 		{100 * 365 * 24 * time.Hour, RejectTrailer},
 	} {
 		p := sign(t, signed3, "192.0.2.2", wireTime)
-		if got := decoded(NewCodec(&signed3), p, wireTime.Add(c.skew)); got != c.want {
+		if got := decoded(NewCodec(&signed3), p, wireTime.Add(c.skew)); !errors.Is(got, c.want) {
 			t.Errorf("%v later: %v, want %v", c.skew, got, c.want)
 		}
 		monotonic := signed3
@@ -110,7 +111,7 @@ func TestHMACReplay(t *testing.T) {
 	}{
 		{newer, nil}, {newer, RejectReplay}, {older, RejectReplay}, {other, nil}, {other, RejectReplay}, {newer, RejectReplay},
 	} {
-		if got := decoded(codec, step.p, at(200)); got != step.want {
+		if got := decoded(codec, step.p, at(200)); !errors.Is(got, step.want) {
 			t.Errorf("step %d: %v, want %v", i, got, step.want)
 		}
 	}
@@ -125,7 +126,7 @@ func TestHMACReplay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := decoded(codec, first, at(400)); err != RejectReplay {
+	if err := decoded(codec, first, at(400)); !errors.Is(err, RejectReplay) {
 		t.Errorf("of a sender that is remembered: %v", err)
 	}
 	if len(codec.hmac.heard) != maxSenders {
@@ -139,12 +140,16 @@ func TestHMACReplay(t *testing.T) {
 // Seconds wrap around in 2106, and packets are ordered over that.
 func TestHMACWrapsAround(t *testing.T) {
 	last := time.Unix(1<<32-1, 0)
-	sender, receiver := NewCodec(&signed3), NewCodec(&signed3)
-	for i := range 4 {
-		now := last.Add(time.Duration(i) * time.Second)
-		p := received(t, sender.Encode(advertOf(signed3, 200), wireFrom4, wireGroup4, now), false, wireFrom4, wireGroup4)
-		if err := decoded(receiver, p, now); err != nil {
-			t.Errorf("%v: %v", now, err)
+	receiver := NewCodec(&signed3)
+	before, after := sign(t, signed3, "192.0.2.2", last), sign(t, signed3, "192.0.2.2", last.Add(2*time.Second))
+	for i, step := range []struct {
+		p    Packet
+		want error
+	}{
+		{before, nil}, {after, nil}, {before, RejectReplay},
+	} {
+		if err := decoded(receiver, step.p, last.Add(2*time.Second)); !errors.Is(err, step.want) {
+			t.Errorf("step %d: %v, want %v", i, err, step.want)
 		}
 	}
 }
@@ -163,7 +168,7 @@ func TestHMACClockPutBack(t *testing.T) {
 		}
 	}
 	year := 365 * 24 * time.Hour
-	if err := send(wireTime.Add(year), wireTime); err != RejectTrailer {
+	if err := send(wireTime.Add(year), wireTime); !errors.Is(err, RejectTrailer) {
 		t.Errorf("from the future: %v", err)
 	}
 	if err := send(wireTime.Add(time.Second), wireTime.Add(time.Second)); err != nil {
@@ -198,7 +203,7 @@ func TestHMACModes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			advert, err := NewCodec(&c.receiver).Decode(sign(t, c.sender, "192.0.2.2", wireTime), wireTime)
-			if err != c.want || advert.Unauthenticated != c.unauthenticated {
+			if !errors.Is(err, c.want) || advert.Unauthenticated != c.unauthenticated {
 				t.Errorf("%v, unauthenticated %v; want %v, %v", err, advert.Unauthenticated, c.want, c.unauthenticated)
 			}
 		})
@@ -218,8 +223,19 @@ func TestHMACKeyChange(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := decoded(NewCodec(&signed3), sign(t, next, "192.0.2.2", wireTime), wireTime); err != RejectTrailer {
+	if err := decoded(NewCodec(&signed3), sign(t, next, "192.0.2.2", wireTime), wireTime); !errors.Is(err, RejectTrailer) {
 		t.Errorf("key that is not known: %v", err)
+	}
+}
+
+// A trailer of another type is not for us, whatever is in it.
+func TestHMACType(t *testing.T) {
+	p := sign(t, signed3, "192.0.2.2", wireTime)
+	message, trailer := p.payload()[:12], p.payload()[12:]
+	trailer[0] = 2
+	copy(trailer[macAt:], NewCodec(&signed3).hmac.mac(1, message, trailer, p.From))
+	if err := decoded(NewCodec(&signed3), p, wireTime); !errors.Is(err, RejectTrailer) {
+		t.Errorf("%v, want %v", err, RejectTrailer)
 	}
 }
 
@@ -228,7 +244,7 @@ func TestHMACCoversSource(t *testing.T) {
 	p := sign(t, signed3, "192.0.2.2", wireTime)
 	p.From = netip.MustParseAddr("192.0.2.9")
 	setChecksum(p.payload()[:12], pseudoSum(p.From, p.To, 12))
-	if err := decoded(NewCodec(&signed3), p, wireTime); err != RejectTrailer {
+	if err := decoded(NewCodec(&signed3), p, wireTime); !errors.Is(err, RejectTrailer) {
 		t.Errorf("%v, want %v", err, RejectTrailer)
 	}
 }

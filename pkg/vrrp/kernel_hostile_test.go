@@ -46,10 +46,11 @@ func (k kindOfHost) as(vrid uint8) wireCase {
 	in := Instance{Version: 2, AdvertInterval: 100 * time.Second}
 	words := ""
 	switch k {
+	case hostV2:
 	case hostPASS:
-		words, in.Auth = authPASS, Auth{AuthPASS, password("secret")}
+		words, in.Auth = authPASS, Auth{AuthPASS, secret}
 	case hostAH:
-		words, in.Auth = authAH, Auth{AuthAH, password("secret")}
+		words, in.Auth = authAH, Auth{AuthAH, secret}
 	case hostV3:
 		in.Version = 3
 	case hostV3Unicast:
@@ -108,7 +109,7 @@ func sequence(to byte) func(*Packet) {
 // resign makes the ICV right again.
 func resign(p *Packet) {
 	var s ahState
-	s.setKey(Auth{AuthAH, password("secret")})
+	s.setKey(Auth{AuthAH, secret})
 	s.sign(p.Data, !p.To.IsMulticast())
 }
 

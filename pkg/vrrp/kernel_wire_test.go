@@ -184,7 +184,7 @@ func underIPv6(message []byte, from, to netip.Addr) []byte {
 // An active keepalived that hears a router of lower priority with a higher sequence number of AH goes on from there, and so do we.
 func TestKernelAHCounter(t *testing.T) {
 	l := newLink(t)
-	c := wireCase{keepalived: authAH, in: Instance{Version: 2, AdvertInterval: time.Second, Auth: Auth{AuthAH, password("secret")}}}
+	c := wireCase{keepalived: authAH, in: Instance{Version: 2, AdvertInterval: time.Second, Auth: Auth{AuthAH, secret}}}
 	c.complete(51)
 	captured := l.capture(t)
 	l.start(t, c.block())

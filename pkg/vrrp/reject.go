@@ -3,6 +3,7 @@ package vrrp
 // Reject is why a packet is not believed, in the order of the checks. It is an error, whose text is for the log.
 type Reject uint8
 
+// What can be wrong with a packet.
 const (
 	RejectAuthHeader  Reject = iota + 1 // AH is missing, or there without being configured
 	RejectLength                        // shorter or longer than its parts say; version 3 without addresses

@@ -56,10 +56,7 @@ func manyVIPs(first int) (vips []netip.Addr) {
 	return vips
 }
 
-func password(text string) (p [8]byte) {
-	copy(p[:], text)
-	return p
-}
+var secret = [8]byte([]byte("secret\x00\x00"))
 
 const (
 	unicast4  = "unicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n192.0.2.3\n}\n"
@@ -73,7 +70,7 @@ const (
 // wireCases numbers the VRIDs from 1. An address that is not given follows from the VRID.
 func wireCases() []wireCase {
 	second, short := time.Second, 500*time.Millisecond
-	pass, ah := Auth{AuthPASS, password("secret")}, Auth{AuthAH, password("secret")}
+	pass, ah := Auth{AuthPASS, secret}, Auth{AuthAH, secret}
 	cases := []wireCase{
 		{"v2", "", Instance{Version: 2, AdvertInterval: second}, nil},
 		{"v2, 2 s, 20 addresses", "", Instance{Version: 2, AdvertInterval: 2 * second, Addresses: manyVIPs(0)}, nil},
