@@ -43,6 +43,9 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 			s.Table.Record)
 	}
 	s.servers(line)
+	if s.VRRP != nil {
+		s.VRRP.summary(line)
+	}
 	for _, r := range s.Table.Refused {
 		line(red, "refused", "%s\nfor %s, attempts: %d, the next in %s", r.Reason, since(s.At, r.Since), r.Attempts,
 			r.Next.Sub(s.At).Round(time.Second))

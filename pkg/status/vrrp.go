@@ -15,7 +15,7 @@ type VRRP struct {
 	Objects   []Tracked       `json:"tracked,omitempty"`
 	Static    *Held           `json:"static,omitempty"` // static_ipaddress, static_routes, static_rules; absent: there are none
 	Thread    Thread          `json:"thread"`
-	Error     string          `json:"error,omitempty"` // why nothing of it runs, although it should
+	Error     string          `json:"error,omitempty"`  // why nothing of it runs, although it should
 	Events    []Event         `json:"events,omitempty"` // the latest first, at most MaxEvents
 }
 
