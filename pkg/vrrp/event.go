@@ -32,10 +32,11 @@ type Observed struct {
 }
 
 // Sourced tells which address the adverts of an instance come from now: where the file names none it is the first of the interface.
-// Zero: there is none, which is a fault, unless the file names one. It breaks ties.
+// Zero: there is none, or adverts can't leave from the one that the file names, which is a fault. It breaks ties.
 type Sourced struct {
 	Instance string
 	Addr     netip.Addr
+	Why      string // there is none, for people
 }
 
 // Switchover asks the active instance, or its group with it, to hand over to another router. It goes on to serve until it hears that

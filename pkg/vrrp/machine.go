@@ -44,7 +44,7 @@ type machine struct {
 	deaf     time.Time // when the startup delay ends
 
 	source     netip.Addr // if the configuration names none
-	sourceless bool       // there is none to be found
+	sourceless string     // why there is none to be found, or used; empty: there is
 
 	effective uint8
 	contribs  []Contribution
@@ -285,9 +285,11 @@ func (m *machine) shift(by time.Duration) {
 }
 
 // sourced takes the address that adverts come from.
-func (m *machine) sourced(addr netip.Addr) {
-	m.source = addr
-	m.sourceless = !addr.IsValid()
+func (m *machine) sourced(addr netip.Addr, why string) {
+	m.source, m.sourceless = addr, ""
+	if !addr.IsValid() {
+		m.sourceless = either(why, "interface "+m.Interface+" has no address to send adverts from")
+	}
 	m.unit.settle()
 }
 
@@ -301,7 +303,7 @@ func (m *machine) own() netip.Addr {
 
 // atFault tells whether something is missing that it can't do without.
 func (m *machine) atFault() bool {
-	if m.sourceless && !m.Source.IsValid() || m.FaultWithoutPeers && len(m.Peers) == 0 {
+	if m.sourceless != "" || m.FaultWithoutPeers && len(m.Peers) == 0 {
 		return true
 	}
 	for _, c := range m.contribs {

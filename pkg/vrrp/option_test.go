@@ -346,7 +346,7 @@ func TestFaultsWithoutTracks(t *testing.T) {
 	g.step(Sourced{Instance: "VI"})
 	g.did("0s VI BACKUP to FAULT")
 	g.because("interface VI has no address to send adverts from")
-	g.step(Sourced{"VI", us})
+	g.step(Sourced{Instance: "VI", Addr: us})
 	g.did("0s VI FAULT to BACKUP")
 	if s := g.status("VI"); s.Source != us {
 		t.Errorf("source %v", s.Source)

@@ -62,8 +62,8 @@ func (m *machine) whyFault() string { return m.faults()[0] }
 // faults is all that keeps it at fault, and what it waits to know.
 func (m *machine) faults() []string {
 	var all []string
-	if m.sourceless && !m.Source.IsValid() {
-		all = append(all, "interface "+m.Interface+" has no address to send adverts from")
+	if m.sourceless != "" {
+		all = append(all, m.sourceless)
 	}
 	if m.FaultWithoutPeers && len(m.Peers) == 0 {
 		all = append(all, "there is no unicast_peer")

@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// identity is by which an instance is the same after a reload. Its name may change.
-type identity struct {
+// Identity is by which an instance is the same after a reload. Its name may change.
+type Identity struct {
 	vrid  uint8
 	ipv6  bool
 	where string
 }
 
-func (in *Instance) identity() identity {
+// Identity returns that of an instance.
+func (in *Instance) Identity() Identity {
 	if in.Interface == "" {
-		return identity{in.VRID, in.IPv6, in.Source.String()}
+		return Identity{in.VRID, in.IPv6, in.Source.String()}
 	}
-	return identity{in.VRID, in.IPv6, in.Interface}
+	return Identity{in.VRID, in.IPv6, in.Interface}
 }
 
 // Change takes a whole configuration. Instances that were there before keep their state under their new one, whatever their name: those
@@ -24,23 +25,23 @@ func (in *Instance) identity() identity {
 // ones need a Startup.
 func (r *Router) Change(now time.Time, instances []Instance, groups []Group) []Action {
 	r.begin(now)
-	before := map[identity]*machine{}
+	before := map[Identity]*machine{}
 	for _, m := range r.ordered {
-		before[m.identity()] = m
+		before[m.Identity()] = m
 	}
-	wanted := map[identity]bool{}
+	wanted := map[Identity]bool{}
 	for i := range instances {
-		wanted[instances[i].identity()] = true
+		wanted[instances[i].Identity()] = true
 	}
 	for _, m := range r.ordered {
-		if !wanted[m.identity()] {
+		if !wanted[m.Identity()] {
 			m.quit("removed from the configuration")
 		}
 	}
 	clear(r.machines)
 	r.ordered = nil
 	for i := range instances {
-		m := before[instances[i].identity()]
+		m := before[instances[i].Identity()]
 		if m == nil {
 			m = &machine{router: r, since: now, reason: "not started"}
 		}

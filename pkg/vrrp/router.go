@@ -57,7 +57,7 @@ func (r *Router) Step(now time.Time, ev Event) []Action {
 		r.observe(ev.Object, ev.Reading)
 	case Sourced:
 		if m := r.machines[ev.Instance]; m != nil {
-			m.sourced(ev.Addr)
+			m.sourced(ev.Addr, ev.Why)
 		}
 	case Switchover:
 		if u, err := r.switchable(ev.Name); err == nil {

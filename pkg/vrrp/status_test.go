@@ -89,7 +89,7 @@ func TestStrayEvents(t *testing.T) {
 	g := started(t, instance("VI"))
 	due := g.r.Deadline()
 	g.forget()
-	for _, ev := range []Event{Tick{}, Startup{"VI", g.now}, Startup{"X", g.now}, Shutdown{"X"}, Sourced{"X", us}, Received{Instance: "X"},
+	for _, ev := range []Event{Tick{}, Startup{"VI", g.now}, Startup{"X", g.now}, Shutdown{"X"}, Sourced{Instance: "X", Addr: us}, Received{Instance: "X"},
 		Observed{Object: Object{TrackScript, "x"}}, Switchover{"X"}} {
 		g.step(ev)
 	}

@@ -1,0 +1,155 @@
+package vrrpio
+
+import (
+	"errors"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
+)
+
+// loop is what the thread does: it has the router, and nobody else touches it.
+type loop struct {
+	net    network
+	log    *scribe
+	porter *porter
+	report func([]vrrp.Action)
+	router *vrrp.Router
+
+	now   time.Time     // when the thread woke up
+	boot  time.Time     // of the machine
+	slept time.Duration // until now, since then
+	over  bool
+
+	logUnknown bool
+	hosts      hosts // nil: not known yet
+	instances  []*instance
+	named      map[string]*instance
+	ending     map[string]*instance // removed by the change that is being done
+	links      map[spec]*link
+	busy       []*link       // with adverts that are to leave
+	reports    []vrrp.Action // of this time
+	lateness   lateness
+}
+
+func newLoop(net network, log *scribe, porter *porter, options Options) *loop {
+	return &loop{
+		net: net, log: log, porter: porter, report: options.Report, logUnknown: options.LogUnknown,
+		router: vrrp.NewRouter(), named: map[string]*instance{}, links: map[spec]*link{},
+	}
+}
+
+// run goes on until stop.
+func (l *loop) run(letters *mailbox[func(*loop)]) error {
+	now, up, slept := l.net.now()
+	l.now, l.boot, l.slept = now, now.Add(-up), slept
+	read := func(f func(*loop)) { f(l) }
+	for {
+		letters.take(read)
+		// What was received counts before what is due: an advert that waited to be read is younger than the timer that it resets.
+		if d := l.router.Deadline(); !d.IsZero() && !d.After(l.now) {
+			l.step(vrrp.Tick{})
+		}
+		l.flush()
+		if l.over {
+			l.closeAll()
+			return nil
+		}
+		if err := l.net.wait(l.router.Deadline()); err != nil {
+			return err
+		}
+		l.wakeUp()
+		l.net.receive()
+	}
+}
+
+// nap is what suspension may be overlooked: two clocks are not read at the same time.
+const nap = 10 * time.Millisecond
+
+// wakeUp looks at the clock. It tells the router that the host was suspended, which the clock does not say. When it was only busy, the
+// router sees by the time how late it is.
+func (l *loop) wakeUp() {
+	now, _, slept := l.net.now()
+	l.now = now
+	if slept-l.slept > nap {
+		l.step(vrrp.Slept{For: slept - l.slept})
+		l.slept = slept
+	}
+}
+
+// step lets something happen, and collects what is to be done about it.
+func (l *loop) step(ev vrrp.Event) { l.do(l.router.Step(l.now, ev)) }
+
+func (l *loop) do(actions []vrrp.Action) {
+	for i, a := range actions {
+		if send, ok := a.(vrrp.Send); ok {
+			l.advertise(send, l.router.Due(i))
+			continue
+		}
+		l.reports = append(l.reports, a)
+	}
+}
+
+var errNoSocket = errors.New("there is no socket")
+
+// advertise puts an advert to those that are to leave.
+func (l *loop) advertise(a vrrp.Send, due time.Time) {
+	in := l.named[a.Instance]
+	if gone := l.ending[a.Instance]; gone != nil && a.Priority == 0 {
+		in = gone
+		delete(l.ending, a.Instance) // the next one of this name is another instance's
+	}
+	if in == nil {
+		return
+	}
+	link := in.link
+	if link == nil || link.socket == nil {
+		in.failed(errNoSocket)
+		return
+	}
+	if len(link.out) == 0 {
+		l.busy = append(l.busy, link)
+	}
+	advert := vrrp.Advert{Version: in.Version, VRID: in.VRID, Priority: a.Priority, Interval: a.Interval, Addrs: in.Addresses}
+	if len(in.Peers) == 0 {
+		link.put(in, in.codec.Encode(advert, in.source, in.Multicast, l.now), in.Multicast, due)
+		return
+	}
+	for i, peer := range in.Peers {
+		if i == 0 {
+			link.put(in, in.codec.Encode(advert, in.source, peer.Addr, l.now), peer.Addr, due)
+			continue
+		}
+		link.put(in, in.codec.Again(peer.Addr), peer.Addr, due)
+	}
+}
+
+// flush sends what is to leave, and then tells what else is to be done.
+func (l *loop) flush() {
+	for _, link := range l.busy {
+		l.lateness.add(link.flush(), l.log)
+	}
+	l.busy = l.busy[:0]
+	if len(l.reports) > 0 {
+		reports := l.reports
+		l.reports = nil
+		l.report(reports)
+	}
+}
+
+// stop ends everything.
+func (l *loop) stop() {
+	for _, in := range l.instances {
+		l.step(vrrp.Shutdown{Instance: in.Name})
+	}
+	l.over = true
+}
+
+func (l *loop) status() ([]vrrp.Status, []vrrp.GroupStatus) {
+	instances, groups := l.router.Status()
+	for i := range instances {
+		if in := l.named[instances[i].Name]; in != nil {
+			in.addTo(&instances[i].Counters)
+		}
+	}
+	return instances, groups
+}
