@@ -85,8 +85,13 @@ func (h *host) stall(d time.Duration, suspended bool) {
 	}
 	h.w.say("host %d does not run for %v, suspended: %v", h.id, d, suspended)
 	h.awake, h.suspended = h.w.now.Add(d), suspended
+	h.stalls++
+	stall := h.stalls
 	h.w.after(d, func() {
-		if suspended && h.suspended {
+		if stall != h.stalls {
+			return // it has been started again meanwhile
+		}
+		if suspended {
 			h.slept += d
 			h.inbox = append([]Event{Slept{d}}, h.inbox...)
 		}
@@ -97,6 +102,7 @@ func (h *host) stall(d time.Duration, suspended bool) {
 func (h *host) crash() {
 	h.w.say("host %d crashes", h.id)
 	h.running = false
+	h.stalls++
 }
 
 // stop ends the daemon cleanly.

@@ -52,10 +52,10 @@ func TestSwitchoverToNobody(t *testing.T) {
 	g := active(t)
 	g.step(Switchover{"VI"})
 	g.forget()
-	g.dueIn(down100 + skew100)
-	g.pass(down100 + skew100)
-	g.did("1m4.21875s VI sends 100 every 1s", "1m4.21875s VI notices that it is not relieved at 100", "1m4.21875s VI announces again")
-	g.dueIn(time.Second)
+	g.dueIn(3*time.Second + 2*time.Second*255/256)
+	g.pass(5 * time.Second)
+	g.did("1m4.9921875s VI sends 100 every 1s", "1m4.9921875s VI notices that it is not relieved at 100", "1m4.9921875s VI announces again")
+	g.dueIn(992187500 * time.Nanosecond)
 	g.is("VI", Active)
 }
 

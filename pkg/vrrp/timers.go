@@ -45,3 +45,8 @@ func (m *machine) patience() time.Duration {
 	}
 	return time.Duration(m.DownTimerAdverts-1)*m.AdvertInterval + SkewTime(m.Version, rival, m.AdvertInterval)
 }
+
+// handover is how long it waits for another router: by then the Active_Down_Timer of any has ended, even if priority 0 was lost.
+func (m *machine) handover() time.Duration {
+	return time.Duration(m.DownTimerAdverts)*m.AdvertInterval + 2*SkewTime(m.Version, 1, m.AdvertInterval)
+}

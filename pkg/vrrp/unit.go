@@ -167,7 +167,7 @@ func (u *unit) handOver() {
 		if m.state == Active {
 			m.resign()
 			m.handing = true
-			m.arm(u.router.now.Add(m.activeDown() + m.skew()))
+			m.arm(u.router.now.Add(m.handover()))
 		}
 	}
 }

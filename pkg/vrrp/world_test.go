@@ -30,6 +30,7 @@ type world struct {
 	loss, dup float64
 	latency   time.Duration // at most
 	cut       map[path]bool
+	arrived   map[path]time.Time // the last packet, when it is quiet: then they stay in order
 	log       []string
 	changes   int  // of states
 	oneCut    bool // network 0 stays cut
@@ -49,9 +50,10 @@ type host struct {
 	suspended bool      // until then, and what is sent to it is lost
 	inbox     []Event
 	slept     time.Duration // that its clock does not know of
-	timer     int           // the one that counts
-	down      []bool        // links, by network
-	failing   bool          // the script
+	stalls    int
+	timer     int    // the one that counts
+	down      []bool // links, by network
+	failing   bool   // the script
 }
 
 type happening struct {
@@ -79,7 +81,7 @@ func (q *queue) Pop() any {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	start := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), start: start, now: start, cut: map[path]bool{}}
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), start: start, now: start, cut: map[path]bool{}, arrived: map[path]time.Time{}}
 	w.nets = 1 + w.rng.IntN(3)
 	w.interval = []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, time.Second, 2 * time.Second}[w.rng.IntN(4)]
 	version := uint8(3)
@@ -297,13 +299,23 @@ func (h *host) send(s Send) {
 			ev := Received{s.Instance, h.addr(net), Advert{
 				Version: h.instances[net].Version, VRID: uint8(net + 1), Priority: s.Priority, Interval: s.Interval,
 			}}
-			w.after(time.Duration(1+w.rng.Int64N(int64(w.latency))), func() {
+			w.after(w.travel(path{net, h.id, to.id}), func() {
 				if !to.down[net] && !to.suspended {
 					to.event(ev)
 				}
 			})
 		}
 	}
+}
+
+// travel is how long a packet takes.
+func (w *world) travel(p path) time.Duration {
+	d := time.Duration(1 + w.rng.Int64N(int64(w.latency)))
+	if w.loss == 0 {
+		d = max(d, w.arrived[p].Sub(w.now)+1)
+		w.arrived[p] = w.now.Add(d)
+	}
+	return d
 }
 
 // copies is how often a packet arrives.
