@@ -62,7 +62,7 @@ func (r *routers) address(b *block, i *Instance, a vip.Address, v *value) {
 	ipv6 := a.Prefix.Addr().Is6()
 	switch {
 	case a.Dev == "" && i.Interface == "":
-		if a.Dev, _ = lookup[string]("default_interface", r.global); a.Dev == "" && b.lacks("interface") {
+		if a.Dev, _ = lookup[string]("default_interface", r.global); a.Dev == "" && b.lacks("interface") && !b.lacks("unicast_peer") {
 			r.fail(v.at, `write "`+a.String()+` dev eth0", or default_interface in [global_defs]`, "the address has no interface")
 		}
 	case a.Dev == "", a.Dev == i.home():
