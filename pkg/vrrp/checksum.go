@@ -13,16 +13,13 @@ const (
 	sumOld           // keepalived up to 1.3.6: unicast, with the multicast group in the pseudo header
 )
 
-// multicastGroup is where adverts go when nothing else is said.
+// multicastGroup was in the pseudo header of unicast adverts until keepalived 1.3.6.
 var multicastGroup = netip.AddrFrom4([4]byte{224, 0, 0, 18})
 
-// sum adds the bytes to a sum of 16 bit numbers (RFC 1071).
+// sum adds the bytes, an even number of them, to a sum of 16 bit numbers (RFC 1071).
 func sum(s uint32, b []byte) uint32 {
 	for ; len(b) > 1; b = b[2:] {
 		s += uint32(binary.BigEndian.Uint16(b))
-	}
-	if len(b) == 1 {
-		s += uint32(b[0]) << 8
 	}
 	return s
 }
@@ -48,16 +45,9 @@ func (c *Codec) startSum(version uint8, to netip.Addr, length int) uint32 {
 	case version == 2, c.in.ChecksumAsV2 && !c.in.IPv6:
 		return 0
 	case c.oldChecksum && !to.IsMulticast():
-		return pseudoSum(c.own, c.group(), length)
+		return pseudoSum(c.own, multicastGroup, length)
 	}
 	return pseudoSum(c.own, to, length)
-}
-
-func (c *Codec) group() netip.Addr {
-	if c.in.Multicast.IsValid() {
-		return c.in.Multicast
-	}
-	return multicastGroup
 }
 
 // setChecksum fills in the checksum of a message.
@@ -84,7 +74,7 @@ func (c *Codec) checkChecksum(m *message) Reject {
 	case c.in.IPv6:
 	case c.in.ChecksumAsV2 && good(0):
 		return 0
-	case c.in.OldUnicastChecksum && !m.To.IsMulticast() && good(pseudoSum(m.From, c.group(), len(summed))):
+	case c.in.OldUnicastChecksum && !m.To.IsMulticast() && good(pseudoSum(m.From, multicastGroup, len(summed))):
 		m.sum = sumOld
 		return 0
 	}
