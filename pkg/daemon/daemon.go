@@ -2,8 +2,9 @@
 // and answers the control socket.
 //
 // One goroutine, the owner's, holds everything that changes: configuration, verdicts, the record of what is ours, the
-// outcome of the last round. The others send it values and never wait for each other: the probe engine's (package probe),
-// the control server's (package control), and the caller's, which turns signals into Reload and the end of the context.
+// outcome of the last round. The others send it values and never wait for each other: the probe engine's (package probe), those of
+// the virtual routers (package failover), the control server's (package control), and the caller's, which turns signals into Reload
+// and the end of the context.
 // Every reason to look at the kernel only makes a round due; a round computes what should be and makes it so.
 package daemon
 
@@ -20,6 +21,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/failover"
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
@@ -48,11 +50,12 @@ var ErrConfig = errors.New("invalid configuration")
 
 // Daemon is one ipvsd in one network namespace.
 type Daemon struct {
-	options Options
-	owner   *owner
-	engine  *engine.Engine
-	locks   []*os.File
-	kernel  *ipvsnl.Client
+	options  Options
+	owner    *owner
+	engine   *engine.Engine
+	failover *failover.Failover
+	locks    []*os.File
+	kernel   *ipvsnl.Client
 }
 
 // New loads the configuration, takes the locks and opens the kernel, changing nothing there. Its errors wrap ErrConfig or
@@ -96,6 +99,8 @@ func New(o Options) (_ *Daemon, err error) {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
 	}
 	d.owner.loader = loader
+	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles})
+	d.owner.routers = d.failover
 	connector, err := probe.NewConnector()
 	if err != nil {
 		return nil, err
@@ -126,13 +131,17 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		}
 		defer func() { _ = os.Remove(f) }()
 	}
-	server, err := control.Listen(d.options.Socket, d.owner, d.options.Log)
+	server, err := control.Listen(d.options.Socket, d.owner, d.failover, d.options.Log)
 	if err != nil {
 		return err
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return server.Run(ctx) })
 	tasks.Go(func() error { return ended(ctx, d.engine.Run(ctx)) })
+	tasks.Go(func() error {
+		defer close(d.owner.ended)
+		return d.failover.Run(ctx)
+	})
 	tasks.Go(func() error { return d.owner.run(ctx) })
 	err = tasks.Wait()
 	d.owner.prober.close()

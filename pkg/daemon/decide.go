@@ -28,6 +28,7 @@ func (o *owner) decide() {
 		o.servers += len(vs.RealServers)
 	}
 	o.want, o.stale = desired.Assemble(all, o.ledger.Owned), false
+	o.routers.Services(o.quorums)
 }
 
 // facts are what decisions rest on now, with the given verdicts.

@@ -37,6 +37,7 @@ type house struct {
 	probed uint64 // see probes
 	host   *host
 	disk   *disk
+	group  *routerGroup
 	stop   func() // as SIGTERM does, and waits
 	kill   func() // as kill -9 does, as far as the kernel and the disk can tell
 }
@@ -63,7 +64,7 @@ func addr(n int) netip.AddrPort { return netip.MustParseAddrPort(fmt.Sprintf("19
 func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.AddrPort) *house {
 	t.Helper()
 	h := &house{
-		t: t, kernel: k, down: new(sync.Map), found: new(sync.Map), took: new(atomic.Int64), log: new(bytes.Buffer), ran: new(ran), host: new(host), disk: new(disk),
+		t: t, kernel: k, down: new(sync.Map), found: new(sync.Map), took: new(atomic.Int64), log: new(bytes.Buffer), ran: new(ran), host: new(host), disk: new(disk), group: new(routerGroup),
 	}
 	for _, a := range down {
 		h.down.Store(a, true)
@@ -88,7 +89,8 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	h.tracked.watch = h.disk.watch
 	h.prober = newProber(h.probe)
 	checks := engine.New(h.probe, h.board.post, engine.Random(func() float64 { return 0 }))
-	h.checks = checks
+	h.checks, h.routers = checks, h.group
+	close(h.ended)
 	h.write(text)
 	cfg, problems := config.Load(o.ConfigFile, []byte(text))
 	if problems.Err() != nil {

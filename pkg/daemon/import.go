@@ -88,9 +88,9 @@ func importTo(ctx context.Context, k kernel, cfg *config.Config, o ImportOptions
 			s.Granularity = found.Granularity // it means nothing: no reason for an edit
 		}
 	}
-	settings := desired.ComputeSettings(&config.GlobalDefs{
+	settings := desired.ComputeSettings(&config.Config{GlobalDefs: config.GlobalDefs{
 		LVSTimeouts: cfg.GlobalDefs.LVSTimeouts, LVSSyncDaemon: cfg.GlobalDefs.LVSSyncDaemon,
-	}, nil, nil)
+	}}, nil, nil, nil)
 	if o.DryRun {
 		found, err := reconcile.ReadSettings(ctx, k)
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/script"
 	"github.com/ipvsd/ipvsd/pkg/status"
 	"github.com/ipvsd/ipvsd/pkg/vip/vipnl"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
 // When rounds are due.
@@ -72,10 +73,13 @@ type owner struct {
 	files   files
 	kernel  kernel
 	checks  checks
+	routers routers
 
 	board    *board                     // what the engine reports
 	requests chan func(context.Context) // see ask
 	gone     chan struct{}              // closed when run has returned
+	roles    chan map[string]vrrp.State // the newest; see hearRoles
+	ended    chan struct{}              // closed when the virtual routers have
 	reloads  sync.Mutex                 // held from reading the file until it is in force
 	loader   config.Loader              // guarded by reloads
 
@@ -116,6 +120,8 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		board:      newBoard(),
 		requests:   make(chan func(context.Context)),
 		gone:       make(chan struct{}),
+		roles:      make(chan map[string]vrrp.State, 1),
+		ended:      make(chan struct{}),
 		cfg:        &config.Config{},
 		roster:     newRoster(),
 		verdicts:   desired.Verdicts{},
@@ -153,12 +159,16 @@ func (o *owner) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			notify(stopping)
+			o.awaitRouters(watchdog)
 			return errors.Join(o.stop(), o.stopSettings())
 		case <-o.board.dirty:
 			o.takeNews()
 		case l := <-o.suspension.news:
 			o.locate(l)
 			o.engage(nil, nil)
+		case roles := <-o.roles:
+			o.takeRoles(roles)
+			o.due = time.Now() // the sync daemons
 		case request := <-o.requests:
 			request(ctx)
 		case <-timer.C:
@@ -221,6 +231,7 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	o.checks.Limit(engine.Limits(cfg.GlobalDefs.Checks))
 	o.engage(gone, fresh)
 	o.announceReload(removed, added)
+	o.routers.Change(&cfg.VRRP)
 	o.stale = true
 }
 

@@ -167,6 +167,7 @@ func (o *owner) summary() string {
 		return "STATUS=" + o.state.Error
 	}
 	text := fmt.Sprintf("STATUS=services: %d, servers alive: %d of %d", len(o.cfg.VirtualServers), o.alive, o.servers)
+	text += o.rolesSummary()
 	if o.config.Rejected != "" {
 		text += "; a newer configuration was rejected"
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsproc"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/status"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
 // namespace is the IPVS of a network namespace: its table and its settings.
@@ -31,7 +32,8 @@ type namespace struct {
 // settings is how IPVS is set besides its services, and what was there before.
 type settings struct {
 	tuner    *reconcile.Tuner
-	defaults []ipvs.SysctlDefault // that we have for this kernel
+	roles    map[string]vrrp.State // of the virtual routers, by name
+	defaults []ipvs.SysctlDefault  // that we have for this kernel
 	changed  desired.Changed
 	want     desired.Settings // at the last look
 	found    ipvs.Settings    // after it
@@ -55,7 +57,7 @@ func sysctlDefaults() ([]ipvs.SysctlDefault, error) {
 func (o *owner) tune(ctx context.Context, now time.Time, look bool) {
 	s := &o.settings
 	s.round = reconcile.SettingsRound{}
-	want := desired.ComputeSettings(&o.cfg.GlobalDefs, s.defaults, s.changed)
+	want := desired.ComputeSettings(o.cfg, s.roles, s.defaults, s.changed)
 	owed := s.tuner.Deadline()
 	if !look && slices.Equal(want, s.want) && now.Before(s.looked.Add(sweep*resync)) && (owed.IsZero() || now.Before(owed)) {
 		return
@@ -122,10 +124,11 @@ func (o *owner) before(steps []reconcile.SettingStep) {
 
 // forget drops settings from the record that are no longer ours.
 func (o *owner) forget(names []string) {
+	before := len(o.settings.changed)
 	for _, name := range names {
 		delete(o.settings.changed, name)
 	}
-	if len(names) > 0 {
+	if len(o.settings.changed) < before {
 		o.recordSettings()
 	}
 }
@@ -219,5 +222,5 @@ func planSettings(ctx context.Context, k kernel, cfg *config.Config, s settings)
 	if err != nil {
 		return nil, err
 	}
-	return reconcile.DiffSettings(&found, desired.ComputeSettings(&cfg.GlobalDefs, s.defaults, s.changed)), nil
+	return reconcile.DiffSettings(&found, desired.ComputeSettings(cfg, s.roles, s.defaults, s.changed)), nil
 }

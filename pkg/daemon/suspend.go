@@ -84,8 +84,9 @@ func (o *owner) locate(l located) {
 func (o *owner) engage(removed, added []health.ID) {
 	s := &o.suspension
 	suspended, resting := make(map[string]bool), make(map[health.ID]bool)
+	ours := o.virtualAddresses()
 	for _, vs := range o.cfg.VirtualServers {
-		if vs.HASuspend && !s.serves(vs) {
+		if vs.HASuspend && !s.serves(vs, ours) {
 			suspended[vs.Name] = true
 		}
 		if vs.HASuspend && suspended[vs.Name] != s.suspended[vs.Name] {
@@ -122,8 +123,9 @@ func (o *owner) engage(removed, added []health.ID) {
 }
 
 // serves says whether clients may come to this host for a virtual server with ha_suspend: one of its addresses is here, it has
-// none but marks of the firewall, or nobody knows.
-func (s *suspension) serves(vs *config.VirtualServer) bool {
+// none but marks of the firewall, or nobody knows. Those of virtual routers are in ours, and here while those are active: they may
+// be on lo otherwise, of a director that is a real server, too.
+func (s *suspension) serves(vs *config.VirtualServer, ours map[netip.Addr]bool) bool {
 	marks := true
 	for i := range vs.Services {
 		key := &vs.Services[i].ServiceKey
@@ -131,7 +133,8 @@ func (s *suspension) serves(vs *config.VirtualServer) bool {
 			continue
 		}
 		marks = false
-		if s.addrs[key.Addr.Addr()] {
+		addr := key.Addr.Addr()
+		if active, is := ours[addr]; active || !is && s.addrs[addr] {
 			return true
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
 // Settings is how IPVS should be set besides its services, in the order in which it has to be done. What it does not mention
@@ -52,19 +53,47 @@ type Change struct {
 	Is  string `json:"is,omitempty"`
 }
 
-// ComputeSettings returns how the settings should be on a kernel that has these defaults of ours.
-func ComputeSettings(g *config.GlobalDefs, defaults []ipvs.SysctlDefault, changed Changed) Settings {
+// ComputeSettings returns how the settings should be on a kernel that has these defaults of ours, while the virtual routers have
+// these roles, by name.
+func ComputeSettings(cfg *config.Config, roles map[string]vrrp.State, defaults []ipvs.SysctlDefault, changed Changed) Settings {
+	g := &cfg.GlobalDefs
 	want := timeouts(g.LVSTimeouts)
 	want = append(want, sysctls(&g.LVSSysctl, defaults)...)
+	follows, active := cfg.VRRP.SyncRole != "", roles[cfg.VRRP.SyncRole] == vrrp.Active
+	if follows && cfg.VRRP.BackupOnly {
+		want = want.with(Setting{Name: KindSysctl + "backup_only", Value: backupOnly(active)})
+	}
 	for _, d := range []struct {
 		role   ipvs.SyncRole
 		daemon ipvs.SyncDaemon
-	}{{ipvs.SyncMaster, g.LVSSyncDaemon.Master}, {ipvs.SyncBackup, g.LVSSyncDaemon.Backup}} {
-		if d.daemon.Interface != "" {
-			want = append(want, Setting{Name: KindSyncDaemon + d.role.String(), Daemon: d.daemon})
+		wanted bool
+	}{{ipvs.SyncMaster, g.LVSSyncDaemon.Master, active}, {ipvs.SyncBackup, g.LVSSyncDaemon.Backup, !active}} {
+		switch s := (Setting{Name: KindSyncDaemon + d.role.String()}); {
+		case d.daemon.Interface == "":
+		case !follows || d.wanted:
+			s.Daemon = d.daemon
+			want = append(want, s)
+		default:
+			// Whoever started it: one of an earlier run, or keepalived's. The one that starts instead comes after it.
+			s.Want = Absent
+			want = append(Settings{s}, want...)
 		}
 	}
 	return append(want.leavers(changed), want...)
+}
+
+// backupOnly is the sysctl of a director that leaves the clients to the active one, or is that one: with 1 the kernel balances
+// nothing while its backup daemon runs.
+func backupOnly(active bool) string {
+	if active {
+		return "0"
+	}
+	return "1"
+}
+
+// with returns s with a setting in place of the one of that name.
+func (s Settings) with(one Setting) Settings {
+	return append(slices.DeleteFunc(s, func(other Setting) bool { return other.Name == one.Name }), one)
 }
 
 // SettingsAtStop returns how the settings should be when the daemon has stopped: the timeouts as they were before, as

@@ -11,6 +11,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
 var (
@@ -71,11 +72,44 @@ func TestSettings(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := desired.ComputeSettings(&tt.global, defaults, tt.changed)
+			got := desired.ComputeSettings(&config.Config{GlobalDefs: tt.global}, nil, defaults, tt.changed)
 			if diff := cmp.Diff(tt.want, got, addrs); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// With an instance one sync daemon runs, that of its role; the other one ends before that, whoever's it is.
+func TestSettingsFollowRole(t *testing.T) {
+	cfg := config.Config{
+		GlobalDefs: config.GlobalDefs{
+			LVSSyncDaemon: config.SyncDaemons{Master: syncMaster, Backup: syncMaster},
+			LVSSysctl:     config.Sysctls{Values: ipvs.Sysctls{"backup_only": "1", "conntrack": "1"}},
+		},
+		VRRP: config.VRRP{SyncRole: "VI_1", BackupOnly: true},
+	}
+	standby := desired.Settings{
+		{Name: "sync daemon master", Want: desired.Absent}, {Name: "sysctl conntrack", Value: "1"}, {Name: "sysctl backup_only", Value: "1"},
+		{Name: "sync daemon backup", Daemon: syncMaster},
+	}
+	serving := desired.Settings{
+		{Name: "sync daemon backup", Want: desired.Absent}, {Name: "sysctl conntrack", Value: "1"}, {Name: "sysctl backup_only", Value: "0"},
+		{Name: "sync daemon master", Daemon: syncMaster},
+	}
+	for _, tt := range []struct {
+		roles map[string]vrrp.State
+		want  desired.Settings
+	}{
+		{nil, standby},
+		{map[string]vrrp.State{"VI_1": vrrp.Backup, "VI_2": vrrp.Active}, standby},
+		{map[string]vrrp.State{"VI_1": vrrp.Fault}, standby},
+		{map[string]vrrp.State{"VI_1": vrrp.Active, "VI_2": vrrp.Backup}, serving},
+	} {
+		got := desired.ComputeSettings(&cfg, tt.roles, nil, desired.Changed{"sync daemon master": {}, "sync daemon backup": {}})
+		if diff := cmp.Diff(tt.want, got, addrs); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", tt.roles, diff)
+		}
 	}
 }
 

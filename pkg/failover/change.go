@@ -15,13 +15,13 @@ func (f *Failover) Change(cfg *config.VRRP) {
 	was := f.members
 	f.mu.Unlock() // only Change replaces the map, and its callers take turns
 	members := make(map[string]*member, len(cfg.Instances))
-	before := make(map[identity]*member, len(was))
+	before := make(map[vrrp.Identity]*member, len(was))
 	for _, m := range was {
-		before[identityOf(m.config)] = m
+		before[m.config.Identity()] = m
 	}
 	for _, c := range cfg.Instances {
-		m := &member{config: c}
-		old := before[identityOf(c)]
+		m := &member{config: c, role: new(role), priority: c.Priority}
+		old := before[c.Identity()]
 		if m.keys, m.unfit = readKeys(c.KeyFiles); m.unfit != nil {
 			if old != nil && old.keys != nil {
 				f.log.Error("the keys of a virtual router can't be read; those of before stay in force", "instance", c.Name, "err", m.unfit)
@@ -40,9 +40,10 @@ func (f *Failover) Change(cfg *config.VRRP) {
 }
 
 // take puts a configuration in force.
-func (f *Failover) take(cfg *config.VRRP, members map[string]*member, before map[identity]*member) {
+func (f *Failover) take(cfg *config.VRRP, members map[string]*member, before map[vrrp.Identity]*member) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.read() // what was reported before
 	now := time.Now()
 	was, wasGroups := f.cfg, f.groups
 	first := len(was.Instances) == 0
@@ -50,24 +51,24 @@ func (f *Failover) take(cfg *config.VRRP, members map[string]*member, before map
 	f.renamed = make(map[string]string)
 	f.groups = make(map[string]*group, len(cfg.Groups))
 	for _, c := range cfg.Instances {
-		if old := before[identityOf(c)]; old != nil {
+		if old := before[c.Identity()]; old != nil {
 			m := members[c.Name]
-			m.state, m.priority, m.repeat, m.told, m.warned = old.state, old.priority, old.repeat, old.told, old.warned
+			m.role, m.state, m.priority, m.told, m.warned = old.role, old.state, old.priority, old.told, old.warned
 			if members[old.config.Name] == nil {
 				f.renamed[old.config.Name] = c.Name
 			}
-			delete(before, identityOf(c))
+			delete(before, c.Identity())
 		}
 	}
 	for _, c := range cfg.Groups {
 		g := &group{config: c}
 		if old := wasGroups[c.Name]; old != nil {
-			g.state, g.told = old.state, old.told
+			g.told = old.told
 		}
 		f.groups[c.Name] = g
 	}
 	for _, c := range was.Instances {
-		if old := before[identityOf(c)]; old != nil {
+		if old := before[c.Identity()]; old != nil {
 			f.sayRemoved(now, old)
 		}
 	}
@@ -91,11 +92,16 @@ func (f *Failover) take(cfg *config.VRRP, members map[string]*member, before map
 			}
 		}
 	}
+	for owner := range f.held {
+		if owner != "" && members[owner] == nil {
+			delete(f.held, owner)
+		}
+	}
 	if cfg.AllStates && !first {
 		f.sayAll(now)
 	}
 	f.moved = true
-	f.wake()
+	f.inbox.wake()
 }
 
 // brief tells the parts all there is to know.
@@ -105,10 +111,18 @@ func (f *Failover) brief() {
 	static := f.cfg.Static
 	static.Owner = ""
 	p.keeper.Wish(static)
+	d := &desk{keeper: p.keeper, seats: make(map[string]*seat, len(f.members))}
+	for name, m := range f.members {
+		d.seats[name] = &seat{m.role, m.config.Active, m.config.Idle}
+	}
+	for old, name := range f.renamed {
+		d.seats[old] = d.seats[name]
+	}
+	f.desk.Store(d)
 	instances := make([]vrrp.Instance, 0, len(f.cfg.Instances))
 	for _, c := range f.cfg.Instances {
 		m := f.members[c.Name]
-		p.keeper.Wish(m.wish())
+		d.settle(d.seats[c.Name])
 		if m.unfit == nil {
 			instances = append(instances, m.instance())
 		}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/script"
 	"github.com/ipvsd/ipvsd/pkg/status"
+	"github.com/ipvsd/ipvsd/pkg/vip"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
@@ -38,10 +40,14 @@ type Failover struct {
 	assemble func(*Failover) *parts
 	scripts  *script.Queues
 	changed  chan struct{} // the configuration is another
-	dirty    chan struct{} // there is news
 	pipes    pipes         // only Run's goroutine touches it
 
-	mu       sync.Mutex // held for moments only: the thread that sends the adverts takes it
+	// What the thread that sends the adverts touches: it must not wait for anybody who holds mu.
+	desk  atomic.Pointer[desk]            // nil: nothing runs
+	inbox inbox                           // what the parts report
+	links atomic.Pointer[[]vip.Interface] // as heard last; nil: not yet
+
+	mu       sync.Mutex
 	cfg      *config.VRRP
 	members  map[string]*member
 	groups   map[string]*group
@@ -49,9 +55,10 @@ type Failover struct {
 	tracked  map[vrrp.Object]bool
 	readings map[vrrp.Object]reading // of what is tracked
 	services map[string]health.State
-	parts    *parts // nil: nothing runs
-	news     []news // not told yet
-	moved    bool   // the roles are others than those that were told
+	held     map[string]*belongings // by owner
+	parts    *parts                 // nil: nothing runs
+	news     []news                 // not told yet
+	moved    bool                   // the roles are others than those that were told
 	events   ring
 	err      error // why nothing runs that should
 }
@@ -65,9 +72,10 @@ type reading struct {
 func newFailover(o Options, assemble func(*Failover) *parts) *Failover {
 	return &Failover{
 		log: o.Log, roles: o.Roles, assemble: assemble, scripts: script.NewQueues(script.Run),
-		changed: make(chan struct{}, 1), dirty: make(chan struct{}, 1),
+		changed: make(chan struct{}, 1), inbox: inbox{dirty: make(chan struct{}, 1)},
 		cfg: new(config.VRRP), members: make(map[string]*member), groups: make(map[string]*group),
 		readings: make(map[vrrp.Object]reading), services: make(map[string]health.State),
+		held: make(map[string]*belongings),
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/script"
 	"github.com/ipvsd/ipvsd/pkg/vip"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
+	"github.com/ipvsd/ipvsd/pkg/vrrp/vrrpio"
 )
 
 // stage is a Failover in a bubble, with parts that do nothing but write down what they are told.
@@ -110,6 +111,8 @@ func (r fakeRunner) Status(context.Context) ([]vrrp.Status, []vrrp.GroupStatus, 
 	return []vrrp.Status{{Name: "VI_1", State: vrrp.Active}}, []vrrp.GroupStatus{{Name: "G1", State: vrrp.Active}}, nil
 }
 
+func (r fakeRunner) Thread() (vrrpio.Thread, bool) { return vrrpio.Thread{Realtime: 50}, true }
+
 type fakeTracker struct{ *stage }
 
 func (r fakeTracker) Run(ctx context.Context) error {
@@ -172,6 +175,7 @@ func scriptsOf(name string) config.Notify {
 func instance(name string, vrid uint8) *config.Instance {
 	c := &config.Instance{Notify: scriptsOf(name)}
 	c.Name, c.VRID, c.Interface, c.Priority = name, vrid, "eth0", 100
+	c.Active.Owner, c.Idle.Owner = name, name
 	c.Active.Addresses = []vip.Address{{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, vrid}), 24), Dev: "eth0"}}
 	return c
 }
@@ -360,6 +364,35 @@ func TestReload(t *testing.T) {
 		// What the Runner said before it heard of the reload.
 		s.report([]vrrp.Action{became("VI_2", vrrp.Active, vrrp.Backup), became("VI_3", vrrp.Backup, vrrp.Active)})
 		s.wantOf("news of old names", "wish", "wish VI_B:")
+		s.stop()
+	})
+}
+
+// A transition and a reload at the same moment: whoever comes last, the wish is that of the role under the new configuration.
+func TestTransitionDuringReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		s.Change(&config.VRRP{Instances: []*config.Instance{instance("VI_1", 51)}})
+		synctest.Wait()
+		for n := range 200 {
+			role := []vrrp.State{vrrp.Backup, vrrp.Active}[n%2]
+			next := instance("VI_1", 51)
+			next.Active.Addresses[0].Scope = vip.Scope(n)
+			next.Idle.Addresses = []vip.Address{{Dev: "lo", Scope: vip.Scope(n)}}
+			var both sync.WaitGroup
+			both.Go(func() {
+				s.report([]vrrp.Action{became("VI_1", vrrp.Initialize, role), vrrp.Reannounce{Instance: "VI_1"}})
+			})
+			both.Go(func() { s.Change(&config.VRRP{Instances: []*config.Instance{next}}) })
+			both.Wait()
+			s.mu.Lock()
+			got := s.wishes["VI_1"]
+			s.mu.Unlock()
+			dev := map[vrrp.State]string{vrrp.Backup: "lo", vrrp.Active: "eth0"}[role]
+			if a := got.Addresses[0]; a.Scope != vip.Scope(n) || a.Dev != dev || got.Repeat != uint64(n+1) {
+				t.Fatalf("round %d: %+v", n, got)
+			}
+		}
 		s.stop()
 	})
 }

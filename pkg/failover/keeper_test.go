@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/status"
 	"github.com/ipvsd/ipvsd/pkg/vip"
+	"github.com/ipvsd/ipvsd/pkg/vip/vipnl"
 )
 
 type fakeKeeper struct{ *stage }
@@ -16,8 +17,8 @@ func (k fakeKeeper) Run(ctx context.Context) error {
 	k.note("keeper ends")
 	return nil
 }
-func (k fakeKeeper) Change(s setup) {
-	k.note("setup: %d links, %d wishes", len(s.links), len(s.universe))
+func (k fakeKeeper) Change(s vipnl.Setup) {
+	k.note("setup: %d links, %d wishes", len(s.Links), len(s.Universe))
 }
 
 func (k fakeKeeper) Wish(w vip.Wish) {
@@ -28,6 +29,9 @@ func (k fakeKeeper) Wish(w vip.Wish) {
 	if w.Repeat > 0 {
 		text += fmt.Sprint(" repeat ", w.Repeat)
 	}
+	k.mu.Lock()
+	k.wishes[w.Owner] = w
+	k.mu.Unlock()
 	k.note("%s", text)
 }
 

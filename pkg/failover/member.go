@@ -1,10 +1,12 @@
 package failover
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/vip"
+	"github.com/ipvsd/ipvsd/pkg/vip/vipnl"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
@@ -13,53 +15,41 @@ type member struct {
 	config   *config.Instance
 	keys     map[uint8][]byte // of auth_hmac, from files
 	unfit    error            // why it takes no part
-	state    vrrp.State
-	priority uint8      // effective
-	repeat   uint64     // see vip.Wish
-	told     vrrp.State // what scripts heard last
-	warned   time.Time  // of another active router
+	role     *role            // as the thread has it
+	state    vrrp.State       // as it was told of
+	priority uint8            // effective
+	told     vrrp.State       // what scripts heard last
+	warned   time.Time        // of another active router
 }
 
 // group is what is known of a sync group.
 type group struct {
 	config *config.Group
-	state  vrrp.State
 	told   vrrp.State
 }
 
-// wish returns what an instance wants to be on the host in the role that it has.
-func (m *member) wish() vip.Wish {
-	w := m.config.Idle
-	if m.state == vrrp.Active {
-		w = m.config.Active
-	}
-	w.Owner, w.Repeat = m.config.Name, m.repeat
-	return w
+// belongings is what has become of what an owner wishes.
+type belongings struct {
+	putBack   []string          // lines of what somebody else removed, the latest first
+	failed    map[string]string // reasons, by line
+	contested map[string]string // who else claims it, by line
 }
 
-// identity is what makes an instance the same in the next configuration, whatever its name is: the Router's notion.
-type identity struct {
-	vrid  uint8
-	ipv6  bool
-	where string
-}
-
-func identityOf(c *config.Instance) identity {
-	if c.Interface == "" {
-		return identity{c.VRID, c.IPv6, c.Source.String()}
-	}
-	return identity{c.VRID, c.IPv6, c.Interface}
-}
+// most is how many lines are kept of what was put back.
+const most = 16
 
 // setupOf returns what the keeper has to know of a configuration.
-func setupOf(cfg *config.VRRP) setup {
-	s := setup{universe: []vip.Wish{cfg.Static}, pacing: cfg.Pacing}
+func setupOf(cfg *config.VRRP) vipnl.Setup {
+	s := vipnl.Setup{Universe: []vip.Wish{cfg.Static}, Pacing: cfg.Pacing}
 	for _, c := range cfg.Instances {
 		if c.Link != nil {
-			s.links = append(s.links, *c.Link)
+			s.Links = append(s.Links, *c.Link)
 		}
-		s.links = append(s.links, c.MoreLinks...)
-		s.universe = append(s.universe, c.Active, c.Idle)
+		s.Links = append(s.Links, c.MoreLinks...)
+		s.Universe = append(s.Universe, c.Active, c.Idle)
+		if c.PromoteSecondaries && !slices.Contains(s.PromoteSecondaries, c.Interface) {
+			s.PromoteSecondaries = append(s.PromoteSecondaries, c.Interface)
+		}
 	}
 	return s
 }

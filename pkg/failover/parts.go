@@ -5,7 +5,9 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/vip"
+	"github.com/ipvsd/ipvsd/pkg/vip/vipnl"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
+	"github.com/ipvsd/ipvsd/pkg/vrrp/vrrpio"
 )
 
 // parts are what works for a Failover. All methods but Run, Switchover and Status return at once, and what they say last counts.
@@ -27,6 +29,7 @@ type runner interface {
 	PutBack(instance string)
 	Switchover(ctx context.Context, name string) error
 	Status(ctx context.Context) ([]vrrp.Status, []vrrp.GroupStatus, error)
+	Thread() (t vrrpio.Thread, runs bool)
 }
 
 // tracker watches what instances depend on: track.Tracker.
@@ -40,13 +43,6 @@ type tracker interface {
 type keeper interface {
 	// Run ends with the context, when nothing of ours is left but what is to stay.
 	Run(ctx context.Context) error
-	Change(s setup)
+	Change(s vipnl.Setup)
 	Wish(w vip.Wish)
-}
-
-// setup is what a keeper has to know besides wishes.
-type setup struct {
-	links    []vip.Link
-	universe []vip.Wish
-	pacing   map[string]vip.Pacing
 }

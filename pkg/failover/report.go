@@ -2,65 +2,94 @@ package failover
 
 import (
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/vip"
+	"github.com/ipvsd/ipvsd/pkg/vip/vipnl"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
-// report is what the Runner calls, on the thread that sends the adverts. The wishes go out here, all else later.
-func (f *Failover) report(actions []vrrp.Action) {
-	now := time.Now()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, a := range actions {
-		switch a := a.(type) {
-		case vrrp.Became:
-			if m := f.member(a.Instance); m != nil {
-				m.state, m.priority = a.To, a.Priority
-				f.parts.keeper.Wish(m.wish())
-				f.moved = true
-				f.sayBecame(now, m, a)
+// read takes in what the parts reported.
+func (f *Failover) read() {
+	for _, l := range f.inbox.take() {
+		switch report := l.content.(type) {
+		case []vrrp.Action:
+			for _, a := range report {
+				f.acted(l.at, a)
 			}
-		case vrrp.GroupBecame:
-			if g := f.groups[a.Group]; g != nil {
-				g.state = a.To
-				f.sayGroupBecame(now, g, a)
-			}
-		case vrrp.Reannounce:
-			if m := f.member(a.Instance); m != nil {
-				m.repeat++
-				f.parts.keeper.Wish(m.wish())
-			}
-		case vrrp.Noticed:
-			if m := f.member(a.Instance); m != nil {
-				m.priority = a.Priority
-				f.sayNoticed(now, m, a)
-			}
+		case vipnl.Report:
+			f.kept(l.at, report)
+		case vip.Conflict:
+			f.contested(l.at, report)
 		}
 	}
-	f.wake()
 }
 
-// wake has what is new be told.
-func (f *Failover) wake() {
-	select {
-	case f.dirty <- struct{}{}:
-	default:
+// acted takes in what an instance or a group did.
+func (f *Failover) acted(at time.Time, action vrrp.Action) {
+	switch a := action.(type) {
+	case vrrp.Became:
+		if m := f.member(a.Instance); m != nil {
+			m.state, m.priority = a.To, a.Priority
+			f.moved = true
+			f.sayBecame(at, m, a)
+		}
+	case vrrp.GroupBecame:
+		if g := f.groups[a.Group]; g != nil {
+			f.sayGroupBecame(at, g, a)
+		}
+	case vrrp.Noticed:
+		if m := f.member(a.Instance); m != nil {
+			m.priority = a.Priority
+			f.sayNoticed(at, m, a)
+		}
 	}
 }
 
-// interfaces takes news of the host's interfaces.
-func (f *Failover) interfaces(list []vip.Interface, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err != nil {
-		f.log.Error("the interfaces of this host can't be known; virtual routers go by what was known before", "err", err)
+// kept takes in what became of something that an owner wishes. The keeper logs it.
+func (f *Failover) kept(at time.Time, r vipnl.Report) {
+	h, m := f.belongings(r.Owner), f.members[r.Owner]
+	switch r.What {
+	case vipnl.PutBack:
+		h.putBack = append([]string{r.Object}, h.putBack[:min(len(h.putBack), most-1)]...)
+		if m != nil && f.parts != nil {
+			f.parts.runner.PutBack(r.Owner)
+		}
+		f.sayKept(at, m, putBack, r.Object+": somebody else had removed it")
+	case vipnl.Failed:
+		if _, again := h.failed[r.Object]; !again {
+			f.sayKept(at, m, refused, r.Object+": "+r.Err.Error())
+		}
+		h.failed[r.Object] = r.Err.Error()
+	case vipnl.Settled:
+		delete(h.failed, r.Object)
+	case vipnl.Conflict:
+		h.contested[r.Object] = "another host has it"
+		f.sayKept(at, m, conflict, r.Object+": another host has it")
+	}
+}
+
+// contested takes in what another host said of an address of ours.
+func (f *Failover) contested(at time.Time, c vip.Conflict) {
+	line, mac := c.Addr.String()+" dev "+c.Dev, net.HardwareAddr(c.MAC[:]).String()
+	h := f.belongings(c.Owner)
+	if c.Over {
+		delete(h.contested, line)
 		return
 	}
-	f.parts.runner.Interfaces(list)
-	f.parts.tracker.Interfaces(list)
+	h.contested[line] = mac + " says that it has it"
+	f.sayKept(at, f.members[c.Owner], conflict, line+": "+h.contested[line])
+}
+
+func (f *Failover) belongings(owner string) *belongings {
+	h := f.held[owner]
+	if h == nil {
+		h = &belongings{failed: make(map[string]string), contested: make(map[string]string)}
+		f.held[owner] = h
+	}
+	return h
 }
 
 // fail puts all instances at fault: nothing of them runs.
@@ -82,9 +111,9 @@ func (f *Failover) fail(err error, again time.Duration) {
 	})
 }
 
-// fifos returns those of the configuration.
-func (f *Failover) fifos() []config.FIFO {
+// config returns the configuration in force.
+func (f *Failover) config() *config.VRRP {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.cfg.FIFOs
+	return f.cfg
 }

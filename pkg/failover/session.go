@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ipvsd/ipvsd/pkg/vip"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
@@ -51,7 +52,15 @@ func (f *Failover) session(ctx context.Context) error {
 	tracker := begin(p.tracker.Run)
 	runner := begin(p.runner.Run)
 	watch := begin(func(ctx context.Context) error {
-		p.interfaces(ctx, f.interfaces)
+		p.interfaces(ctx, func(list []vip.Interface, err error) {
+			if err != nil {
+				f.log.Error("the interfaces of this host can't be known; virtual routers go by what was known before", "err", err)
+				return
+			}
+			f.links.Store(&list)
+			p.runner.Interfaces(list)
+			p.tracker.Interfaces(list)
+		})
 		return nil
 	})
 	err := f.serve(ctx, keeper, tracker, runner, watch)
@@ -69,7 +78,7 @@ func (f *Failover) session(ctx context.Context) error {
 
 // serve tells what is new until the session has to end.
 func (f *Failover) serve(ctx context.Context, keeper, tracker, runner, watch *task) error {
-	f.pipes.follow(f.log, f.fifos())
+	f.pipes.follow(f.log, f.config().FIFOs)
 	for {
 		select {
 		case <-ctx.Done():
@@ -78,8 +87,8 @@ func (f *Failover) serve(ctx context.Context, keeper, tracker, runner, watch *ta
 			if !f.wanted() {
 				return nil
 			}
-			f.pipes.follow(f.log, f.fifos())
-		case <-f.dirty:
+			f.pipes.follow(f.log, f.config().FIFOs)
+		case <-f.inbox.dirty:
 			f.tell()
 		case <-keeper.done:
 			return keeper.failure("addresses")
@@ -105,7 +114,12 @@ func (f *Failover) attach(p *parts) {
 func (f *Failover) detach() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.read()
 	f.parts, f.moved = nil, true
-	f.each(func(m *member) { m.state = vrrp.Initialize }, func(g *group) { g.state = vrrp.Initialize })
-	f.wake()
+	f.desk.Store(nil)
+	f.each(func(m *member) {
+		m.state = vrrp.Initialize
+		m.role.become(vrrp.Initialize)
+	}, func(*group) {})
+	f.inbox.wake()
 }

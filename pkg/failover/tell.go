@@ -112,6 +112,13 @@ func (f *Failover) sayNoticed(at time.Time, m *member, a vrrp.Noticed) {
 	f.say(n)
 }
 
+// sayKept tells of something that an instance has on the host. Static tables have no events.
+func (f *Failover) sayKept(at time.Time, m *member, kind, reason string) {
+	if m != nil {
+		f.say(news{at: at, of: ofInstance, name: m.config.Name, kind: kind, reason: reason, event: true})
+	}
+}
+
 // sayRemoved tells of an instance that left the configuration. As in keepalived notify_fault does not run.
 func (f *Failover) sayRemoved(at time.Time, m *member) {
 	c := &m.config.Notify
@@ -175,6 +182,7 @@ func stateScript(n *config.Notify, s vrrp.State) (string, *config.Script) {
 // tell tells what is new, in order: the roles first, because that is what others wait for.
 func (f *Failover) tell() {
 	f.mu.Lock()
+	f.read()
 	list := f.news
 	f.news = nil
 	var roles map[string]vrrp.State

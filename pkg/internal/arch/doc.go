@@ -32,7 +32,7 @@
 //	pkg/health/engine   | io   | health health/probe                            | runs the checks when they are due
 //	pkg/config          | pure | bfd health ipvs vip vrrp + github.com/BurntSushi/toml       | TOML to Config, or diagnostics
 //	pkg/config/ipvsadm  | pure | config ipvs                                    | ipvsadm -S lines to Config, and out
-//	pkg/desired         | pure | config health ipvs                             | the state that the kernel should have
+//	pkg/desired         | pure | config health ipvs vrrp                        | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
 //	pkg/status          | pure | bfd health ipvs vip vrrp                                | the snapshot, as JSON and as text
 //	pkg/control         | io   | connection ipvs status                         | HTTP over a Unix socket

@@ -1,0 +1,26 @@
+package failover
+
+import (
+	"github.com/ipvsd/ipvsd/pkg/track"
+	"github.com/ipvsd/ipvsd/pkg/vip"
+	"github.com/ipvsd/ipvsd/pkg/vip/vipnl"
+	"github.com/ipvsd/ipvsd/pkg/vrrp/vrrpio"
+)
+
+// New returns a Failover without instances.
+func New(o Options) *Failover { return newFailover(o, assemble) }
+
+// assemble returns the real parts.
+func assemble(f *Failover) *parts {
+	cfg := f.config()
+	return &parts{
+		runner: vrrpio.New(vrrpio.Options{Log: f.log, Report: f.report, Realtime: vrrpio.Realtime(cfg.Realtime), LogUnknown: cfg.LogUnknown}),
+		keeper: vipnl.NewKeeper(vipnl.Options{
+			Log: f.log, Report: func(r vipnl.Report) { f.inbox.put(r) },
+			Firewall: vipnl.NewFirewall(), Links: vipnl.NewLinks(f.log),
+			Announcer: vipnl.NewAnnouncer(f.log, func(c vip.Conflict) { f.inbox.put(c) }),
+		}),
+		tracker:    track.New(track.Options{Log: f.log, Report: f.Observe}),
+		interfaces: vipnl.Interfaces,
+	}
+}
