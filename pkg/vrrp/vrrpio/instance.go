@@ -152,7 +152,7 @@ func (in *instance) reject(err error, p vrrp.Packet, log *scribe) {
 	in.counters.Rejected[why]++
 	if int(why) < len(in.warned) && !in.warned[why] {
 		in.warned[why] = true
-		log.warn("an advert is not believed", "instance", in.Name, "from", p.From, "reason", why)
+		log.warn("a packet is ignored", "instance", in.Name, "from", p.From, "err", why, "hint", why.Hint())
 	}
 }
 
