@@ -179,9 +179,9 @@ func configure(w vip.Link, link, base netlink.Link) error {
 	}
 	var err error
 	if w.Kind == vip.MACVLAN {
-		err = errors.Join(set("ipv6/conf/%s/addr_gen_mode", 1), set("ipv4/conf/%s/rp_filter", 0))
+		err = set("ipv6/conf/%s/addr_gen_mode", 1)
 		if carries(w, false) {
-			err = errors.Join(err, set("ipv4/conf/%s/accept_local", 1), set("ipv4/conf/%s/arp_ignore", 1),
+			err = errors.Join(err, set("ipv4/conf/%s/rp_filter", 0), set("ipv4/conf/%s/accept_local", 1), set("ipv4/conf/%s/arp_ignore", 1),
 				// An address that goes must not take along the others of its network.
 				set("ipv4/conf/%s/promote_secondaries", 1))
 		}
@@ -198,7 +198,7 @@ func addAddress(w vip.Link, link, base netlink.Link) error {
 	if !w.Addr.IsValid() && (!w.IPv6 || w.Kind == vip.IPVLAN) {
 		return nil // the ipvlan has the kernel's
 	}
-	addr := &netlink.Addr{Scope: unix.RT_SCOPE_UNIVERSE}
+	addr := &netlink.Addr{Scope: unix.RT_SCOPE_UNIVERSE, Broadcast: net.IPv4zero} // none
 	if w.Addr.IsValid() {
 		addr.IPNet = &net.IPNet{IP: w.Addr.Addr().AsSlice(), Mask: net.CIDRMask(w.Addr.Bits(), w.Addr.Addr().BitLen())}
 	} else {
