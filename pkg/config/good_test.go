@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
 // accept loads a text that must have no errors, and these warnings.
@@ -347,6 +348,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("[[virtual_server]]\nfwmark = 7\nreal_servers = [1, {}, [], \"\"]\nTCP_CHECK = [{}, 1]\n"))
 	f.Add([]byte("virtual_server = [{ address = \"192.0.2.1:80\", protocol = \"TCP\", TCP_CHECK = [{ retry = 1 }, {}] }]"))
 	f.Add([]byte("a = \"\xff\"\n"))
+	f.Add([]byte(everyRouter))
+	f.Add([]byte(everyRouter + string(generated(2, 2, true))))
 	addFiles(f, "testdata/wrong/*.toml")
 	addFiles(f, "../../examples/*.toml")
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -423,6 +426,72 @@ func FuzzLoad(f *testing.F) {
 				}
 			}
 		}
+		soundRouters(t, &c.VRRP)
 		reloads(t, c)
 	})
+}
+
+// soundRouters holds what the packages that work with VRRP rely on.
+func soundRouters(t *testing.T, v *VRRP) {
+	names := make(map[string]*Instance)
+	for _, i := range v.Instances {
+		unit := time.Second
+		if i.Version == 3 {
+			unit = 10 * time.Millisecond
+		}
+		if names[i.Name] != nil || i.VRID == 0 || i.Priority == 0 || i.Version < 2 || i.Version > 3 || i.IPv6 && i.Version != 3 ||
+			i.AdvertInterval < unit || i.AdvertInterval%unit != 0 || i.DownTimerAdverts < 1 || len(i.Addresses) > 255 ||
+			len(i.Addresses) > len(i.Active.Addresses) || i.Multicast.IsValid() == (len(i.Peers) > 0 || i.FaultWithoutPeers) ||
+			i.Active.Owner != i.Name || i.Idle.Owner != i.Name || i.Active.Announce == nil || i.Auth.Type != 0 && i.Version != 2 ||
+			i.Interface == "" && len(i.Peers) == 0 || i.Initial != vrrp.Active && i.Initial != vrrp.Backup {
+			t.Fatalf("accepted %+v", i)
+		}
+		names[i.Name] = i
+		for n, a := range i.Active.Addresses {
+			if n < len(i.Addresses) && a.Prefix.Addr() != i.Addresses[n] || a.Dev == "" || a.TrackGroup != "" {
+				t.Fatalf("accepted %+v", a)
+			}
+		}
+		if h := i.HMAC; h != nil && h.Keys[h.Active] == nil && i.KeyFiles[h.Active] == "" {
+			t.Fatalf("accepted %+v", h)
+		}
+		soundTracks(t, v, i.Tracks)
+	}
+	grouped := make(map[string]bool)
+	for _, g := range v.Groups {
+		if len(g.Members) == 0 {
+			t.Fatalf("accepted %+v", g)
+		}
+		for _, m := range g.Members {
+			if grouped[m] || names[m] == nil || names[m].Group != g.Name {
+				t.Fatalf("accepted %+v", g)
+			}
+			grouped[m] = true
+		}
+		soundTracks(t, v, g.Tracks)
+	}
+	if v.SyncRole != "" && names[v.SyncRole] == nil {
+		t.Fatalf("accepted %s", v.SyncRole)
+	}
+}
+
+func soundTracks(t *testing.T, v *VRRP, list []vrrp.Track) {
+	for _, x := range list {
+		known := true
+		switch x.Kind {
+		case vrrp.TrackScript:
+			_, known = v.Scripts[x.Name]
+		case vrrp.TrackFile:
+			_, known = v.Files[x.Name]
+		case vrrp.TrackProcess:
+			_, known = v.Processes[x.Name]
+		case vrrp.TrackBFD:
+			known = v.BFD[x.Name] != nil
+		case vrrp.TrackRoute:
+			_, known = v.Routes[x.Name]
+		}
+		if !known || x.Weight < -254 || x.Weight > 254 {
+			t.Fatalf("accepted %+v", x)
+		}
+	}
 }
