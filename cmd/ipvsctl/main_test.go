@@ -28,6 +28,7 @@ type fake struct {
 	checks       status.Checks
 	probes       status.Probes
 	asked        status.CheckQuery
+	routers      control.Routers
 }
 
 var at = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -74,7 +75,7 @@ func ctl(t *testing.T, d *fake, args ...string) (code int, stdout, stderr string
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	if d != nil {
-		s, err := control.Listen(socket, d, slog.New(slog.DiscardHandler))
+		s, err := control.Listen(socket, d, d.routers, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

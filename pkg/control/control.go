@@ -1,11 +1,13 @@
 // Package control is how ipvsd is asked and told at run time: HTTP and JSON over a Unix socket that only root can open.
-// Server answers for a Backend (the daemon), Client asks.
+// Server answers for a Backend (the daemon) and its Routers, Client asks.
 //
 //	GET  /v1/status       status.Snapshot, with the table read for the occasion
 //	GET  /v1/table        status.Kernel: the kernel's whole table; with service=KEY, once or more, only those services
 //	GET  /v1/connections  connection.Connection, one a line; with summary=1, connection.Summary, and top=N clients in it
 //	GET  /v1/checks       status.Checks: the health checks; with history=1, the last results of each
 //	POST /v1/probe        status.Probes: runs the checks of a server once, now, and tells each step; counts for no verdict
+//	GET  /v1/vrrp         status.VRRP: the virtual routers, their sync groups and what they depend on
+//	POST /v1/switchover   {"name": "VI_1"}: the instance or sync group hands over; answered when that has begun
 //	POST /v1/plan         status.Answer: what taking the configuration in the body would change; without a body, the daemon's file
 //	POST /v1/reload       status.Answer: the daemon's file is read again and taken
 //

@@ -82,7 +82,7 @@ func (b *backend) Probe(ctx context.Context, q status.CheckQuery) (*status.Probe
 func serve(t *testing.T, b *backend) (*control.Client, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ipvsd.sock")
-	s, err := control.Listen(path, b, slog.New(slog.DiscardHandler))
+	s, err := control.Listen(path, b, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestSocket(t *testing.T) {
 	if err := left.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := control.Listen(path, &backend{}, slog.New(slog.DiscardHandler))
+	s, err := control.Listen(path, &backend{}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,18 +216,18 @@ func TestSocket(t *testing.T) {
 }
 
 func TestListenFails(t *testing.T) {
-	if _, err := control.Listen(filepath.Join(t.TempDir(), "no", "such.sock"), &backend{}, slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := control.Listen(filepath.Join(t.TempDir(), "no", "such.sock"), &backend{}, nil, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("no error without a directory")
 	}
 	long := filepath.Join(t.TempDir(), strings.Repeat("x", 200))
-	if _, err := control.Listen(long, &backend{}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "too long") {
+	if _, err := control.Listen(long, &backend{}, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "too long") {
 		t.Errorf("with a long name: %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "ipvsd.toml") // a slip of the pen
 	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := control.Listen(path, &backend{}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "is not a socket") {
+	if _, err := control.Listen(path, &backend{}, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "is not a socket") {
 		t.Errorf("in place of a file: %v", err)
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != "mine" {

@@ -71,7 +71,7 @@ func (p pipes) client(t *testing.T) *Client {
 func inBubble(t *testing.T, b Backend, f func(*testing.T, *Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s, err := Listen(t.TempDir()+"/s", b, slog.New(slog.DiscardHandler))
+		s, err := Listen(t.TempDir()+"/s", b, nil, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

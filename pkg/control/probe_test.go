@@ -26,7 +26,7 @@ func (s stuck) Probe(context.Context, status.CheckQuery) (*status.Probes, error)
 func TestTooManyProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		until := make(chan struct{})
-		h := handler(stuck{until: until})
+		h := handler(stuck{until: until}, nil)
 		answers := make(chan int, maxProbes+1)
 		for range maxProbes + 1 {
 			go func() {

@@ -29,8 +29,8 @@ type Server struct {
 }
 
 // Listen makes the socket, readable and writable by the owner of the process alone, and replaces one that a dead process
-// left behind. Whether another living process uses it is for the caller to know.
-func Listen(path string, b Backend, log *slog.Logger) (*Server, error) {
+// left behind. Whether another living process uses it is for the caller to know. Without virtual routers r is nil.
+func Listen(path string, b Backend, r Routers, log *slog.Logger) (*Server, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
 		return nil, fmt.Errorf("control socket: %s exists and is not a socket", path)
 	}
@@ -50,7 +50,7 @@ func Listen(path string, b Backend, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{listener: l, path: path}
 	s.http = http.Server{
-		Handler:           handler(b),
+		Handler:           handler(b, r),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       time.Minute,
@@ -74,10 +74,16 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-func handler(b Backend) http.Handler {
+func handler(b Backend, routers Routers) http.Handler {
+	if routers == nil {
+		routers = none{}
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+statusPath, func(w http.ResponseWriter, r *http.Request) {
 		s, err := b.Status(r.Context())
+		if err == nil {
+			s = withRouters(r.Context(), s, routers)
+		}
 		reply(w, http.StatusOK, s, err)
 	})
 	mux.HandleFunc("GET "+tablePath, func(w http.ResponseWriter, r *http.Request) {
@@ -92,6 +98,8 @@ func handler(b Backend) http.Handler {
 	mux.Handle("GET "+connectionsPath, walks{b: b, places: make(chan struct{}, maxWalks)})
 	mux.HandleFunc("GET "+checksPath, checksHandler(b))
 	mux.HandleFunc("POST "+probePath, probeHandler(b))
+	mux.HandleFunc("GET "+vrrpPath, vrrpHandler(routers))
+	mux.HandleFunc("POST "+switchoverPath, switchoverHandler(routers))
 	mux.HandleFunc("POST "+reloadPath, func(w http.ResponseWriter, r *http.Request) {
 		a, err := b.Reload(r.Context())
 		answer(w, a, err)

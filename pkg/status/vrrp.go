@@ -172,15 +172,6 @@ type Event struct {
 	Reason   string `json:"reason,omitempty"`
 }
 
-// Switched is what came of a switchover.
-type Switched struct {
-	Name  string        `json:"name"`        // of the instance or the group
-	Done  bool          `json:"done"`        // another router is active
-	By    netip.Addr    `json:"by,omitzero"` // that one
-	Took  time.Duration `json:"took"`
-	Error string        `json:"error,omitempty"` // why it was not done
-}
-
 // VirtualRouterOf returns what the configuration and the protocol know of an instance. What is on the host is the caller's to add.
 func VirtualRouterOf(c *vrrp.Instance, s *vrrp.Status) VirtualRouter {
 	v := VirtualRouter{

@@ -246,16 +246,3 @@ func (t *Thread) text(style Style) string {
 	}
 	return text
 }
-
-// Text says what came of a switchover.
-func (s *Switched) Text(w io.Writer, style Style) error {
-	text := style.paint(green, s.Name+": handed over")
-	if s.By.IsValid() {
-		text += " to " + s.By.String()
-	}
-	if !s.Done {
-		text = style.paint(red, s.Name+": not handed over: ") + printable(s.Error)
-	}
-	_, err := fmt.Fprintf(w, "%s, took %s\n", text, brief(s.Took))
-	return err
-}

@@ -188,3 +188,30 @@ func TestVRRPOf(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestSwitched(t *testing.T) {
+	by := netip.MustParseAddr("192.0.2.2")
+	router := func(name, state string, handing bool) status.VirtualRouter {
+		return status.VirtualRouter{Name: name, State: state, HandingOver: handing, ActiveRouter: by, Reason: "eth0 is down"}
+	}
+	group := []status.SyncGroup{{Name: "VG", Members: []string{"A", "B"}}}
+	for name, test := range map[string]struct {
+		s    status.VRRP
+		of   string
+		want *status.Switched // nil: it goes on
+	}{
+		"goes on":            {status.VRRP{Instances: []status.VirtualRouter{router("A", "MASTER", true)}}, "A", nil},
+		"done":               {status.VRRP{Instances: []status.VirtualRouter{router("B", "MASTER", true), router("A", "BACKUP", false)}}, "A", &status.Switched{Name: "A", Done: true, By: by}},
+		"taken back":         {status.VRRP{Instances: []status.VirtualRouter{router("A", "MASTER", false)}}, "A", &status.Switched{Name: "A", Error: "no other router took over: this one serves as before"}},
+		"fault":              {status.VRRP{Instances: []status.VirtualRouter{router("A", "FAULT", false)}}, "A", &status.Switched{Name: "A", Error: "A is FAULT: eth0 is down"}},
+		"removed":            {status.VRRP{}, "A", &status.Switched{Name: "A", Error: "a reload has removed it"}},
+		"group goes on":      {status.VRRP{Groups: group, Instances: []status.VirtualRouter{router("A", "BACKUP", false), router("B", "MASTER", true)}}, "VG", nil},
+		"member, with group": {status.VRRP{Groups: group, Instances: []status.VirtualRouter{router("A", "BACKUP", false), router("B", "MASTER", true)}}, "A", nil},
+		"group done":         {status.VRRP{Groups: group, Instances: []status.VirtualRouter{router("A", "BACKUP", false), router("B", "BACKUP", false)}}, "VG", &status.Switched{Name: "VG", Done: true, By: by}},
+	} {
+		got, over := test.s.Switched(test.of)
+		if over != (test.want != nil) || over && *got != *test.want {
+			t.Errorf("%s: %+v, %v; want %+v", name, got, over, test.want)
+		}
+	}
+}
