@@ -69,7 +69,7 @@ func FuzzDecode(f *testing.F) {
 		if q, err := Decode(p.Encode()); err != nil || q != p {
 			t.Errorf("%+v became %+v, %v", p, q, err)
 		}
-		s := NewSession(config(), 1, start)
+		s := NewSession(config(), 1, func() float64 { return 0.5 }, start)
 		s.Received(p, start)
 		s.Tick(s.Deadline())
 	})

@@ -2,7 +2,6 @@ package bfd
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"time"
 )
 
@@ -29,7 +28,7 @@ import (
 // It is not safe for concurrent use.
 type Session struct {
 	config Config
-	random *rand.Rand // spreads the packets, lest routers get into step (6.8.7)
+	random func() float64 // spreads the packets, lest routers get into step (6.8.7)
 
 	state State
 	diag  Diag
@@ -53,11 +52,11 @@ type Session struct {
 	got                uint64
 }
 
-// NewSession returns a session that is down. The discriminator must be nonzero, unique on this host, and not to be guessed; it
-// is also what the spreading of packets begins with.
-func NewSession(c Config, discriminator uint32, now time.Time) *Session {
+// NewSession returns a session that is down. The discriminator must be nonzero, unique on this host, and not to be guessed.
+// Random returns numbers from 0 up to 1.
+func NewSession(c Config, discriminator uint32, random func() float64, now time.Time) *Session {
 	s := &Session{
-		config: c, my: discriminator, random: rand.New(rand.NewPCG(uint64(discriminator), 0)),
+		config: c, my: discriminator, random: random,
 		since: now, desired: max(c.IdleTx, slow), minRx: time.Microsecond, heard: Down,
 	}
 	s.state = Down
@@ -211,7 +210,7 @@ func (s *Session) plan(now time.Time) {
 	if s.config.Multiplier == 1 {
 		span = 0.15
 	}
-	s.send = now.Add(time.Duration(float64(s.interval()) * (0.75 + span*s.random.Float64())))
+	s.send = now.Add(time.Duration(float64(s.interval()) * (0.75 + span*s.random())))
 }
 
 // interval returns the one between packets, before it is spread (6.8.2).

@@ -25,7 +25,7 @@ func from(state State) Packet {
 // in returns a session in a state.
 func in(t *testing.T, state State) *Session {
 	t.Helper()
-	s := NewSession(config(), 1, start)
+	s := NewSession(config(), 1, rand.New(rand.NewPCG(1, 1)).Float64, start)
 	switch state {
 	case Init:
 		s.Received(from(Down), start)
@@ -90,7 +90,7 @@ func TestRFC5880_6_8_4_Detection(t *testing.T) {
 
 // RFC 5880, 6.8.3: not up, a packet a second at most; up, as agreed; the change is polled until the neighbor has said final.
 func TestRFC5880_6_8_3_SlowStartAndPoll(t *testing.T) {
-	s := NewSession(config(), 1, start)
+	s := NewSession(config(), 1, rand.New(rand.NewPCG(1, 1)).Float64, start)
 	if p := s.Tick(start); p == nil || p.DesiredMinTx != time.Second || p.Poll {
 		t.Errorf("first %+v", p)
 	}
@@ -132,7 +132,7 @@ func TestRFC5880_6_8_3_SlowStartAndPoll(t *testing.T) {
 func TestRFC5880_6_1_Passive(t *testing.T) {
 	c := config()
 	c.Passive = true
-	s := NewSession(c, 1, start)
+	s := NewSession(c, 1, rand.New(rand.NewPCG(1, 1)).Float64, start)
 	if p := s.Tick(start.Add(time.Hour)); p != nil || !s.Deadline().IsZero() {
 		t.Errorf("it speaks first: %+v", p)
 	}
@@ -162,7 +162,7 @@ func TestRFC5880_6_8_7_Transmission(t *testing.T) {
 	for _, multiplier := range []uint8{1, 3} {
 		c := config()
 		c.Multiplier = multiplier
-		s := NewSession(c, 7, start)
+		s := NewSession(c, 7, rand.New(rand.NewPCG(1, 7)).Float64, start)
 		now, least, most := start, time.Hour, time.Duration(0)
 		for range 1000 {
 			s.Tick(now)
@@ -195,7 +195,7 @@ func TestTwoSessions(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		loss := random.Float64() * 0.2
-		sessions := [2]*Session{NewSession(config(), 11, start), NewSession(config(), 22, start)}
+		sessions := [2]*Session{NewSession(config(), 11, rand.New(rand.NewPCG(1, 11)).Float64, start), NewSession(config(), 22, rand.New(rand.NewPCG(1, 22)).Float64, start)}
 		now, cut := start, start.Add(10*time.Second)
 		type flying struct {
 			to int
@@ -257,7 +257,7 @@ func TestTwoSessions(t *testing.T) {
 }
 
 func ExampleSession_Reason() {
-	s := NewSession(config(), 1, start)
+	s := NewSession(config(), 1, rand.New(rand.NewPCG(1, 1)).Float64, start)
 	fmt.Println(s.Reason())
 	s.Received(from(Init), start)
 	fmt.Println(s.Reason())

@@ -181,7 +181,7 @@ func (r *Runner) change(ctx context.Context, configs map[string]*bfd.Config, now
 			s.Change(*c, now)
 			continue
 		}
-		s := &session{Session: bfd.NewSession(*c, r.discriminator(), now), config: c}
+		s := &session{Session: bfd.NewSession(*c, r.discriminator(), rand.Float64, now), config: c}
 		r.sessions[name] = s
 		r.options.Report(name, false, s.Reason())
 	}
