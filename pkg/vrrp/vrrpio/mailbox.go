@@ -17,9 +17,10 @@ type letter[T any] struct {
 func (m *mailbox[T]) put(content T) (first bool) {
 	l := &letter[T]{content: content}
 	for {
-		l.before = m.newest.Load()
-		if m.newest.CompareAndSwap(l.before, l) {
-			return l.before == nil
+		before := m.newest.Load()
+		l.before = before
+		if m.newest.CompareAndSwap(before, l) {
+			return before == nil // l is the reader's by now
 		}
 	}
 }
