@@ -21,12 +21,13 @@ type entry struct {
 	lost   bool   // somebody else removed or changed it
 	given  bool   // it was lost, and is not to be put back
 	told   bool   // of the conflict
+	waited bool   // for what comes in its place
 	owner  string // the first who claims it, or who claimed it last
 	ready  bool   // an address: it can be used
 	index  int    // of the interface of an address
 
-	times int         // it was put back
-	late  []time.Time // when, lately
+	back int         // times that it was put back
+	late []time.Time // when, lately
 	attempt
 }
 
@@ -153,7 +154,7 @@ func (k *Keeper) take(w vip.Wish) {
 			if len(e.claims) == 0 {
 				k.serial++
 				e.serial = k.serial
-				e.times, e.late, e.told = 0, nil, false
+				e.back, e.late, e.told = 0, nil, false
 			}
 			e.claims = append(e.claims, claim{w.Owner, x})
 		case e.claims[i].object != x:
@@ -176,7 +177,7 @@ func (k *Keeper) claimed(e *entry) {
 	if len(e.claims) > 0 {
 		e.object, e.owner = e.claims[0].object, e.claims[0].owner
 	}
-	e.given = false
+	e.given, e.waited = false, false
 	e.attempt = attempt{}
 	k.mark(e)
 }

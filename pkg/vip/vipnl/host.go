@@ -68,6 +68,7 @@ const (
 	stateChange                       // one came, went, was renamed, or was switched on or off
 	addressChange                     // an address came or changed
 	addressRemoval                    // an address went
+	routeChange                       // somebody else changed a route or a rule
 )
 
 // load reads everything.
@@ -96,7 +97,7 @@ func (h *host) load(r rtnetlink) error {
 	return nil
 }
 
-// apply takes a message of the kernel in. It returns what that changed, and the address if it was about one.
+// apply takes a message of the kernel in. It returns what that changed, and the address that it is about, if any.
 func (h *host) apply(m message) (change, address) {
 	switch m.kind {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
@@ -113,7 +114,7 @@ func (h *host) apply(m message) (change, address) {
 			if had {
 				return addressRemoval, a
 			}
-			break
+			return 0, a
 		}
 		if a.label == "" && a.local.Is4() {
 			a.label = h.links[a.index].name
@@ -128,6 +129,7 @@ func (h *host) apply(m message) (change, address) {
 		if !had || old != a {
 			return addressChange, a
 		}
+		return 0, a
 	}
 	return 0, address{}
 }

@@ -144,7 +144,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 
 func (k *Keeper) run(ctx context.Context, r rtnetlink) error {
 	k.kernel = r
-	k.tables.protocols = map[uint8]bool{}
+	k.tables.protocols, k.tables.assumed = map[uint8]bool{}, map[netip.Addr]bool{}
 	if err := k.tables.load(r); err != nil {
 		return fmt.Errorf("keep the addresses: %w", err)
 	}
@@ -243,54 +243,59 @@ func (k *Keeper) listen() {
 				k.tryAt(time.Now().Add(time.Second))
 				return
 			}
-			k.tables.stale = true
-			for _, e := range k.entries {
-				k.mark(e)
-			}
+			k.again(func(e *entry) bool { return true })
 			continue
 		}
+		var all change
 		for _, m := range news {
-			k.heard(m)
+			all |= k.heard(m)
+		}
+		if all&stateChange != 0 {
+			k.bounced, k.linksDue, k.sysctlDue.due = time.Now(), true, true
+			k.linkAgain.at, k.sysctlDue.at = time.Time{}, time.Time{}
+			k.again(func(e *entry) bool { e.at = time.Time{}; return true })
+		} else if all != 0 {
+			// Routes go with an address, unheard, and those that failed may come with one.
+			k.again(func(e *entry) bool { return e.object.stage() != addressStage })
 		}
 		return
 	}
 }
 
-// heard finds out what a piece of news concerns.
-func (k *Keeper) heard(m message) {
+// heard takes a piece of news in. It returns what that changed.
+func (k *Keeper) heard(m message) change {
 	if k.tables.concerns(m) {
-		k.markRoutes()
-		return
+		return routeChange
 	}
 	change, a := k.tables.apply(m)
-	if change&stateChange != 0 {
-		k.bounced, k.linksDue, k.sysctlDue.due = time.Now(), true, true
-		k.linkAgain.at, k.sysctlDue.at = time.Time{}, time.Time{}
-		for _, e := range k.entries {
-			e.at = time.Time{}
-			k.mark(e)
-		}
-		k.markRoutes()
-	}
-	if change&(addressChange|addressRemoval) == 0 {
-		return
-	}
-	if e := k.entries[addressID{k.tables.links[a.index].name, a.local, a.mask, a.net}]; e != nil {
+	if e := k.entries[addressID{k.tables.links[a.index].name, a.local, a.mask, a.net}]; e != nil && change != 0 {
 		k.mark(e)
 	}
-	k.markRoutes() // one that failed may come now, those from an address go with it, unheard
+	if k.tables.assumed[a.local] {
+		delete(k.tables.assumed, a.local)
+		for e := range k.waiting {
+			if b, ok := e.object.(placedAddress); ok && len(e.claims) == 0 && b.Prefix.Addr() == a.local {
+				e.at = time.Time{} // it was waiting for this one
+				k.mark(e)
+			}
+		}
+	}
+	return change &^ linkChange
 }
 
-// markRoutes has routes and rules looked at again, if there are any.
-func (k *Keeper) markRoutes() {
+// again has entries looked at again, and the routes of the kernel if there are any among them.
+func (k *Keeper) again(which func(*entry) bool) {
 	for _, e := range k.entries {
+		if !which(e) {
+			continue
+		}
 		if e.object.stage() != addressStage {
 			k.tables.stale = true
 			if e.failure != "" {
 				e.at = time.Time{}
 			}
-			k.mark(e)
 		}
+		k.mark(e)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/vip"
@@ -30,6 +31,7 @@ type kept struct {
 	mu      sync.Mutex
 	reports []vipnl.Report
 	told    []string
+	at      []time.Time // of each of told
 }
 
 func (k *kept) Announce(owner string, now vip.Announcement) {
@@ -47,7 +49,7 @@ func (k *kept) Deny(addrs []addr) error    { k.note(fmt.Sprint("deny ", addrs));
 func (k *kept) note(what string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.told = append(k.told, what)
+	k.told, k.at = append(k.told, what), append(k.at, time.Now())
 }
 
 func (k *kept) notes() []string {

@@ -357,7 +357,7 @@ func (r record) isRoute(wish record) bool {
 		unix.RTA_PREFSRC, unix.RTA_FLOW) {
 		return false
 	}
-	return r.has(wish, unix.RTA_METRICS, unix.RTA_ENCAP, unix.RTA_MULTIPATH, unix.RTA_EXPIRES) &&
+	return r.has(wish, unix.RTA_METRICS, unix.RTA_ENCAP, unix.RTA_MULTIPATH, unix.RTA_EXPIRES, unix.RTA_TTL_PROPAGATE) &&
 		containAll(r.attrs[unix.RTA_METRICS], wish.attrs[unix.RTA_METRICS]) &&
 		containAll(r.attrs[unix.RTA_ENCAP], wish.attrs[unix.RTA_ENCAP]) &&
 		sameHops(r.attrs[unix.RTA_MULTIPATH], wish.attrs[unix.RTA_MULTIPATH])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,8 @@ type tables struct {
 	routes    []record
 	rules     []record
 	stale     bool // routes or rules may have changed
+	// assumed are IPv6 addresses that the kernel has taken, and not told of yet: they can't be used until then.
+	assumed map[netip.Addr]bool
 }
 
 // record is a route or a rule as the kernel has it.
@@ -97,8 +100,18 @@ func (t *tables) asked(m message) {
 	x, ok := decodeRecord(m.body)
 	switch m.kind {
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		a, _ := decodeAddress(m.body)
+		_, had := t.addrs[a.addressKey]
 		t.apply(m)
-		return
+		delete(t.assumed, a.local)
+		if m.kind == unix.RTM_DELADDR || had || a.local.Is4() {
+			break
+		}
+		t.assumed[a.local] = true
+		if a.flags&unix.IFA_F_NODAD == 0 {
+			a.flags |= unix.IFA_F_TENTATIVE
+			t.addrs[a.addressKey] = a
+		}
 	case unix.RTM_NEWROUTE:
 		t.routes = append(t.routes, x)
 	case unix.RTM_NEWRULE:

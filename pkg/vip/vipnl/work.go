@@ -47,7 +47,7 @@ func (k *Keeper) work(now time.Time) {
 	k.request(leave, func(e *entry) bool { return slices.ContainsFunc(come, e.hinders) }, now)
 	k.request(come, nil, now)
 	k.announce()
-	k.request(leave, func(e *entry) bool { return e.ours || e.left }, now)
+	k.request(leave, func(e *entry) bool { return (e.ours || e.left) && !k.follows(e, now) }, now)
 	k.deny(wish, now)
 }
 
@@ -93,6 +93,20 @@ func (k *Keeper) look(e *entry, now time.Time) move {
 	return comes
 }
 
+// followTime is how long an IPv6 address stays where it was because it can't be used yet where it is to be.
+const followTime = 200 * time.Millisecond
+
+// follows says that an IPv6 address that is to go waits for the same one on another interface, where it has just come.
+func (k *Keeper) follows(e *entry, now time.Time) bool {
+	a, ok := e.object.(placedAddress)
+	if !ok || e.waited || !k.tables.assumed[a.Prefix.Addr()] {
+		return false
+	}
+	e.waited, e.at, k.waiting[e] = true, now.Add(followTime), true
+	k.tryAt(e.at)
+	return true
+}
+
 // lose notes that an object is not on the host any more though it is wished.
 func (k *Keeper) lose(e *entry, now time.Time) {
 	switch {
@@ -117,7 +131,7 @@ func (k *Keeper) settled(e *entry) {
 	}
 	if e.lost {
 		e.lost = false
-		e.times++
+		e.back++
 		k.report(e, PutBack, nil)
 	}
 	place, ready := k.place(e)
@@ -228,7 +242,7 @@ func (k *Keeper) failed(e *entry, err error, now time.Time) {
 }
 
 func (k *Keeper) report(e *entry, what What, err error) {
-	k.tell(Report{What: what, Owner: e.owner, Object: e.object.String(), Err: err, Times: e.times})
+	k.tell(Report{What: what, Owner: e.owner, Object: e.object.String(), Err: err, Times: e.back})
 }
 
 func (k *Keeper) tell(r Report) {
