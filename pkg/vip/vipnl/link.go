@@ -47,13 +47,28 @@ func (l *links) Make(want []vip.Link) error {
 	if ipv4 {
 		err = errors.Join(err, l.sysctls.loosen(func(dev string) bool { return names[dev] }))
 	}
-	var bases []membership
-	for _, w := range want {
-		if e := l.one(w, used, &bases); e != nil {
+	// They come up when all is prepared: the first thing that one says is which multicast groups it wants.
+	ready := make([]*pair, len(want))
+	var moved []membership
+	for i, w := range want {
+		p, e := l.prepare(w, used)
+		if e != nil {
 			err = errors.Join(err, fmt.Errorf("interface %s on %s: %w", w.Name, w.Base, e))
+			continue
+		}
+		if ready[i] = p; w.Kind == vip.MACVLAN {
+			moved = append(moved, membership{w.Name, p.link.Attrs().Index, w.Base, p.base.Attrs().Index})
 		}
 	}
-	return errors.Join(err, l.memberships.move(bases), l.sysctls.restore(func(path string) bool {
+	err = errors.Join(err, l.memberships.move(moved))
+	for i, w := range want {
+		if p := ready[i]; p != nil {
+			if e := p.start(w); e != nil {
+				err = errors.Join(err, fmt.Errorf("interface %s on %s: %w", w.Name, w.Base, e))
+			}
+		}
+	}
+	return errors.Join(err, l.sysctls.restore(func(path string) bool {
 		return used[path] || ipv4 && strings.HasSuffix(path, "/rp_filter")
 	}))
 }
@@ -61,39 +76,41 @@ func (l *links) Make(want []vip.Link) error {
 // carries reports whether an interface has addresses of a family.
 func carries(w vip.Link, ipv6 bool) bool { return w.IPv6 == ipv6 || w.Both }
 
-// one sees to it that an interface is there, up, and as it should be.
-func (l *links) one(w vip.Link, used map[string]bool, bases *[]membership) error {
+// pair is an interface and the one that it was made on.
+type pair struct{ link, base netlink.Link }
+
+// prepare sees to it that an interface is there, and all but its address is as it should be.
+func (l *links) prepare(w vip.Link, used map[string]bool) (*pair, error) {
 	base, err := netlink.LinkByName(w.Base)
 	if err != nil {
-		return fmt.Errorf("look for %s: %w", w.Base, err)
+		return nil, fmt.Errorf("look for %s: %w", w.Base, err)
 	}
 	link, err := l.obtain(w, base)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	l.made[w.Name] = true
-	if w.Kind == vip.MACVLAN {
-		*bases = append(*bases, membership{w.Name, link.Attrs().Index, w.Base, base.Attrs().Index})
-		if carries(w, false) {
-			for _, key := range []string{"arp_ignore", "arp_filter"} {
-				// Only the VMAC answers for its addresses, not the base beside it.
-				path := "ipv4/conf/" + w.Base + "/" + key
-				used[path] = true
-				if err := l.sysctls.raise(path, 1); err != nil {
-					return err
-				}
+	if w.Kind == vip.MACVLAN && carries(w, false) {
+		for _, key := range []string{"arp_ignore", "arp_filter"} {
+			// Only the VMAC answers for its addresses, not the base beside it.
+			path := "ipv4/conf/" + w.Base + "/" + key
+			used[path] = true
+			if err := l.sysctls.raise(path, 1); err != nil {
+				return nil, err
 			}
 		}
 	}
-	if err := configure(w, link, base); err != nil {
-		return err
-	}
-	if link.Attrs().Flags&net.FlagUp == 0 {
-		if err := netlink.LinkSetUp(link); err != nil {
+	return &pair{link, base}, configure(w, link, base)
+}
+
+// start sets an interface up.
+func (p *pair) start(w vip.Link) error {
+	if p.link.Attrs().Flags&net.FlagUp == 0 {
+		if err := netlink.LinkSetUp(p.link); err != nil {
 			return fmt.Errorf("set up: %w", err)
 		}
 	}
-	return addAddress(w, link, base)
+	return addAddress(w, p.link, p.base)
 }
 
 // obtain returns the interface: the one that is there if it has the right properties, whoever made it, or else a new one.

@@ -13,7 +13,7 @@ import (
 // goes away. Each is one transaction, so that no packet meets half of it.
 func replaceTables(name string, build func(*nftables.Conn, *nftables.Table) (something bool, err error)) error {
 	var all error
-	for family, word := range map[nftables.TableFamily]string{nftables.TableFamilyIPv4: "ip", nftables.TableFamilyIPv6: "ip6"} {
+	for _, family := range []nftables.TableFamily{nftables.TableFamilyIPv4, nftables.TableFamilyIPv6} {
 		c, err := nftables.New()
 		if err == nil {
 			t := c.AddTable(&nftables.Table{Name: name, Family: family}) // that there is one to be deleted
@@ -28,6 +28,7 @@ func replaceTables(name string, build func(*nftables.Conn, *nftables.Table) (som
 			err = c.Flush()
 		}
 		if err != nil {
+			word := map[nftables.TableFamily]string{nftables.TableFamilyIPv4: "ip", nftables.TableFamilyIPv6: "ip6"}[family]
 			all = errors.Join(all, fmt.Errorf("nftables table %s %s: %w", word, name, err))
 		}
 	}
