@@ -228,8 +228,10 @@ func (r *routers) strict(b *block, i *Instance) {
 	if l, v := lookup[madeLink]("use_vmac", b); l.octets > 0 {
 		refuse(v, "the MAC address is the one of the virtual_router_id")
 	}
-	if on, v := lookup[bool]("accept", b); on && v != nil && i.Version == 2 && i.Priority != 255 {
-		refuse(v, "version 2 leaves the addresses to their owner")
+	for name, yes := range map[string]bool{"accept": true, "no_accept": false} {
+		if v := b.value(name); v != nil && v.data == yes && i.Version == 2 && i.Priority != 255 {
+			refuse(v, "version 2 leaves the addresses to their owner")
+		}
 	}
 	for _, name := range []string{"garp_lower_prio_repeat", "garp_lower_prio_delay"} {
 		if v := b.value(name); v != nil && v.data != nil && v.data != int64(0) && v.data != time.Duration(0) {

@@ -43,6 +43,7 @@ func (r *report) vrrp(f *frame, doc *document) VRRP {
 	for _, b := range doc.routers[inSyncGroup] {
 		v.v.Groups = append(v.v.Groups, v.syncGroup(b))
 	}
+	v.trackedFiles()
 	v.statics()
 	v.settings()
 	return v.v

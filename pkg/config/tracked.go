@@ -84,6 +84,23 @@ func (r *routers) objects() {
 	}
 }
 
+// trackedFiles notes the files that something depends on. Those that are made at the start are there already.
+func (r *routers) trackedFiles() {
+	note := func(list []vrrp.Track) {
+		for _, t := range list {
+			if _, known := r.v.Files[t.Name]; t.Kind == vrrp.TrackFile && !known {
+				r.keepFile(t.Name, TrackFile{Path: r.files[t.Name].path})
+			}
+		}
+	}
+	for _, i := range r.v.Instances {
+		note(i.Tracks)
+	}
+	for _, g := range r.v.Groups {
+		note(g.Tracks)
+	}
+}
+
 // keepFile notes a file that is tracked or made.
 func (r *routers) keepFile(name string, f TrackFile) {
 	if r.v.Files == nil {
@@ -270,8 +287,6 @@ func (r *routers) tracked(b *block) (list []vrrp.Track) {
 					continue
 				}
 				r.mention(t.name, v.at)
-			case l.kind == vrrp.TrackFile && r.v.Files[t.name].Path == "":
-				r.keepFile(t.name, TrackFile{Path: r.files[t.name].path})
 			case l.kind == vrrp.TrackService:
 				r.services = append(r.services, service{t.name, r.diagnostic(Error, v.at, "", "")})
 			}
