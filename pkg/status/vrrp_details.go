@@ -86,13 +86,14 @@ func (v *VirtualRouter) details(b *strings.Builder, style Style, now time.Time) 
 
 // priorities explains the effective priority.
 func (v *VirtualRouter) priorities() string {
-	text := fmt.Sprintf("%d, configured %d", v.Effective, v.Priority)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d, configured %d", v.Effective, v.Priority)
 	for i := range v.Contribs {
 		if k := &v.Contribs[i]; k.Adds != 0 {
-			text += fmt.Sprintf(", %+d by %s %s", k.Adds, k.Kind, k.Name)
+			fmt.Fprintf(&text, ", %+d by %s %s", k.Adds, k.Kind, k.Name)
 		}
 	}
-	return text
+	return text.String()
 }
 
 func (v *VirtualRouter) timers(now time.Time) string {
@@ -143,13 +144,13 @@ func (c *RouterCounters) facts(f facts) {
 		}
 	}
 	for _, why := range slices.Sorted(maps.Keys(c.Rejected)) {
-		text := fmt.Sprintf("%d for %s", c.Rejected[why], why)
+		hint := ""
 		for r := vrrp.RejectAuthHeader; r <= vrrp.RejectState; r++ {
 			if r.String() == why {
-				text += ": " + r.Hint()
+				hint = ": " + r.Hint()
 			}
 		}
-		f.add("rejected", "%s", text)
+		f.add("rejected", "%d for %s%s", c.Rejected[why], why, hint)
 	}
 }
 

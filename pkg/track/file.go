@@ -44,7 +44,7 @@ func (w *watch) followFiles(ctx context.Context, wanted, before map[string]confi
 		if err := probe.WatchFiles(ctx, paths, read); ctx.Err() == nil {
 			w.log.Warn("track_file: changes are not told of; the files are read every second", "err", err)
 		}
-		for again := time.Now().Add(time.Minute); time.Now().Before(again) && pause(ctx, time.Second); {
+		for again := time.Now().Add(time.Minute); time.Now().Before(again) && pause(ctx); {
 			for _, path := range paths {
 				read(path)
 			}
@@ -102,15 +102,5 @@ func unfit(path string) string {
 	if err := unix.Statfs(filepath.Dir(path), &s); err != nil {
 		return ""
 	}
-	return remote[int64(s.Type)]
-}
-
-// pause waits, and says whether the context is still there after that.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
+	return remote[s.Type]
 }

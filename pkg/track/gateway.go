@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -13,12 +12,8 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
-const (
-	// interval is how often a gateway is asked.
-	interval = time.Second
-	// fall is after how many questions without an answer it counts as gone.
-	fall = 3
-)
+// fall is after how many questions without an answer a gateway counts as gone. It is asked every interval.
+const fall = 3
 
 // gateway is a neighbour that must answer.
 type gateway struct {

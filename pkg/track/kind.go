@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
@@ -40,6 +41,19 @@ func (k *kind[T]) change(ctx context.Context, running *sync.WaitGroup, objects m
 		running.Go(func() { watch(ctx, wanted, before, news) })
 	}
 	return true
+}
+
+// interval is how often all is looked at or asked that does not tell by itself.
+const interval = time.Second
+
+// pause waits for an interval, and says whether the context is still there after that.
+func pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(interval):
+		return true
+	}
 }
 
 // poke tells the watcher that an interface or an address has changed.

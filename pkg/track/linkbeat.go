@@ -3,7 +3,6 @@ package track
 import (
 	"context"
 	"runtime"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,10 +10,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
-// beat is how often interfaces of linkbeat_interfaces are asked whether they have a link.
-const beat = time.Second
-
-// followLinks asks drivers that don't tell the kernel of their links.
+// followLinks asks drivers that don't tell the kernel of their links: linkbeat_interfaces.
 func (w *watch) followLinks(ctx context.Context, wanted, _ map[string]string, _ <-chan struct{}) {
 	last := make(map[string]bool)
 	for ctx.Err() == nil {
@@ -25,7 +21,7 @@ func (w *watch) followLinks(ctx context.Context, wanted, _ map[string]string, _ 
 				w.see(ctx, vrrp.Object{Kind: vrrp.TrackInterface, Name: name}, vrrp.Reading{Known: true, Up: up})
 			}
 		}
-		pause(ctx, beat)
+		pause(ctx)
 	}
 }
 

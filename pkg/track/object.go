@@ -19,13 +19,13 @@ type object struct {
 type delays struct{ up, down time.Duration }
 
 func delaysOf(c *config.VRRP, o vrrp.Object) delays {
-	switch o.Kind {
-	case vrrp.TrackInterface:
-		d := c.UpDelay[o.Name]
-		return delays{d.Up, d.Down}
-	case vrrp.TrackProcess:
+	if o.Kind == vrrp.TrackProcess {
 		p := c.Processes[o.Name]
 		return delays{p.ForkDelay, p.TerminateDelay}
+	}
+	if o.Kind == vrrp.TrackInterface {
+		d := c.UpDelay[o.Name]
+		return delays{d.Up, d.Down}
 	}
 	return delays{}
 }

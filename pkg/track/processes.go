@@ -15,9 +15,7 @@ import (
 )
 
 const (
-	// rescan is how often all processes are looked at where the kernel doesn't tell of them.
-	rescan = time.Second
-	// recount is how often where it does: another program can have it stop that without our hearing of it.
+	// recount is how often all processes are looked at although the kernel tells of them: another program can have it stop that without our hearing of it.
 	recount = 30 * time.Second
 	// greeting is how long the kernel may take to say that it will tell.
 	greeting = time.Second
@@ -43,7 +41,7 @@ func (w *watch) followProcesses(ctx context.Context, wanted, _ map[string]config
 		} else {
 			tell()
 		}
-		pause(ctx, rescan)
+		pause(ctx)
 	}
 }
 

@@ -16,12 +16,8 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
-const (
-	// settle is how long news of routes is collected before they are read: it often comes in dozens.
-	settle = 10 * time.Millisecond
-	// relook is when it is tried again after a failure.
-	relook = time.Second
-)
+// settle is how long news of routes is collected before they are read: it often comes in dozens.
+const settle = 10 * time.Millisecond
 
 // followRoutes watches routes, and asks gateways every second.
 func (w *watch) followRoutes(ctx context.Context, wanted, _ map[string]config.TrackRoute, news <-chan struct{}) {
@@ -53,7 +49,7 @@ func (w *watch) followRoutes(ctx context.Context, wanted, _ map[string]config.Tr
 					tell(name, r)
 				}
 			}
-			pause(ctx, interval)
+			pause(ctx)
 		}
 	})
 	for len(routes) > 0 && ctx.Err() == nil {
@@ -61,7 +57,7 @@ func (w *watch) followRoutes(ctx context.Context, wanted, _ map[string]config.Tr
 			for name := range routes {
 				tell(name, vrrp.Reading{Known: true, Reason: err.Error()})
 			}
-			pause(ctx, relook)
+			pause(ctx)
 		}
 	}
 }

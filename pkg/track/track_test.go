@@ -186,7 +186,7 @@ func TestInterfaceDelays(t *testing.T) {
 		set(true)
 		time.Sleep(3*time.Second - 1)
 		expect(t, seen, "not quite three seconds", "interface eth1 up")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		expect(t, seen, "three seconds", "interface eth0 up")
 		set(false)
 		c2 := *c
