@@ -17,7 +17,7 @@ import (
 
 // Interfaces reports the interfaces and their addresses: at the beginning, and whenever one is other than before, until the context is
 // done. News of an interface is reported at once; news of addresses, which come in dozens, is collected for 10 milliseconds. They are in
-// the order of their indexes. An error with no interfaces says that they can't be known; it is tried again, so that another report
+// the order of their indexes. IPv6 addresses are among them as soon as duplicate address detection lets them be used. An error with no interfaces says that they can't be known; it is tried again, so that another report
 // follows. It works in the network namespace of the thread that it is called on. Report must not block for long.
 func Interfaces(ctx context.Context, report func([]vip.Interface, error)) {
 	interfaces(ctx, func() (rtnetlink, error) {
@@ -112,7 +112,7 @@ func (h *host) interfaces() []vip.Interface {
 		}
 		keys := slices.SortedFunc(maps.Keys(h.of[l.index]), func(a, b addressKey) int { return h.older(l.index, a, b) })
 		for _, key := range keys {
-			if a := h.addrs[key]; !a.failed() {
+			if a := h.addrs[key]; !a.failed() && a.ready() {
 				i.Addrs = append(i.Addrs, netip.PrefixFrom(a.local, a.length))
 			}
 		}
