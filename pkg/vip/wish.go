@@ -61,6 +61,7 @@ type Link struct {
 // LinkKind is what kind of interface is made.
 type LinkKind uint8
 
+// The kinds.
 const (
 	MACVLAN LinkKind = iota // use_vmac
 	IPVLAN                  // use_ipvlan
@@ -69,6 +70,7 @@ const (
 // LinkMode is how interfaces on one base reach each other.
 type LinkMode uint8
 
+// The modes.
 const (
 	Private LinkMode = iota // a macvlan's, always
 	Bridge

@@ -26,11 +26,11 @@ type Announcer interface {
 	Close() error
 }
 
-// What an Announcer is told.
-type (
-	Announcement = vip.Announcement
-	Place        = vip.Place
-)
+// Announcement is what an Announcer is told.
+type Announcement = vip.Announcement
+
+// Place is where an address is.
+type Place = vip.Place
 
 // Links makes the interfaces of instances.
 type Links interface {

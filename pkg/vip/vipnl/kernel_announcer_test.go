@@ -60,7 +60,7 @@ func burst(repeat int, places ...vip.Place) vip.Announcement {
 	return vip.Announcement{How: &vip.Announce{Repeat: repeat}, Places: places, Fresh: places}
 }
 
-// hex is a capture of whole frames, by a tcpdump that writes to a file, as tcpdump shows them.
+// hex is a capture of whole frames on eth0, by a tcpdump that writes to a file, as tcpdump shows them.
 type hex struct {
 	t    *testing.T
 	file string
@@ -68,10 +68,10 @@ type hex struct {
 	host *lab.Host
 }
 
-func watch(t *testing.T, h *lab.Host, dev string) *hex {
+func watch(t *testing.T, h *lab.Host) *hex {
 	t.Helper()
 	x := &hex{t: t, file: t.TempDir() + "/" + h.Name + ".pcap", host: h}
-	x.Process = h.Start("tcpdump", "-Z", "root", "-n", "-U", "--immediate-mode", "-i", dev, "-w", x.file, announcements)
+	x.Process = h.Start("tcpdump", "-Z", "root", "-n", "-U", "--immediate-mode", "-i", "eth0", "-w", x.file, announcements)
 	x.WaitLog(patience, "listening on")
 	return x
 }
@@ -83,12 +83,8 @@ func (x *hex) frames() []string {
 	if err != nil {
 		return nil // it has just begun the file
 	}
-	// Each begins in the first column. The kernel's own answers to a solicitation (flag "solicited") are none of ours.
-	var list []string
-	for _, f := range regexp.MustCompile(`(?m)^(\S.*\n(?:\t.*\n)*)`).FindAllString(string(out), -1) {
-		list = append(list, f)
-	}
-	return list
+	// Each begins in the first column.
+	return regexp.MustCompile(`(?m)^(\S.*\n(?:\t.*\n)*)`).FindAllString(string(out), -1)
 }
 
 // count waits until it has seen so many frames, and returns them.
@@ -133,7 +129,7 @@ func TestKernelFramesAsKeepalived(t *testing.T) {
 				seen.Connect(b, "eth0")
 				h := director(t, name, b)
 				h.Sysctl("net.ipv6.conf.all.forwarding", c.forward)
-				return h, watch(t, seen, "eth0")
+				return h, watch(t, seen)
 			}
 			k, theirs := prepare("keepalived")
 			d := pair.NewDirector(t, k, pair.Keepalived, "")
@@ -165,15 +161,15 @@ func TestKernelPacing(t *testing.T) {
 	seen := lab.NewHost(t, "observer")
 	seen.Connect(b, "eth0")
 	h := director(t, "director", b)
-	all := watch(t, seen, "eth0")
+	all := watch(t, seen)
 	announce, pace := announcer(t, h, nil)
 	pace(map[string]vip.Pacing{"eth0": {ARP: time.Hour, Group: "g"}, "eth1": {ARP: time.Hour, Group: "g"}})
 	announce("VI", burst(5, place(t, h, "192.0.2.9", "eth0"), place(t, h, "192.0.2.10", "eth1"), place(t, h, "2001:db8::9", "eth0")))
-	frames := all.count(6)
+	all.count(6)
 	announce("VI", vip.Announcement{})
 	pace(nil)
 	announce("last", burst(1, place(t, h, "192.0.2.11", "eth0")))
-	frames = all.count(7)
+	frames := all.count(7)
 	var seenARP []string
 	for _, f := range frames {
 		if m := regexp.MustCompile(`tell (\S+),`).FindStringSubmatch(f); m != nil {
@@ -192,7 +188,7 @@ func TestKernelCarrier(t *testing.T) {
 	seen := lab.NewHost(t, "observer")
 	seen.Connect(b, "eth0")
 	h := director(t, "director", b)
-	all := watch(t, seen, "eth0")
+	all := watch(t, seen)
 	announce, _ := announcer(t, h, nil)
 	h.LinkDown("eth0")
 	announce("VI", burst(1, place(t, h, "192.0.2.9", "eth0")))
@@ -246,7 +242,7 @@ func TestKernelConflict(t *testing.T) {
 	}
 	announce("VI", burst(1, place(t, h, "192.0.2.9", "eth0"), place(t, h, "2001:db8::9", "eth0")))
 	mac := strings.ReplaceAll(other.MAC("eth0"), ":", " ")
-	all := watch(t, other, "eth0")
+	all := watch(t, other)
 
 	rival, _ := announcer(t, other, nil)
 	rival("somebody", burst(1, place(t, other, "192.0.2.8", "eth0"), place(t, other, "192.0.2.9", "eth0"), place(t, other, "2001:db8::9", "eth0"),

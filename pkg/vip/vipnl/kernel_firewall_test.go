@@ -3,6 +3,7 @@
 package vipnl_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,13 +27,13 @@ func rules(t *testing.T, h *lab.Host) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, line := range strings.Split(out, "\n") {
+		for line := range strings.Lines(out) {
 			if strings.Contains(line, "ipvsd") {
 				ours = append(ours, line)
 			}
 		}
 	}
-	return strings.Join(ours, "\n")
+	return strings.Join(ours, "")
 }
 
 // haveNftables reports whether the kernel has what no_accept needs of it.
@@ -155,6 +156,26 @@ func TestKernelNoAcceptBalances(t *testing.T) {
 	want("at the end", "director")
 }
 
+// A host that has neither nftables nor iptables is told what it needs. Its VMACs work all the same.
+func TestKernelNoFirewall(t *testing.T) {
+	h := director(t, "director", lab.NewBridge(t, "switch", 1500))
+	works := haveNftables(h)
+	t.Setenv("PATH", "")
+	var log strings.Builder
+	on(t, h, func() error {
+		f, links := vipnl.NewFirewall(), vipnl.NewLinks(slog.New(slog.NewTextHandler(&log, nil)))
+		err := f.Deny(addrs("192.0.2.9"))
+		if works != (err == nil) || err != nil && !strings.Contains(err.Error(), "NF_TABLES_IPV4") {
+			t.Errorf("no_accept: %v", err)
+		}
+		err = links.Make([]vip.Link{vmac(51, "vrrp.51", "eth0", false)})
+		if err != nil || works != !strings.Contains(log.String(), "NF_TABLES_IPV4") {
+			t.Errorf("vmac: %v; log: %s", err, log.String())
+		}
+		return errors.Join(f.Deny(nil), links.Make(nil))
+	})
+}
+
 // Reports of multicast groups that are joined on a VMAC leave by its base, so that no switch learns the virtual MAC from a backup.
 func TestKernelMembership(t *testing.T) {
 	b := lab.NewBridge(t, "switch", 1500)
@@ -181,10 +202,8 @@ func TestKernelMembership(t *testing.T) {
 	})
 	for mac, group := range map[string]string{h.MAC("eth0"): "239.1.2.3", h.MAC("eth1"): "ff02::1234"} {
 		lab.WaitFor(t, patience, "report of "+group, func() error {
-			for _, p := range strings.Split(strings.Join(reports.Packets(), "\n"), "\n") {
-				if strings.Contains(p, mac+" > ") {
-					return nil
-				}
+			if strings.Contains(strings.Join(reports.Packets(), "\n"), mac+" > ") {
+				return nil
 			}
 			return fmt.Errorf("from %s: there are\n%s", mac, strings.Join(reports.Packets(), "\n"))
 		})

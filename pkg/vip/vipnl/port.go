@@ -1,12 +1,12 @@
 package vipnl
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/mdlayher/netlink"
-	"github.com/mdlayher/netlink/nlenc"
 	"golang.org/x/sys/unix"
 )
 
@@ -86,17 +86,16 @@ func (p *ports) list() (back []int, err error) {
 // request asks for one interface or, in a dump, for all.
 func (p *ports) request(flags netlink.HeaderFlags, index int) ([]netlink.Message, error) {
 	about := make([]byte, unix.SizeofIfInfomsg)
-	nlenc.PutInt32(about[4:8], int32(index))
+	binary.NativeEndian.PutUint32(about[4:], uint32(index))
 	links, err := p.ask.Execute(netlink.Message{Header: netlink.Header{Type: unix.RTM_GETLINK, Flags: netlink.Request | flags}, Data: about})
 	if err != nil {
 		return nil, err
 	}
 	about = []byte{unix.AF_INET6, 0, 0, 0}
 	if index != 0 {
-		about = append(about, 8, 0, netconfIndex, 0)
-		nlenc.PutUint16(about[4:6], 8)
-		nlenc.PutUint16(about[6:8], netconfIndex)
-		about = append(about, nlenc.Int32Bytes(int32(index))...)
+		about = binary.NativeEndian.AppendUint16(about, 8) // length of the attribute
+		about = binary.NativeEndian.AppendUint16(about, netconfIndex)
+		about = binary.NativeEndian.AppendUint32(about, uint32(index))
 	}
 	forwarding, err := p.ask.Execute(netlink.Message{Header: netlink.Header{Type: unix.RTM_GETNETCONF, Flags: netlink.Request | flags}, Data: about})
 	if err != nil { // a kernel or an interface without IPv6 has no such thing
@@ -162,8 +161,8 @@ func (p *ports) learnLink(m netlink.Message) (index int, back bool) {
 	if len(m.Data) < unix.SizeofIfInfomsg || m.Data[0] != unix.AF_UNSPEC { // a bridge tells of its ports, too
 		return 0, false
 	}
-	kind, flags := nlenc.Uint16(m.Data[2:4]), nlenc.Uint32(m.Data[8:12])
-	index = int(nlenc.Int32(m.Data[4:8]))
+	kind, flags := binary.NativeEndian.Uint16(m.Data[2:]), binary.NativeEndian.Uint32(m.Data[8:])
+	index = int(binary.NativeEndian.Uint32(m.Data[4:]))
 	attributes, err := netlink.NewAttributeDecoder(m.Data[unix.SizeofIfInfomsg:])
 	if err != nil {
 		return 0, false
