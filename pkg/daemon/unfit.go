@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -40,6 +42,34 @@ func unfit(cfg *config.Config) config.Diagnostics {
 					add(o, c.Type, vs.Name)
 				}
 			}
+		}
+	}
+	of := func(n *config.Notify, owner string) {
+		for _, e := range []struct {
+			event  string
+			script *config.Script
+		}{
+			{"notify_master", n.Master}, {"notify_backup", n.Backup}, {"notify_fault", n.Fault}, {"notify_stop", n.Stop},
+			{"notify_deleted", n.Deleted}, {"notify", n.Any}, {"notify_master_rx_lower_pri", n.RxLowerPri},
+		} {
+			note(e.script, e.event, owner)
+		}
+	}
+	for _, i := range cfg.VRRP.Instances {
+		of(&i.Notify, i.Name)
+		for _, id := range slices.Sorted(maps.Keys(i.KeyFiles)) {
+			add(outside{path: i.KeyFiles[id]}, "auth_hmac", i.Name)
+		}
+	}
+	for _, g := range cfg.VRRP.Groups {
+		of(&g.Notify, g.Name)
+	}
+	for _, f := range cfg.VRRP.FIFOs {
+		note(f.Script, "the reader", f.Path)
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.VRRP.Scripts)) {
+		for _, o := range needsOf(cfg.VRRP.Scripts[name].Check().Spec) {
+			add(o, "vrrp_script", name)
 		}
 	}
 	var list config.Diagnostics

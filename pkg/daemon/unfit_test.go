@@ -54,3 +54,48 @@ FILE_CHECK = { path = "/no/matter" }
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// So is what virtual routers run and read.
+func TestUnfitRouters(t *testing.T) {
+	cfg, found := config.Load("t.toml", []byte(`
+[global_defs]
+vrrp_notify_fifo = "/run/fifo"
+vrrp_notify_fifo_script = "/bin/no-reader"
+[vrrp_script.alive]
+script = "/bin/no-check"
+[vrrp_sync_group.G1]
+group = ["VI_1", "VI_2"]
+notify_backup = "/bin/no-backup"
+[vrrp_instance.VI_1]
+version = 3
+interface = "eth0"
+virtual_router_id = 51
+virtual_ipaddress = ["192.0.2.1/24"]
+notify = "/bin/no-notify"
+notify_stop = "/bin/true"
+track_script = ["alive"]
+auth_hmac = { key = { 1 = "file:/no/key" } }
+[vrrp_instance.VI_2]
+interface = "eth0"
+virtual_router_id = 52
+virtual_ipaddress = ["192.0.2.2/24"]
+notify = "/bin/no-notify"
+`))
+	if cfg == nil {
+		t.Fatal(found)
+	}
+	var got []string
+	for _, d := range unfit(cfg) {
+		got = append(got, d.String())
+	}
+	want := []string{
+		`t.toml:15:10: warning: notify of VI_1 and 1 more will not run: /bin/no-notify: file does not exist`,
+		`t.toml:18:21: warning: auth_hmac of VI_1 will not pass: /no/key: no such file or directory`,
+		`t.toml:9:17: warning: notify_backup of G1 will not run: /bin/no-backup: file does not exist`,
+		`t.toml:4:27: warning: the reader of /run/fifo will not run: /bin/no-reader: file does not exist`,
+		`t.toml:6:10: warning: vrrp_script of alive will not run: /bin/no-check: file does not exist`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

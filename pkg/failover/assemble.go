@@ -10,8 +10,11 @@ import (
 // New returns a Failover without instances.
 func New(o Options) *Failover { return newFailover(o, assemble) }
 
-// assemble returns the real parts.
-func assemble(f *Failover) *parts {
+// assemble returns the real parts, or why they could not work.
+func assemble(f *Failover) (*parts, error) {
+	if err := permitted(); err != nil {
+		return nil, err
+	}
 	cfg := f.config()
 	return &parts{
 		runner: vrrpio.New(vrrpio.Options{Log: f.log, Report: f.report, Realtime: vrrpio.Realtime(cfg.Realtime), LogUnknown: cfg.LogUnknown}),
@@ -22,5 +25,5 @@ func assemble(f *Failover) *parts {
 		}),
 		tracker:    track.New(track.Options{Log: f.log, Report: f.Observe}),
 		interfaces: vipnl.Interfaces,
-	}
+	}, nil
 }

@@ -37,7 +37,7 @@ type Options struct {
 type Failover struct {
 	log      *slog.Logger
 	roles    func(map[string]vrrp.State)
-	assemble func(*Failover) *parts
+	assemble func(*Failover) (*parts, error)
 	scripts  *script.Queues
 	changed  chan struct{} // the configuration is another
 	pipes    pipes         // only Run's goroutine touches it
@@ -69,7 +69,7 @@ type reading struct {
 	since time.Time
 }
 
-func newFailover(o Options, assemble func(*Failover) *parts) *Failover {
+func newFailover(o Options, assemble func(*Failover) (*parts, error)) *Failover {
 	return &Failover{
 		log: o.Log, roles: o.Roles, assemble: assemble, scripts: script.NewQueues(script.Run),
 		changed: make(chan struct{}, 1), inbox: inbox{dirty: make(chan struct{}, 1)},

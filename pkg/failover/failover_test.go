@@ -135,12 +135,12 @@ func play(t *testing.T) *stage {
 			s.roles = roles
 		},
 	}
-	s.Failover = newFailover(o, func(*Failover) *parts {
+	s.Failover = newFailover(o, func(*Failover) (*parts, error) {
 		return &parts{runner: fakeRunner{s}, keeper: fakeKeeper{s}, tracker: fakeTracker{s}, interfaces: func(ctx context.Context, report func([]vip.Interface, error)) {
 			report([]vip.Interface{{Name: "eth0"}}, nil)
 			<-ctx.Done()
 			s.note("watch ends")
-		}}
+		}}, nil
 	})
 	s.scripts = script.NewQueues(func(_ context.Context, c script.Command) (string, error) {
 		s.note("script %s", strings.Join(c.Argv, " "))
@@ -434,6 +434,36 @@ func TestFailure(t *testing.T) {
 		s.want("too early")
 		<-time.After(1)
 		s.want("and again", begins...)
+		s.stop()
+	})
+}
+
+// Without the right to, nothing is started, and the status says what is missing. It is tried again.
+func TestNotPermitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		assembled, may := s.assemble, false
+		s.assemble = func(f *Failover) (*parts, error) {
+			if !may {
+				return nil, errors.New("virtual routers need CAP_NET_RAW")
+			}
+			return assembled(f)
+		}
+		s.Change(&config.VRRP{Instances: []*config.Instance{instance("VI_1", 51)}})
+		s.wantOf("without rights", "script", "script /n VI_1 fault", "script /n any INSTANCE VI_1 FAULT 100")
+		st, err := s.Status(t.Context())
+		if err != nil || st.Error != "virtual routers need CAP_NET_RAW" || st.Instances[0].State != "FAULT" || st.Instances[0].Reason != st.Error {
+			t.Errorf("status %+v: %v", st, err)
+		}
+		if err := s.Switchover(t.Context(), "VI_1"); !errors.Is(err, ErrIdle) {
+			t.Errorf("switchover: %v", err)
+		}
+		may = true
+		<-time.After(pause)
+		s.wantOf("with rights", "instances", "instances VI_1")
+		if st, err = s.Status(t.Context()); err != nil || st.Error != "" || st.Instances[0].State != "MASTER" || st.Thread.Realtime != 50 {
+			t.Errorf("status %+v: %v", st, err)
+		}
 		s.stop()
 	})
 }

@@ -46,7 +46,10 @@ func (t *task) failure(what string) error {
 // session runs the parts until the context is done, until there is nothing for them to do, or until one of them fails, which is
 // the error. In the end the others know that no instance is active here, then the addresses go, and only then those that watch.
 func (f *Failover) session(ctx context.Context) error {
-	p := f.assemble(f)
+	p, err := f.assemble(f)
+	if err != nil {
+		return err
+	}
 	f.attach(p)
 	keeper := begin(p.keeper.Run) // first: what an earlier run left is to go
 	tracker := begin(p.tracker.Run)
@@ -63,7 +66,7 @@ func (f *Failover) session(ctx context.Context) error {
 		})
 		return nil
 	})
-	err := f.serve(ctx, keeper, tracker, runner, watch)
+	err = f.serve(ctx, keeper, tracker, runner, watch)
 	for _, t := range []struct {
 		*task
 		what string
@@ -71,6 +74,7 @@ func (f *Failover) session(ctx context.Context) error {
 		if e := t.end(); e != nil && err == nil {
 			f.log.Error("the virtual routers did not stop as they should", "part", t.what, "err", e)
 		}
+		f.tell()
 	}
 	f.detach()
 	return err

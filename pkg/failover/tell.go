@@ -211,11 +211,7 @@ func (f *Failover) tell() {
 
 // attributes are those of the line in the log.
 func (n *news) attributes() []any {
-	key := "instance"
-	if n.of == ofGroup {
-		key = "group"
-	}
-	list := []any{key, n.name}
+	list := []any{n.key(), n.name}
 	if n.from != "" {
 		list = append(list, "from", n.from, "to", n.kind)
 	}
@@ -226,6 +222,14 @@ func (n *news) attributes() []any {
 		list = append(list, "reason", n.reason)
 	}
 	return list
+}
+
+// key is what logs call what it is about.
+func (n *news) key() string {
+	if n.of == ofGroup {
+		return "group"
+	}
+	return "instance"
 }
 
 // text returns the line for the FIFOs, which is keepalived's.
@@ -251,7 +255,7 @@ func (f *Failover) run(n *news, keyword string, s *config.Script, arguments ...s
 	}
 	f.scripts.Add(script.Job{
 		Command: extended(s, arguments...), Queue: n.of + " " + n.name, Object: about, Timeout: notifyLimit,
-		Done: script.Logged(f.log.With("instance", n.name, "event", n.kind, "script", s.Argv[0])),
+		Done: script.Logged(f.log.With(n.key(), n.name, "event", n.kind, "script", s.Argv[0])),
 	})
 }
 
