@@ -248,4 +248,7 @@ func TestKernelKeeperAddresses(t *testing.T) {
 	t.Log(k.notes(), k.reports)
 }
 
-type addr = netip.Addr
+type (
+	addr   = netip.Addr
+	prefix = netip.Prefix
+)

@@ -1,6 +1,8 @@
-// Package vipnl knows the addresses of a network namespace, through rtnetlink. It only looks: nothing here changes one.
+// Package vipnl knows the interfaces and addresses of a network namespace, makes them as they are wished, and tells the neighbours.
 //
-// Watch runs in its caller's goroutine. The netlink library reads in one of its own, which ends before Watch returns.
+// Namespace, Interfaces and Keeper work through rtnetlink, in the goroutine that calls their Watch or Run. Another one waits for news,
+// and ends before they return. A Keeper's parts are behind interfaces: Announcer, which has goroutines of its own until it is closed,
+// Firewall, and Links. Watch and Interfaces only look.
 package vipnl
 
 import (

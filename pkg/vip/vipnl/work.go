@@ -83,7 +83,10 @@ func (k *Keeper) look(e *entry, now time.Time) move {
 		k.lose(e, now)
 	}
 	e.was = nil
-	k.touch(e)
+	for _, c := range e.claims { // the neighbours are told when it comes back
+		k.touched[c.owner] = true
+		delete(k.owners[c.owner].told, e.object.id())
+	}
 	switch {
 	case e.given:
 		return stays
