@@ -239,6 +239,36 @@ func TestPacing(t *testing.T) {
 	}
 }
 
+// A VMAC has the pacing of its base, and they take turns; unless it has one of its own.
+func TestInherit(t *testing.T) {
+	links := []vip.Link{{Name: "vrrp.1", Base: "eth0"}, {Name: "vrrp.2", Base: "eth0"}, {Name: "vrrp.3", Base: "eth1"}, {Name: "vrrp.4", Base: "eth2"},
+		{Name: "vrrp.5", Base: "eth3"}}
+	own, of := vip.Pacing{ARP: time.Second}, func(group string, p vip.Pacing) vip.Pacing {
+		p.Group = group
+		return p
+	}
+	for _, c := range []struct {
+		name      string
+		has, want map[string]vip.Pacing
+	}{
+		{"none", nil, nil},
+		{"some", map[string]vip.Pacing{"eth0": own, "eth1": of("g", own), "eth2": own, "vrrp.4": of("g", own)},
+			map[string]vip.Pacing{
+				"eth0": of("interface eth0", own), "vrrp.1": of("interface eth0", own), "vrrp.2": of("interface eth0", own),
+				"eth1": of("g", own), "vrrp.3": of("g", own), "eth2": own, "vrrp.4": of("g", own),
+			}},
+		{"all", map[string]vip.Pacing{"": own, "eth0": own, "eth1": own, "eth2": of("g", own), "vrrp.1": own, "vrrp.2": own, "vrrp.3": own, "vrrp.4": own},
+			map[string]vip.Pacing{
+				"": own, "eth0": own, "eth1": own, "eth2": of("g", own), "vrrp.1": own, "vrrp.2": own, "vrrp.3": own, "vrrp.4": own,
+				"eth3": of("interface eth3", own), "vrrp.5": of("interface eth3", own),
+			}},
+	} {
+		if diff := cmp.Diff(c.want, vip.Inherit(c.has, links)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
 // A reload can change the pacing of what waits.
 func TestPacingChanges(t *testing.T) {
 	r := newReplay(t)

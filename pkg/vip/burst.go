@@ -185,6 +185,27 @@ func (m *Announcements) Pace(pacing map[string]Pacing) {
 	}
 }
 
+// Inherit gives interfaces that are made the pacing of their bases, as keepalived does: their frames leave by the same wire, so they
+// take turns.
+func Inherit(pacing map[string]Pacing, links []Link) map[string]Pacing {
+	all := maps.Clone(pacing)
+	for _, l := range links {
+		p, ok := all[l.Base]
+		if !ok {
+			if p, ok = all[""]; !ok {
+				continue
+			}
+		}
+		if p.Group == "" {
+			p.Group = "interface " + l.Base // no name of a garp_group has a blank
+		}
+		if _, own := all[l.Name]; !own {
+			all[l.Base], all[l.Name] = p, p
+		}
+	}
+	return all
+}
+
 // Step returns a frame that is due; false: there is none until Deadline.
 func (m *Announcements) Step(now time.Time) (n Notice, due bool) {
 	for len(m.bursts) > 0 && !m.bursts[0].at.After(now) {

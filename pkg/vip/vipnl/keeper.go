@@ -80,6 +80,7 @@ type Setup struct {
 // What a Report is about.
 type What string
 
+// All of them.
 const (
 	PutBack  What = "put back" // somebody else had removed or changed it
 	Fought   What = "fought"   // somebody removes it again and again: from now on it is put back once a second
@@ -131,7 +132,8 @@ func (k *Keeper) poke() {
 	}
 }
 
-// Run keeps the host as wished until the context is done. Then it takes away all that is wished, in the opposite order, and returns.
+// Run keeps the host as wished until the context is done. Then it takes away all that is wished and does not stay, in the opposite
+// order, and returns.
 // It works in the network namespace of the thread that it is called on. The error says why it could not begin.
 func (k *Keeper) Run(ctx context.Context) error {
 	r, err := openKernel(unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
@@ -214,7 +216,7 @@ func (k *Keeper) takeMail() {
 func (k *Keeper) change(s Setup) {
 	k.links, k.linksDue, k.linkAgain = s.Links, true, attempt{}
 	if k.Announcer != nil {
-		k.Announcer.Pace(s.Pacing)
+		k.Announcer.Pace(vip.Inherit(s.Pacing, s.Links))
 	}
 	k.needed = neededSysctls(s)
 	k.sysctlDue = attempt{due: true}
@@ -304,10 +306,16 @@ func (k *Keeper) mark(e *entry) *entry {
 	return e
 }
 
-// end takes everything away.
+// end takes everything away but what is to stay.
 func (k *Keeper) end() {
+	k.takeMail()
+	stays := false
 	for _, name := range slices.Sorted(maps.Keys(k.owners)) {
-		k.take(vip.Wish{Owner: name})
+		if k.owners[name].wish.Stays {
+			stays = true
+		} else {
+			k.take(vip.Wish{Owner: name})
+		}
 	}
 	for _, e := range k.entries {
 		e.at = time.Time{}
@@ -333,6 +341,9 @@ func (k *Keeper) end() {
 		if err := k.Links.Make(nil); err != nil {
 			k.Log.Warn("interfaces that were made stay", "err", err)
 		}
+	}
+	if stays { // the sysctls that keep the host from answering for addresses on lo
+		return
 	}
 	if err := k.sysctls.need(nil); err != nil {
 		k.Log.Warn("sysctls stay as we set them", "err", err)

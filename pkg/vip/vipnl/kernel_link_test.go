@@ -224,7 +224,7 @@ func TestKernelLinks(t *testing.T) {
 	}
 	four, six := vmac(51, "vrrp.51", "eth0", false), vmac(51, "vrrp6.51", "eth0", true)
 	killed := vipnl.NewLinks(slog.New(slog.DiscardHandler))
-	must(make(killed, four, six))
+	must(make(killed, four, six, vmac(53, "vrrp.53", "eth1", true)))
 	was := index("vrrp.51")
 	if out := h.Run("ip", "link", "show", "dev", "vrrp.51"); !strings.Contains(out, "group 7 ") || !strings.Contains(out, ",UP") {
 		t.Errorf("not up, or without the group of its base:\n%s", out)
@@ -236,6 +236,9 @@ func TestKernelLinks(t *testing.T) {
 		t.Errorf("index %s was not adopted, %s is there", was, is)
 	}
 	must(make(links, four, six))
+	if _, err := h.Output("ip", "link", "show", "dev", "vrrp.53"); err == nil {
+		t.Error("vrrp.53, which nobody wants any more, is still there")
+	}
 
 	h.Run("ip", "link", "del", "vrrp.51")
 	h.Run("ip", "link", "set", "vrrp6.51", "down") // and its addresses are gone

@@ -27,6 +27,7 @@ func NewLinks(log *slog.Logger) Links {
 // links makes VMACs and ipvlans, and sets the sysctls that they and their bases need.
 type links struct {
 	made        map[string]bool // by name: to be removed when it isn't wanted any more
+	looked      bool            // for what a killed run left
 	sysctls     sysctls
 	memberships memberships
 }
@@ -36,6 +37,9 @@ func (l *links) Make(want []vip.Link) error {
 	names := make(map[string]bool, len(want))
 	for _, w := range want {
 		names[w.Name] = true
+	}
+	if !l.looked {
+		err = l.look()
 	}
 	for name := range l.made {
 		if !names[name] {
@@ -71,6 +75,21 @@ func (l *links) Make(want []vip.Link) error {
 	return errors.Join(err, l.sysctls.restore(func(path string) bool {
 		return used[path] || ipv4 && strings.HasSuffix(path, "/rp_filter")
 	}))
+}
+
+// look finds what a killed run left.
+func (l *links) look() error {
+	all, err := netlink.LinkList()
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) { // then something changes, and we are called again
+		return fmt.Errorf("look for interfaces of an earlier run: %w", err)
+	}
+	for _, there := range all {
+		if there.Attrs().Alias == alias {
+			l.made[there.Attrs().Name] = true
+		}
+	}
+	l.looked = true
+	return nil
 }
 
 // carries reports whether an interface has addresses of a family.
