@@ -110,7 +110,7 @@ func (r *Router) adopt(u *unit) {
 	in := map[State]int{}
 	for _, m := range u.members {
 		in[m.state]++
-		u.yielded = u.yielded || m.unit != nil && m.unit.yielded
+		u.yielded = u.yielded || m.state == Backup && m.unit.yielded
 		m.unit = u
 	}
 	switch {

@@ -118,3 +118,25 @@ func TestReloadFaultAndGroup(t *testing.T) {
 	g.change(nil, e, i)
 	g.did("1m0s I FAULT to BACKUP")
 }
+
+// A member that joins while the group is handed over goes with it.
+func TestReloadDuringSwitchover(t *testing.T) {
+	g := activePair(t)
+	g.step(Switchover{"G"})
+	groups := []Group{{Name: "G", Members: []string{"E", "I", "X"}}}
+	g.change(groups, instance("E"), instance("I"), instance("X", func(in *Instance) { in.VRID = 53 }))
+	g.step(Startup{"X", g.start})
+	g.forget()
+	g.hear("E", lower, 50)
+	g.hear("I", lower, 50)
+	for _, name := range []string{"E", "I", "X"} {
+		g.is(name, Backup)
+		if s := g.status(name); s.Reason != "handed over to 192.0.2.4" || !s.Yielded {
+			t.Errorf("%+v", s)
+		}
+	}
+	g.change(groups, instance("E"), instance("I"), instance("X", func(in *Instance) { in.VRID = 53 }))
+	if s := g.status("E"); !s.Yielded {
+		t.Error("a reload ended that it yielded")
+	}
+}

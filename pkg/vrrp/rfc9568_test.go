@@ -209,6 +209,9 @@ func TestRFC9568_6_1_OwnInterval(t *testing.T) {
 	g.pass(2 * down100)
 	g.did("7.21875s VI sends 100 every 200ms", "7.21875s VI BACKUP to MASTER")
 	g.dueIn(200 * time.Millisecond)
+	if s := g.status("VI"); s.Learned != 0 {
+		t.Errorf("it keeps the interval %v that it learned", s.Learned)
+	}
 }
 
 // Section 6.1: Preempt_Mode has no effect on the owner of the addresses, which is always active.

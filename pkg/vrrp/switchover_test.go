@@ -81,6 +81,22 @@ func TestSwitchoverOfGroup(t *testing.T) {
 		"1m1.609375s E announces again", "1m1.609375s I announces again")
 }
 
+// The router that it handed over to gives up. Priority 0 was lost in one network, and counts for all members.
+func TestSwitchoverOfGroupAndBack(t *testing.T) {
+	g := activePair(t)
+	g.step(Switchover{"G"})
+	g.hear("E", lower, 50)
+	g.hear("I", lower, 50)
+	g.hear("I", lower, 0)
+	for range 5 {
+		g.pass(time.Second)
+		g.hear("E", lower, 40) // a third router
+		g.hear("I", lower, 40)
+	}
+	g.is("E", Active)
+	g.is("I", Active)
+}
+
 // A fault ends it.
 func TestSwitchoverFault(t *testing.T) {
 	link := Object{TrackInterface, "eth0"}

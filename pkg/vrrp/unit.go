@@ -3,7 +3,7 @@ package vrrp
 import "time"
 
 // unit is a sync group, or an instance without one: what is active as a whole or not at all. The state of its members is its own,
-// but for those that have not begun yet and are still in Initialize.
+// but for those that can't begin yet: they are still in Initialize, or after a reload in Fault.
 //
 // It does not flap when members disagree: it becomes active when no member hears a router that it would not replace, so one member on
 // a network that is cut waits, willing, as long as another one hears the active router. It stops being active as soon as one member
@@ -174,9 +174,12 @@ func (u *unit) handOver() {
 
 // handedOver ends it when all members have been relieved. From the first on, the others should not take longer than an advert does.
 func (u *unit) handedOver() {
-	waits := false
+	waits, reason := false, ""
 	for _, m := range u.members {
-		if m.handing && !m.relieved {
+		switch {
+		case m.relieved:
+			reason = "handed over to " + m.heard.String()
+		case m.handing:
 			waits = true
 			if soon := u.router.now.Add(m.AdvertInterval + m.skew()); soon.Before(m.deadline) {
 				m.arm(soon)
@@ -186,10 +189,8 @@ func (u *unit) handedOver() {
 	if waits {
 		return
 	}
-	reason := ""
 	for _, m := range u.members {
-		if m.handing {
-			reason = "handed over to " + m.heard.String()
+		if m.state == Active {
 			m.handing = false
 			m.becomeBackup(m.activeDown(), reason)
 			u.router.emit(Noticed{m.Name, HandedOver, m.effective})
