@@ -113,7 +113,7 @@ func (f *Failover) brief() {
 	p.keeper.Wish(static)
 	d := &desk{keeper: p.keeper, seats: make(map[string]*seat, len(f.members))}
 	for name, m := range f.members {
-		d.seats[name] = &seat{m.role, m.config.Active, m.config.Idle}
+		d.seats[name] = m.seat()
 	}
 	for old, name := range f.renamed {
 		d.seats[old] = d.seats[name]

@@ -31,6 +31,13 @@ type role struct {
 func (r *role) is() vrrp.State      { return vrrp.State(r.state.Load()) }
 func (r *role) become(s vrrp.State) { r.state.Store(uint32(s)) }
 
+// seat returns an instance's. What it has while it isn't active is for the other director's clients, who go on when our daemon ends.
+func (m *member) seat() *seat {
+	s := &seat{m.role, m.config.Active, m.config.Idle}
+	s.idle.Stays = len(s.idle.Addresses) > 0
+	return s
+}
+
 // wish returns what an instance wants to be on the host in the role that it has.
 func (s *seat) wish() vip.Wish {
 	repeat := s.repeat.Load()

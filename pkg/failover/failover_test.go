@@ -1,11 +1,8 @@
 package failover
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,180 +16,10 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/script"
+	"github.com/ipvsd/ipvsd/pkg/status"
 	"github.com/ipvsd/ipvsd/pkg/vip"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
-	"github.com/ipvsd/ipvsd/pkg/vrrp/vrrpio"
 )
-
-// stage is a Failover in a bubble, with parts that do nothing but write down what they are told.
-type stage struct {
-	*Failover
-	t    *testing.T
-	log  *bytes.Buffer
-	stop func()
-
-	mu      sync.Mutex
-	journal []string
-	wishes  map[string]vip.Wish
-	roles   map[string]vrrp.State
-	fails   chan error // ends the runner
-	atEnd   []vrrp.Action
-}
-
-func (s *stage) note(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.journal = append(s.journal, fmt.Sprintf(format, args...))
-}
-
-// told returns what was written down since it was called before.
-func (s *stage) told() []string {
-	s.t.Helper()
-	synctest.Wait()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	list := s.journal
-	s.journal = nil
-	return list
-}
-
-func (s *stage) want(when string, want ...string) {
-	s.t.Helper()
-	if d := cmp.Diff(want, s.told()); d != "" {
-		s.t.Errorf("%s (-want +got):\n%s", when, d)
-	}
-}
-
-// wantOf is want for the lines that begin so.
-func (s *stage) wantOf(when, begin string, want ...string) {
-	s.t.Helper()
-	got := slices.DeleteFunc(s.told(), func(l string) bool { return !strings.HasPrefix(l, begin) })
-	if d := cmp.Diff(want, got); d != "" {
-		s.t.Errorf("%s (-want +got):\n%s", when, d)
-	}
-}
-
-type fakeRunner struct{ *stage }
-
-func (r fakeRunner) Run(ctx context.Context) error {
-	select {
-	case err := <-r.fails:
-		r.note("runner fails")
-		return err
-	case <-ctx.Done():
-	}
-	r.note("runner ends")
-	r.report(r.atEnd)
-	return ctx.Err()
-}
-
-func (r fakeRunner) Change(instances []vrrp.Instance, groups []vrrp.Group) {
-	var names []string
-	for _, i := range instances {
-		names = append(names, i.Name)
-	}
-	for _, g := range groups {
-		names = append(names, "group "+g.Name)
-	}
-	r.note("instances %s", strings.Join(names, ", "))
-}
-
-func (r fakeRunner) Interfaces(list []vip.Interface) { r.note("runner: %d interfaces", len(list)) }
-func (r fakeRunner) Observe(o vrrp.Object, v vrrp.Reading) {
-	r.note("observed %s %s: %v %v", o.Kind, o.Name, v.Known, v.Up)
-}
-func (r fakeRunner) PutBack(name string) { r.note("put back %s", name) }
-func (r fakeRunner) Switchover(_ context.Context, name string) error {
-	r.note("switchover %s", name)
-	return nil
-}
-
-func (r fakeRunner) Status(context.Context) ([]vrrp.Status, []vrrp.GroupStatus, error) {
-	return []vrrp.Status{{Name: "VI_1", State: vrrp.Active}}, []vrrp.GroupStatus{{Name: "G1", State: vrrp.Active}}, nil
-}
-
-func (r fakeRunner) Thread() (vrrpio.Thread, bool) { return vrrpio.Thread{Realtime: 50}, true }
-
-type fakeTracker struct{ *stage }
-
-func (r fakeTracker) Run(ctx context.Context) error {
-	<-ctx.Done()
-	r.note("tracker ends")
-	return nil
-}
-func (r fakeTracker) Change(c *config.VRRP)           { r.note("tracker: %d instances", len(c.Instances)) }
-func (r fakeTracker) Interfaces(list []vip.Interface) { r.note("tracker: %d interfaces", len(list)) }
-
-// play starts a Failover without a configuration.
-func play(t *testing.T) *stage {
-	t.Helper()
-	s := &stage{t: t, log: new(bytes.Buffer), wishes: make(map[string]vip.Wish), fails: make(chan error)}
-	o := Options{
-		Log: slog.New(slog.NewTextHandler(s.log, nil)),
-		Roles: func(roles map[string]vrrp.State) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.roles = roles
-		},
-	}
-	s.Failover = newFailover(o, func(*Failover) (*parts, error) {
-		return &parts{runner: fakeRunner{s}, keeper: fakeKeeper{s}, tracker: fakeTracker{s}, interfaces: func(ctx context.Context, report func([]vip.Interface, error)) {
-			report([]vip.Interface{{Name: "eth0"}}, nil)
-			<-ctx.Done()
-			s.note("watch ends")
-		}}, nil
-	})
-	s.scripts = script.NewQueues(func(_ context.Context, c script.Command) (string, error) {
-		s.note("script %s", strings.Join(c.Argv, " "))
-		return "", nil
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	s.stop = func() {
-		t.Helper()
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(cancel)
-	return s
-}
-
-func script1(words ...string) *config.Script { return &config.Script{Argv: words} }
-
-// scriptsOf are one script of every kind for an instance or a group.
-func scriptsOf(name string) config.Notify {
-	return config.Notify{
-		Master: script1("/n", name, "master"), Backup: script1("/n", name, "backup"), Fault: script1("/n", name, "fault"),
-		Stop: script1("/n", name, "stop"), Deleted: script1("/n", name, "deleted"), RxLowerPri: script1("/n", name, "lower"),
-		Any: script1("/n", "any"),
-	}
-}
-
-// instance is one with an address of its VRID.
-func instance(name string, vrid uint8) *config.Instance {
-	c := &config.Instance{Notify: scriptsOf(name)}
-	c.Name, c.VRID, c.Interface, c.Priority = name, vrid, "eth0", 100
-	c.Active.Owner, c.Idle.Owner = name, name
-	c.Active.Addresses = []vip.Address{{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, vrid}), 24), Dev: "eth0"}}
-	return c
-}
-
-// withService makes an instance depend on a virtual server.
-func withService(c *config.Instance, name string) *config.Instance {
-	c.Tracks = append(c.Tracks, vrrp.Track{Object: vrrp.Object{Kind: vrrp.TrackService, Name: name}})
-	return c
-}
-
-func groupOf(name string, members ...string) *config.Group {
-	return &config.Group{Group: vrrp.Group{Name: name, Members: members}, Notify: scriptsOf(name)}
-}
-
-func became(name string, from, to vrrp.State) vrrp.Became {
-	return vrrp.Became{Instance: name, From: from, To: to, Priority: 100, Reason: "test"}
-}
 
 // Nothing runs without a configuration for it, and nothing any more when that is gone.
 func TestNothingToDo(t *testing.T) {
@@ -494,7 +321,7 @@ func TestRing(t *testing.T) {
 		t.Error("events before there are any")
 	}
 	for range kept + 10 {
-		r.add(eventAt(time.Time{}))
+		r.add(status.Event{})
 	}
 	all := r.after(0)
 	if len(all) != kept || all[0].Seq != 11 || all[kept-1].Seq != kept+10 {

@@ -86,7 +86,7 @@ func (f *Failover) instanceStatus(c *config.Instance, routers []vrrp.Status) sta
 	for _, a := range c.Active.Addresses {
 		v.Addresses = append(v.Addresses, a.Prefix)
 	}
-	v.Held = f.heldOf(c.Name, (&seat{m.role, c.Active, c.Idle}).wish())
+	v.Held = f.heldOf(c.Name, m.seat().wish())
 	return v
 }
 

@@ -17,6 +17,9 @@ type Wish struct {
 	// Announce says how the neighbours are told of the addresses: at once, when they come. Nil: not at all, which is for addresses
 	// that must stay unknown (on lo, of a director that is also a real server).
 	Announce *Announce
+	// Stays says that it remains when who carries it out ends: a director that is also a real server has to serve the other
+	// director's clients while its own daemon is stopped.
+	Stays bool
 	// Repeat makes the neighbours be told once more whenever it differs from before: another router had said that the addresses
 	// were its own.
 	Repeat uint64
