@@ -15,6 +15,9 @@
 //	service, server, check   each virtual server by itself: keywords to services, servers and checks, the rules between them
 //	check_type, check_...    the types of checks: their keywords, and what each type makes of them
 //	served                   what a virtual server serves, and that no two serve the same
+//	routers                  VRRP as a whole: what is static, what clashes; the settings of global_defs
+//	instance, instance_...   each vrrp_instance: election, addresses, interfaces that are made, signatures
+//	tracked, syncgroup       what instances depend on, and with whom they change
 //	quorum, fallback         what it takes to have clients; servers with weight 0 under schedulers that hash
 //	diagnostic, suggest      what the user sees
 //	format                   the way back: a Config as TOML

@@ -476,21 +476,12 @@ func soundRouters(t *testing.T, v *VRRP) {
 }
 
 func soundTracks(t *testing.T, v *VRRP, list []vrrp.Track) {
+	tables := map[vrrp.ObjectKind][]string{
+		vrrp.TrackScript: sortedKeys(v.Scripts), vrrp.TrackFile: sortedKeys(v.Files), vrrp.TrackProcess: sortedKeys(v.Processes),
+		vrrp.TrackBFD: sortedKeys(v.BFD), vrrp.TrackRoute: sortedKeys(v.Routes),
+	}
 	for _, x := range list {
-		known := true
-		switch x.Kind {
-		case vrrp.TrackScript:
-			_, known = v.Scripts[x.Name]
-		case vrrp.TrackFile:
-			_, known = v.Files[x.Name]
-		case vrrp.TrackProcess:
-			_, known = v.Processes[x.Name]
-		case vrrp.TrackBFD:
-			known = v.BFD[x.Name] != nil
-		case vrrp.TrackRoute:
-			_, known = v.Routes[x.Name]
-		}
-		if !known || x.Weight < -254 || x.Weight > 254 {
+		if names, named := tables[x.Kind]; named && !slices.Contains(names, x.Name) || x.Weight < -254 || x.Weight > 254 {
 			t.Fatalf("accepted %+v", x)
 		}
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -208,8 +207,8 @@ func (r *routers) strict(b *block, i *Instance) {
 		return
 	}
 	const hint = "leave it out, or write strict_mode = false"
-	refuse := func(v *value, format string, args ...any) {
-		r.fail(v.key, hint, "%s contradicts strict_mode: %s", v.keyword.name, fmt.Sprintf(format, args...))
+	refuse := func(v *value, why string) {
+		r.fail(v.key, hint, "%s contradicts strict_mode: %s", v.keyword.name, why)
 	}
 	if v := b.value("state"); v != nil && v.data != nil && (v.data == stateMaster) != (i.Priority == 255) {
 		refuse(v, "MASTER is for priority 255, and for no other")

@@ -1,6 +1,84 @@
 package config
 
-import "strings"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// unknown reports a name that is no keyword here, with a guess at what was meant.
+func (d decoder) unknown(b *block, name string, p *place) {
+	at := spot{p.key, b, name}
+	what, comes := later[name]
+	switch {
+	case !comes:
+		hint, meant := guess(b.in, name)
+		d.fail(at, hint, "%s has no keyword %q", b.in, name)
+		b.meant = append(b.meant, meant)
+	default:
+		d.fail(at, "examples/reference.toml shows the checks that it has", "this version has no %s", what)
+		b.meant = append(b.meant, "TCP_CHECK")
+	}
+}
+
+// guess returns a hint what an unknown name was meant to be, or where it belongs, and the keyword of this table that it may
+// stand for.
+func guess(in scope, name string) (hint, meant string) {
+	known := keywordsIn[in]
+	if slices.Contains(dropped, name) {
+		return "keepalived ignores it, too: leave it out", ""
+	}
+	if meant = misspelt[strings.ToLower(name)]; known[meant] != nil {
+		return didYouMean(in, meant), meant
+	}
+	if in := home(name); in != 0 {
+		return belongs(in, name), ""
+	}
+	if near := closest(name, sortedKeys(known)); near != "" {
+		return didYouMean(in, near), near
+	}
+	if meant == "" {
+		for _, in := range homes {
+			meant = cmp.Or(meant, closest(name, sortedKeys(keywordsIn[in])))
+		}
+	}
+	if here := misspelt[meant]; known[here] != nil { // misspelt twice over
+		return didYouMean(in, here), here
+	}
+	if meant != "" {
+		return didYouMean(home(meant), meant) + " " + belongs(home(meant), meant), ""
+	}
+	return "examples/reference.toml shows every keyword", ""
+}
+
+func didYouMean(in scope, name string) string {
+	return fmt.Sprintf("did you mean %q (%s)?", name, keywordsIn[in][name].doc)
+}
+
+func belongs(in scope, name string) string {
+	return fmt.Sprintf("%s belongs to %s; a keyword counts for the header above it", name, in)
+}
+
+// homes are the kinds of tables in the order in which a keyword's home is looked for.
+var homes = func() []scope {
+	list := []scope{inGlobal, inVirtual, inReal, inSorry, inURL}
+	for s := inTCP; s < beyond; s <<= 1 {
+		list = append(list, s)
+	}
+	return append(list, inHost, inGroup, inSysctl, inSync, inSSLDefaults, inTrackFile, inInstance, inSyncGroup, inScript, inProcess,
+		inBFD, inTrackRoute, inTrackGroup, inGARPGroup, inAuth, inHMAC, inRoot)
+}()
+
+// home returns the table that a keyword belongs to, 0 if it is none.
+func home(name string) scope {
+	for _, in := range homes {
+		if keywordsIn[in][name] != nil {
+			return in
+		}
+	}
+	return 0
+}
 
 // closest returns the candidate that a word was probably meant to be, or "".
 func closest(word string, candidates []string) string {
