@@ -29,6 +29,7 @@ type VirtualRouter struct {
 	Version   uint8  `json:"version"`
 	IPv6      bool   `json:"ipv6,omitempty"`
 	Interface string `json:"interface"`
+	Parent    string `json:"parent,omitempty"` // interface that Interface was made on: use_vmac, use_ipvlan
 	Group     string `json:"group,omitempty"`
 
 	State       string    `json:"state"` // INIT, BACKUP, MASTER, FAULT
@@ -175,7 +176,7 @@ type Event struct {
 // VirtualRouterOf returns what the configuration and the protocol know of an instance. What is on the host is the caller's to add.
 func VirtualRouterOf(c *vrrp.Instance, s *vrrp.Status) VirtualRouter {
 	v := VirtualRouter{
-		Name: s.Name, VRID: c.VRID, Version: c.Version, IPv6: c.IPv6, Interface: c.Interface, Group: s.Group,
+		Name: s.Name, VRID: c.VRID, Version: c.Version, IPv6: c.IPv6, Interface: c.Interface, Parent: c.Parent, Group: s.Group,
 		State: s.State.String(), Since: s.Since, Reason: s.Reason, Faults: s.Faults, HandingOver: s.HandingOver, Yielded: s.Yielded,
 		Priority: s.Base, Effective: s.Effective, Preempt: c.Preempt, PreemptDelay: c.PreemptDelay, DownAdverts: c.DownTimerAdverts,
 		Source: s.Source, Interval: s.Interval, Learned: s.Learned, Skew: s.Skew, ActiveDown: s.ActiveDown, Waits: s.Waits, Deadline: s.Deadline,

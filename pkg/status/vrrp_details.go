@@ -62,6 +62,9 @@ func (v *VirtualRouter) details(b *strings.Builder, style Style, now time.Time) 
 		family = "IPv6"
 	}
 	text := fmt.Sprintf("VRID %d on %s, %s, version %d", v.VRID, v.Interface, family, v.Version)
+	if v.Parent != "" {
+		text += ", made on " + v.Parent
+	}
 	if v.Group != "" {
 		text += ", group " + v.Group
 	}

@@ -139,12 +139,11 @@ func (o *outlook) nothing() Case {
 		c.If = "nothing happens"
 	case o.State == active:
 		c.Why = "it is, and hears no better router"
-	case o.State == atFault || o.State == vrrp.Initialize.String():
-		c.Active, c.Why = o.otherName(), "this router is at fault: "+strings.Join(o.Faults, "; ")
-		if len(o.Faults) == 0 {
-			c.Why = o.Reason
-		}
-	case o.Waits != "" && o.wins(o.Effective):
+	case o.fault() != "":
+		c.Active, c.Why = o.otherName(), "this router is at fault: "+o.fault()
+	case o.State != backup:
+		c.Active, c.Why = o.otherName(), o.Reason
+	case o.wins(o.Effective):
 		c.Within, c.Why = max(o.Deadline.Sub(o.now), 0), o.whyWins(o.Effective)
 	case o.other == nil:
 		c.Within, c.Why = max(o.Deadline.Sub(o.now), 0), "no other router is heard"
@@ -265,6 +264,9 @@ func (o *outlook) turns(k *Contributes) Case {
 		c.Why = "its weight has no effect on this priority"
 	case fails && o.State == active:
 		heir := o.heir(o.skewOf, "this router would be at fault, and says so with priority 0")
+		if k.Kind == vrrp.TrackInterface.String() && (k.Name == o.Interface || k.Name == o.Parent) {
+			heir = o.heir(o.silenceOf, "adverts leave by it, so this router can't say that it gives up")
+		}
 		heir.If = c.If
 		return heir
 	case fails:

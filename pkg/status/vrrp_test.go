@@ -31,7 +31,7 @@ func routers() *status.VRRP {
 	external, internal, broken, six := config("VI_E", 51), config("VI_I", 52), config("VI_BROKEN", 53), config("VI_6", 54)
 	internal.PreemptDelay, internal.Interface, internal.Version = 30*time.Second, "eth1", 2
 	broken.Preempt = false
-	six.IPv6 = true
+	six.IPv6, six.Interface, six.Parent = true, "vrrp6.54", "eth0"
 	statuses := []vrrp.Status{
 		{
 			Name: "VI_E", Group: "VG1", State: vrrp.Active, Since: ago(4*time.Hour + 10*time.Minute), Reason: "192.0.2.2 (priority 100) was not heard for 3.4s",
@@ -214,4 +214,59 @@ func TestSwitched(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, over, test.want)
 		}
 	}
+}
+
+// Who would win is also told where little is known, and where the priority is not all.
+func TestExplainOdd(t *testing.T) {
+	addr := netip.MustParseAddr
+	router := func(name, state string, change func(*status.VirtualRouter)) status.VirtualRouter {
+		v := status.VirtualRouter{
+			Name: name, State: state, Version: 3, Interval: time.Second, DownAdverts: 3, Priority: 100, Effective: 100, Preempt: true, Source: addr("192.0.2.1"), Reason: "it started",
+		}
+		change(&v)
+		return v
+	}
+	up := func(kind, name string, weight int) status.Contributes {
+		return status.Contributes{Object: status.Object{Kind: kind, Name: name}, Weight: weight, Known: true, Up: true}
+	}
+	heard := func(v *status.VirtualRouter) { v.ActiveRouter, v.ActivePriority = addr("192.0.2.2"), 50 }
+	s := &status.VRRP{At: now, Instances: []status.VirtualRouter{
+		router("alone", "MASTER", func(v *status.VirtualRouter) {
+			v.Contribs = []status.Contributes{up("script", "chk", -20), up("bfd", "gw", 10), up("interface", "eth0", 0), up("interface", "eth1", 0)}
+			v.Interface, v.Parent, v.Effective = "vrrp.51", "eth0", 110
+		}),
+		router("owner", "MASTER", func(v *status.VirtualRouter) {
+			v.Priority, v.Effective = 255, 255
+			w := up("script", "chk", -20)
+			w.Ignored = true
+			v.Contribs = []status.Contributes{w}
+		}),
+		router("hands", "MASTER", func(v *status.VirtualRouter) {
+			v.HandingOver, v.PreemptDelay = true, time.Minute
+			v.Peers = []status.PeerRouter{{Addr: addr("192.0.2.2"), Priority: 50, Last: ago(time.Hour)}}
+		}),
+		router("new", "BACKUP", func(v *status.VirtualRouter) { v.Waits, v.Deadline = "active down", in(2*time.Second) }),
+		router("nopreempt", "BACKUP", func(v *status.VirtualRouter) { heard(v); v.Preempt = false }),
+		router("preempts", "BACKUP", func(v *status.VirtualRouter) {
+			heard(v)
+			v.Waits, v.Deadline = "active down", in(2*time.Second)
+			v.Contribs = []status.Contributes{up("script", "chk", -60), {Object: status.Object{Kind: "file", Name: "f"}, Weight: -300, Known: true}}
+		}),
+		router("lame", "BACKUP", func(v *status.VirtualRouter) {
+			heard(v)
+			v.Group, v.Contribs = "VG", []status.Contributes{up("script", "chk", 20)}
+			v.Contribs[0].Up = false
+		}),
+		router("broken", "FAULT", func(v *status.VirtualRouter) {
+			v.Group, v.Faults = "VG", []string{"interface eth1 is down"}
+			v.Contribs = []status.Contributes{up("interface", "eth1", 0)}
+			v.Contribs[0].Up, v.Contribs[0].Fault = false, true
+		}),
+		router("waits", "INIT", func(v *status.VirtualRouter) { v.Reason = "script chk has not been looked at yet" }),
+	}}
+	var b bytes.Buffer
+	if err := status.ExplainText(s.Explain(), &b, status.Style{}); err != nil {
+		t.Fatal(err)
+	}
+	golden.Check(t, "testdata/vrrp-explain-odd.golden", b.Bytes())
 }
