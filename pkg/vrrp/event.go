@@ -95,7 +95,7 @@ type GroupBecame struct {
 	Reason   string
 }
 
-// Reannounce: another router said that the addresses were its own; the neighbours must hear again that they are ours.
+// Reannounce is due when another router said that the addresses were its own: the neighbours must hear again that they are ours.
 type Reannounce struct{ Instance string }
 
 // Noticed is for notifications that are no transitions.
@@ -113,9 +113,9 @@ const (
 	RxLowerPriority Notice = iota
 	// PriorityChanged is MASTER_PRIORITY and BACKUP_PRIORITY.
 	PriorityChanged
-	// HandedOver: a Switchover came to its end; another router is active.
+	// HandedOver is the end of a Switchover: another router is active.
 	HandedOver
-	// NotHandedOver: no other router took over; this one is active as before.
+	// NotHandedOver is its other end: no other router took over, or this one can't be active any more.
 	NotHandedOver
 )
 

@@ -6,18 +6,17 @@ import (
 )
 
 // pair is a rig with two instances, E and I, in a group G.
-func pair(t *testing.T, g Group, change ...func(*Instance)) *rig {
+func pair(t *testing.T, change ...func(*Instance)) *rig {
 	t.Helper()
-	g.Name, g.Members = "G", []string{"E", "I"}
 	e, i := instance("E", change...), instance("I", change...)
 	e.Group, i.Group = "G", "G"
-	return newGroupRig(t, []Group{g}, e, i)
+	return newGroupRig(t, []Group{{Name: "G", Members: []string{"E", "I"}}}, e, i)
 }
 
 // activePair is one that has become active.
-func activePair(t *testing.T, change ...func(*Instance)) *rig {
+func activePair(t *testing.T) *rig {
 	t.Helper()
-	g := pair(t, Group{}, change...)
+	g := pair(t)
 	g.startAll()
 	g.pass(time.Minute)
 	g.is("E", Active)
@@ -28,7 +27,7 @@ func activePair(t *testing.T, change ...func(*Instance)) *rig {
 
 // The group begins when all members can.
 func TestGroupBegins(t *testing.T) {
-	g := pair(t, Group{})
+	g := pair(t)
 	g.step(Startup{"E", g.start})
 	g.pass(time.Hour)
 	g.did()
@@ -41,7 +40,7 @@ func TestGroupBegins(t *testing.T) {
 
 // A member whose network is cut waits as long as another one hears the active router.
 func TestGroupWaitsForAllMembers(t *testing.T) {
-	g := pair(t, Group{})
+	g := pair(t)
 	g.startAll()
 	g.forget()
 	for range 10 {
@@ -61,7 +60,7 @@ func TestGroupWaitsForAllMembers(t *testing.T) {
 
 // Members disagree for a moment: nothing happens.
 func TestGroupDoesNotFlap(t *testing.T) {
-	g := pair(t, Group{})
+	g := pair(t)
 	g.startAll()
 	g.pass(3 * time.Second)
 	g.hear("E", upper, 150)
@@ -100,7 +99,7 @@ func TestGroupYields(t *testing.T) {
 // A fault of one member is one of all.
 func TestGroupFault(t *testing.T) {
 	e, i := Object{TrackInterface, "eth0"}, Object{TrackInterface, "eth1"}
-	g := pair(t, Group{})
+	g := pair(t)
 	g.record(g.r.Change(g.now, []Instance{
 		instance("E", tracks(Track{Object: e})), instance("I", tracks(Track{Object: i})),
 	}, []Group{{Name: "G", Members: []string{"E", "I"}}}))
@@ -148,7 +147,7 @@ func TestGroupWeights(t *testing.T) {
 }
 
 func TestGroupOfOwners(t *testing.T) {
-	g := pair(t, Group{}, owner)
+	g := pair(t, owner)
 	g.startAll()
 	g.did("0s E sends 255 every 1s", "0s E INIT to MASTER", "0s I sends 255 every 1s", "0s I INIT to MASTER", "0s group G INIT to MASTER")
 }

@@ -73,6 +73,7 @@ type Auth struct {
 // AuthType is the byte in the header.
 type AuthType uint8
 
+// What RFC 2338 knew.
 const (
 	NoAuth   AuthType = 0
 	AuthPASS AuthType = 1
@@ -91,6 +92,7 @@ type HMAC struct {
 // HMACMode is how strictly the trailer is demanded, for a rollout.
 type HMACMode uint8
 
+// As keepalived has them.
 const (
 	Enforce     HMACMode = iota
 	Permissive           // a missing trailer is accepted
@@ -108,6 +110,7 @@ type Group struct {
 // State is a virtual router's, and a sync group's.
 type State uint8
 
+// Of RFC 9568, section 6.4, and keepalived's Fault.
 const (
 	Initialize State = iota
 	Backup

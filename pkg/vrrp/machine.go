@@ -116,7 +116,9 @@ func (m *machine) stepBackup(from netip.Addr, a Advert) {
 	switch {
 	case a.Priority == 0:
 		m.unit.yielded = false
-		m.listen(m.skew())
+		if end := m.router.now.Add(m.skew()); m.willing == "" && end.Before(m.deadline) {
+			m.arm(end) // many such adverts don't delay it
+		}
 		return
 	case a.Priority >= m.effective:
 		m.preemption = time.Time{}

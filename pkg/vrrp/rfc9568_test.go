@@ -74,6 +74,15 @@ func TestRFC9568_6_4_2_Step425(t *testing.T) {
 	g.because("192.0.2.6 gave up the role")
 }
 
+// A second one does not delay it.
+func TestRFC9568_6_4_2_Step425_Again(t *testing.T) {
+	g := started(t, instance("VI"))
+	g.hear("VI", upper, 0)
+	g.pass(500 * time.Millisecond)
+	g.hear("VI", upper, 0)
+	g.dueIn(skew100 - 500*time.Millisecond)
+}
+
 // (425) The skew is that of the interval learned before (RFC 9568, section 6.1).
 func TestRFC9568_6_4_2_Step430(t *testing.T) {
 	g := started(t, instance("VI"))

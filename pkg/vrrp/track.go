@@ -9,6 +9,7 @@ type Object struct {
 // ObjectKind is what kind of object is tracked.
 type ObjectKind uint8
 
+// All that can be tracked.
 const (
 	TrackInterface ObjectKind = iota // its link is up
 	TrackScript                      // vrrp_script: it exits with 0
