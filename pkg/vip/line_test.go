@@ -197,13 +197,13 @@ func fuzzLines[T interface {
 	comparable
 	fmt.Stringer
 }](f *testing.F, lines [][2]string, parse func(string) (T, error)) {
+	f.Helper()
 	for _, l := range lines {
 		f.Add(l[0])
 	}
 	f.Fuzz(func(t *testing.T, line string) {
 		x, err := parse(line)
-		var e *vip.LineError
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*vip.LineError](err); ok {
 			if e.Offset > len(line) || !strings.HasPrefix(line[e.Offset:], e.Word) {
 				t.Errorf("%q: %q at %d", line, e.Word, e.Offset)
 			}

@@ -20,7 +20,6 @@ type entry struct {
 	was    object // as which it was on the host when last looked at, nil if it was not
 	lost   bool   // somebody else removed or changed it
 	given  bool   // it was lost, and is not to be put back
-	told   bool   // of the conflict
 	waited bool   // for what comes in its place
 	owner  string // the first who claims it, or who claimed it last
 	ready  bool   // an address: it can be used
@@ -154,7 +153,7 @@ func (k *Keeper) take(w vip.Wish) {
 			if len(e.claims) == 0 {
 				k.serial++
 				e.serial = k.serial
-				e.back, e.late, e.told = 0, nil, false
+				e.back, e.late = 0, nil
 			}
 			e.claims = append(e.claims, claim{w.Owner, x})
 		case e.claims[i].object != x:

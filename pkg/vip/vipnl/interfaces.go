@@ -16,7 +16,7 @@ import (
 )
 
 // Interfaces reports the interfaces and their addresses: at the beginning, and whenever one is other than before, until the context is
-// done. News of an interface is reported at once; news of addresses, which come in dozens, is collected for 10 milliseconds. They are in
+// done. News of an interface is reported at once; news of addresses, which come in dozens, is collected for 10 milliseconds, or for longer where there are thousands. They are in
 // the order of their indexes. IPv6 addresses are among them as soon as duplicate address detection lets them be used. An error with no interfaces says that they can't be known; it is tried again, so that another report
 // follows. It works in the network namespace of the thread that it is called on. Report must not block for long.
 func Interfaces(ctx context.Context, report func([]vip.Interface, error)) {
@@ -37,6 +37,9 @@ func interfaces(ctx context.Context, open func() (rtnetlink, error), report func
 	}
 }
 
+// busy is how many times as long as it takes to tell of addresses news of them is collected, where there are thousands.
+const busy = 10
+
 // followInterfaces tells of the interfaces until the context is done.
 func followInterfaces(ctx context.Context, open func() (rtnetlink, error), report func([]vip.Interface, error)) error {
 	r, err := open()
@@ -51,6 +54,7 @@ func followInterfaces(ctx context.Context, open func() (rtnetlink, error), repor
 	last := h.interfaces()
 	report(slices.Clone(last), nil)
 	var collected <-chan time.Time
+	pause := settle
 	for {
 		due := false
 		select {
@@ -65,17 +69,19 @@ func followInterfaces(ctx context.Context, open func() (rtnetlink, error), repor
 			}
 			due = changed&linkChange != 0
 			if changed != 0 && collected == nil {
-				collected = time.After(settle)
+				collected = time.After(pause)
 			}
 		}
 		if !due {
 			continue
 		}
 		collected = nil
+		began := time.Now()
 		if now := h.interfaces(); !slices.EqualFunc(now, last, sameInterface) {
 			last = now
 			report(slices.Clone(now), nil)
 		}
+		pause = max(settle, busy*time.Since(began))
 	}
 }
 

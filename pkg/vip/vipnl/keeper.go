@@ -86,7 +86,7 @@ const (
 	Fought   What = "fought"   // somebody removes it again and again: from now on it is put back once a second
 	Failed   What = "failed"   // the kernel refused; it is tried again
 	Settled  What = "settled"  // what had failed is as wished
-	Conflict What = "conflict" // duplicate address detection found another host with it
+	Conflict What = "conflict" // duplicate address detection found another host with it; it is tried again
 )
 
 // Report is what happened to an object without any owner's doing.
@@ -212,6 +212,9 @@ func (k *Keeper) takeMail() {
 	}
 }
 
+// leftTime is how long what is left from before may stay until somebody wishes it.
+const leftTime = 50 * time.Millisecond
+
 // change takes in what is configured.
 func (k *Keeper) change(s Setup) {
 	k.links, k.linksDue, k.linkAgain = s.Links, true, attempt{}
@@ -223,7 +226,8 @@ func (k *Keeper) change(s Setup) {
 	for _, w := range s.Universe {
 		for _, o := range objects(w) {
 			if k.entries[o.id()] == nil {
-				k.mark(k.entry(o)).left = true
+				e := k.mark(k.entry(o))
+				e.left, e.at = true, time.Now().Add(leftTime)
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func BenchmarkKernelKeeper(b *testing.B) {
 			for i := range c.count {
 				lines = append(lines, fmt.Sprintf(c.format, i/250, i%250+1))
 			}
-			full := wish(b, "VI", lines, nil, nil)
+			full := wish(b, lines, nil, nil)
 			full.Denied = []addr{full.Addresses[0].Prefix.Addr()}
 			k.run(vipnl.Setup{Universe: []vip.Wish{full}})
 			var come, leave time.Duration

@@ -102,9 +102,9 @@ func (k *kept) run(setup vipnl.Setup) {
 	k.t.Cleanup(k.stop)
 }
 
-func wish(t testing.TB, owner string, addresses, routes, rules []string) vip.Wish {
+func wish(t testing.TB, addresses, routes, rules []string) vip.Wish {
 	t.Helper()
-	w := vip.Wish{Owner: owner, Announce: &vip.Announce{Repeat: 5}}
+	w := vip.Wish{Owner: "VI", Announce: &vip.Announce{Repeat: 5}}
 	parse(t, addresses, &w.Addresses, vip.ParseAddress)
 	parse(t, routes, &w.Routes, vip.ParseRoute)
 	parse(t, rules, &w.Rules, vip.ParseRule)
@@ -224,7 +224,7 @@ func (k *kept) monitor() func() string {
 
 func TestKernelKeeperAddresses(t *testing.T) {
 	k := newKept(t)
-	w := wish(t, "VI", []string{
+	w := wish(t, []string{
 		"10.0.0.1 dev d0", "10.0.0.2/24 brd + dev d0 label d0:two scope link", "10.0.1.1 peer 10.0.1.2/24 dev d0", "10.0.2.1/24 dev d1 noprefixroute",
 		"10.0.2.2/24 dev d1 preferred_lft 0",
 		"2001:db8::1 dev d0", "2001:db8::2/64 dev d0 home", "2001:db8::3/64 dev d0 -nodad", "2001:db8::4 preferred_lft forever dev d0",

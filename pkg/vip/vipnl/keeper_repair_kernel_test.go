@@ -22,7 +22,7 @@ func TestKernelKeeperRoutes(t *testing.T) {
 	k.Run("ip", "link", "add", "blue", "type", "vrf", "table", "77")
 	k.LinkUp("blue")
 	k.Run("ip", "route", "add", "default", "via", "10.9.9.200")
-	w := wish(t, "VI", []string{"10.0.0.1/24 dev d0", "2001:db8::1/64 dev d0"}, []string{
+	w := wish(t, []string{"10.0.0.1/24 dev d0", "2001:db8::1/64 dev d0"}, []string{
 		"10.2.0.0/24 via 10.9.9.9 tos 16 mtu lock 1400 rtt 100 rttvar 100 rto_min 100 advmss 1000 table 100",
 		"10.2.1.0/24 via 10.0.0.9 dev d0",
 		"default via 10.9.9.99",
@@ -126,14 +126,14 @@ func (k *kept) counted(what vipnl.What, want int) error {
 // An address that changes is changed in place where the kernel can, and never does another one go along.
 func TestKernelKeeperChange(t *testing.T) {
 	k := newKept(t)
-	w := wish(t, "VI", []string{"10.0.0.1/24 dev d0", "10.0.0.2/24 dev d0", "10.0.0.3/24 dev d0", "2001:db8::1/64 dev d0"},
+	w := wish(t, []string{"10.0.0.1/24 dev d0", "10.0.0.2/24 dev d0", "10.0.0.3/24 dev d0", "2001:db8::1/64 dev d0"},
 		[]string{"2001:db8:1::/64 via 2001:db8::9 mtu 1300", "10.1.0.0/24 via 10.0.0.9 mtu 1300"}, nil)
 	k.run(vipnl.Setup{Universe: []vip.Wish{w}})
 	k.keeper.Wish(w)
 	k.waitAddresses("before", "d0", "inet 10.0.0.1/24 scope global d0", "inet 10.0.0.2/24 scope global secondary d0",
 		"inet 10.0.0.3/24 scope global secondary d0", "inet6 2001:db8::1/64 scope global nodad")
 	seen := k.monitor()
-	w = wish(t, "VI", []string{"10.0.0.2/24 dev d0 preferred_lft 0", "10.0.0.3/24 dev d0 label d0:x", "2001:db8::1/64 dev d0 home preferred_lft 0"},
+	w = wish(t, []string{"10.0.0.2/24 dev d0 preferred_lft 0", "10.0.0.3/24 dev d0 label d0:x", "2001:db8::1/64 dev d0 home preferred_lft 0"},
 		[]string{"2001:db8:1::/64 via 2001:db8::9 mtu 1400", "10.1.0.0/24 via 10.0.0.9 mtu 1400"}, nil)
 	k.keeper.Wish(w)
 	k.waitAddresses("after", "d0", "inet 10.0.0.2/24 scope global deprecated d0", "inet 10.0.0.3/24 scope global secondary d0:x",
@@ -153,7 +153,7 @@ func TestKernelKeeperChange(t *testing.T) {
 // A reload, and a new start with what is wished already there, touch nothing.
 func TestKernelKeeperUntouched(t *testing.T) {
 	k := newKept(t)
-	w := wish(t, "VI", []string{"10.0.0.1/24 brd + dev d0", "10.0.0.2 dev d0", "2001:db8::1/64 dev d0", "2001:db8::2 dev d0"},
+	w := wish(t, []string{"10.0.0.1/24 brd + dev d0", "10.0.0.2 dev d0", "2001:db8::1/64 dev d0", "2001:db8::2 dev d0"},
 		[]string{"10.1.0.0/24 via 10.0.0.9 mtu 1300", "2001:db8:1::/64 via 2001:db8::9 mtu 1300"}, []string{"from 10.0.0.1 table 7 priority 70"})
 	for _, l := range []string{
 		"address add 10.0.0.1/24 brd + dev d0", "address add 10.0.0.2 dev d0", "address add 2001:db8::1/64 dev d0",
@@ -202,7 +202,7 @@ func TestKernelKeeperUntouched(t *testing.T) {
 // What is left from before, and in no wish, goes. What is not ours stays.
 func TestKernelKeeperLeftovers(t *testing.T) {
 	k := newKept(t)
-	w := wish(t, "VI", []string{"10.0.0.1/24 dev d0", "2001:db8::1 dev d0"}, []string{"blackhole 10.1.0.0/24"}, []string{"from 10.0.0.1 table 7"})
+	w := wish(t, []string{"10.0.0.1/24 dev d0", "2001:db8::1 dev d0"}, []string{"blackhole 10.1.0.0/24"}, []string{"from 10.0.0.1 table 7"})
 	for _, l := range []string{
 		"address add 10.0.0.1/24 label d0:old dev d0", "address add 2001:db8::1/64 dev d0", "route add blackhole 10.1.0.0/24 proto keepalived",
 		"rule add from 10.0.0.1 table 7 proto keepalived", "address add 10.0.0.2/24 dev d0", "address add 10.0.0.1/32 dev d0",
@@ -222,7 +222,7 @@ func TestKernelKeeperLeftovers(t *testing.T) {
 // Who removes what is wished makes it come back at once; who does it all the time, once a second.
 func TestKernelKeeperFight(t *testing.T) {
 	k := newKept(t)
-	w := wish(t, "VI", []string{"10.0.0.1/24 dev d0", "10.0.0.2/24 dev d0", "2001:db8::1/64 dev d0", "10.0.0.3/24 no_track dev d0"}, nil, nil)
+	w := wish(t, []string{"10.0.0.1/24 dev d0", "10.0.0.2/24 dev d0", "2001:db8::1/64 dev d0", "10.0.0.3/24 no_track dev d0"}, nil, nil)
 	k.run(vipnl.Setup{Universe: []vip.Wish{w}})
 	k.keeper.Wish(w)
 	lines := []string{"inet 10.0.0.1/24 scope global d0", "inet 10.0.0.2/24 scope global secondary d0", "inet6 2001:db8::1/64 scope global nodad"}
@@ -251,7 +251,7 @@ func TestKernelKeeperFight(t *testing.T) {
 // Interfaces go down and up, go away and come back: what belongs there is there again. It is nobody's fault.
 func TestKernelKeeperInterface(t *testing.T) {
 	k := newKept(t)
-	w := wish(t, "VI", []string{"10.0.0.1/24 dev d0", "2001:db8::1/64 dev d0", "10.0.1.1/24 dev late"},
+	w := wish(t, []string{"10.0.0.1/24 dev d0", "2001:db8::1/64 dev d0", "10.0.1.1/24 dev late"},
 		[]string{"10.1.0.0/24 via 10.0.0.9", "10.3.0.0/24 via 10.0.1.9", "2001:db8:1::/64 via 2001:db8::9"}, nil)
 	k.run(vipnl.Setup{Universe: []vip.Wish{w}})
 	k.keeper.Wish(w)
@@ -297,8 +297,8 @@ func TestKernelKeeperInterface(t *testing.T) {
 // An address moves between lo and an interface, and is always on one of them.
 func TestKernelKeeperLoopback(t *testing.T) {
 	k := newKept(t)
-	active := wish(t, "VI", []string{"10.0.0.1/24 dev d0", "2001:db8::1/64 dev d0"}, nil, nil)
-	idle := wish(t, "VI", []string{"10.0.0.1 dev lo", "2001:db8::1 dev lo"}, nil, nil)
+	active := wish(t, []string{"10.0.0.1/24 dev d0", "2001:db8::1/64 dev d0"}, nil, nil)
+	idle := wish(t, []string{"10.0.0.1 dev lo", "2001:db8::1 dev lo"}, nil, nil)
 	idle.Announce = nil
 	k.Sysctl("net.ipv4.conf.d0.arp_announce", "1")
 	k.run(vipnl.Setup{Universe: []vip.Wish{active, idle}})
@@ -345,4 +345,27 @@ func TestKernelKeeperLoopback(t *testing.T) {
 	if got := fmt.Sprint(arp("d0")); got != "[0 1]" {
 		t.Errorf("in the end arp_ignore and arp_announce are %s", got)
 	}
+}
+
+// An address that duplicate address detection finds with another host is tried again until the other is gone.
+func TestKernelKeeperConflict(t *testing.T) {
+	b := lab.NewBridge(t, "net", 1500)
+	other := lab.NewHost(t, "other")
+	other.Connect(b, "eth0", "2001:db8::1/64")
+	k := newKept(t)
+	k.Connect(b, "eth0")
+	w := wish(t, []string{"2001:db8::1/64 dev eth0 -nodad", "2001:db8::2/64 dev eth0 -nodad"}, nil, nil)
+	k.run(vipnl.Setup{})
+	k.keeper.Wish(w)
+	k.waitAddresses("conflict", "eth0", "inet6 2001:db8::1/64 scope global dadfailed tentative", "inet6 2001:db8::2/64 scope global")
+	lab.WaitFor(t, patience, "report", func() error { return k.counted(vipnl.Conflict, 1) })
+	other.Run("ip", "address", "del", "2001:db8::1/64", "dev", "eth0")
+	k.waitAddresses("peace", "eth0", "inet6 2001:db8::1/64 scope global", "inet6 2001:db8::2/64 scope global")
+	lab.WaitFor(t, patience, "report", func() error { return errors.Join(k.counted(vipnl.Settled, 1), k.counted(vipnl.Conflict, 1)) })
+	lab.WaitFor(t, patience, "announcement", func() error {
+		if got := k.notes(); got[len(got)-1] != "VI: 2 places, fresh 2001:db8::1%eth0, repeat 0" {
+			return fmt.Errorf("told %q", got)
+		}
+		return nil
+	})
 }

@@ -147,7 +147,7 @@ func TestDifferentRecords(t *testing.T) {
 
 // Nothing that comes from a socket makes us fall.
 func FuzzMessages(f *testing.F) {
-	f.Add(uint16(unix.RTM_NEWLINK), []byte(newLink(0, 1, "e0", 1).body))
+	f.Add(uint16(unix.RTM_NEWLINK), newLink(0, 1, "e0", 1).body)
 	f.Add(uint16(unix.RTM_NEWROUTE), make([]byte, 40))
 	r, err := vip.ParseRoute("10.0.0.0/8 mtu 1000 nexthop dev e0 encap mpls 5 nexthop dev e1 via 10.1.1.1")
 	if err != nil {

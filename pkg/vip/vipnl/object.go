@@ -105,7 +105,7 @@ func (a placedAddress) state(t *tables) state {
 	flags := have.flags&compared == a.flags()&compared
 	if have.local.Is6() {
 		switch {
-		case have.length != a.network().Bits() || (have.flags^a.flags())&unix.IFA_F_MCAUTOJOIN != 0:
+		case have.failed() || have.length != a.network().Bits() || (have.flags^a.flags())&unix.IFA_F_MCAUTOJOIN != 0:
 			return other
 		case !lifetime || !flags || have.peer != a.network().Addr():
 			return similar
@@ -123,6 +123,12 @@ func (a placedAddress) state(t *tables) state {
 		return similar
 	}
 	return present
+}
+
+// contested says that another host has the address.
+func (a placedAddress) contested(t *tables) bool {
+	have, _ := a.is(t)
+	return have.failed()
 }
 
 func (a placedAddress) flags() uint32 {

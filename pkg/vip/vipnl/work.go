@@ -33,6 +33,7 @@ func (k *Keeper) work(now time.Time) {
 		case waits:
 			k.waiting[e] = true
 			k.tryAt(e.at)
+		case stays:
 		}
 	}
 	order := func(a, b *entry) int {
@@ -79,14 +80,22 @@ func (k *Keeper) look(e *entry, now time.Time) move {
 		k.settled(e)
 		return stays
 	}
-	if e.was == e.object { // no owner has changed its mind
+	switch a, ok := e.object.(placedAddress); {
+	case ok && a.contested(&k.tables):
+		if now.Before(e.at) {
+			return waits
+		}
+		if e.was != nil {
+			k.absent(e)
+			if e.attempt.failed(errContested, now) {
+				k.report(e, Conflict, nil)
+			}
+			return waits
+		}
+	case e.was == e.object: // no owner has changed its mind
 		k.lose(e, now)
 	}
-	e.was = nil
-	for _, c := range e.claims { // the neighbours are told when it comes back
-		k.touched[c.owner] = true
-		delete(k.owners[c.owner].told, e.object.id())
-	}
+	k.absent(e)
 	switch {
 	case e.given:
 		return stays
@@ -110,6 +119,18 @@ func (k *Keeper) follows(e *entry, now time.Time) bool {
 	return true
 }
 
+// errContested is why an address can't be used: duplicate address detection has found another host with it. It is made again then.
+var errContested = errors.New("another host has it")
+
+// absent notes that an object is not on the host, or can't be used. The neighbours are told when it comes back.
+func (k *Keeper) absent(e *entry) {
+	e.was = nil
+	for _, c := range e.claims {
+		k.touched[c.owner] = true
+		delete(k.owners[c.owner].told, e.object.id())
+	}
+}
+
 // lose notes that an object is not on the host any more though it is wished.
 func (k *Keeper) lose(e *entry, now time.Time) {
 	switch {
@@ -129,7 +150,8 @@ func (k *Keeper) lose(e *entry, now time.Time) {
 
 // settled notes that an object is on the host as wished.
 func (k *Keeper) settled(e *entry) {
-	if e.succeeded() {
+	place, ready := k.place(e)
+	if (ready || e.object.stage() != addressStage) && e.succeeded() {
 		k.report(e, Settled, nil)
 	}
 	if e.lost {
@@ -137,18 +159,10 @@ func (k *Keeper) settled(e *entry) {
 		e.back++
 		k.report(e, PutBack, nil)
 	}
-	place, ready := k.place(e)
 	if e.was != e.object || e.ready != ready || e.index != place.Index {
 		k.touch(e)
 	}
 	e.ours, e.was, e.ready, e.index = true, e.object, ready, place.Index
-	if a, ok := e.object.(placedAddress); ok {
-		have, _ := a.is(&k.tables)
-		if have.failed() && !e.told {
-			k.report(e, Conflict, nil)
-		}
-		e.told = have.failed()
-	}
 }
 
 // place is where an address is, and whether it can be used.
@@ -158,7 +172,7 @@ func (k *Keeper) place(e *entry) (vip.Place, bool) {
 		return vip.Place{}, false
 	}
 	have, ok := a.is(&k.tables)
-	return vip.Place{Addr: have.local, Dev: a.Dev, Index: have.index}, ok && have.ready() && !have.failed()
+	return vip.Place{Addr: have.local, Dev: a.Dev, Index: have.index}, ok && have.ready()
 }
 
 // hinders says that another route can't come before this one has gone.
