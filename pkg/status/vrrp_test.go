@@ -246,6 +246,9 @@ func TestExplainOdd(t *testing.T) {
 			v.Peers = []status.PeerRouter{{Addr: addr("192.0.2.2"), Priority: 50, Last: ago(time.Hour)}}
 		}),
 		router("new", "BACKUP", func(v *status.VirtualRouter) { v.Waits, v.Deadline = "active down", in(2*time.Second) }),
+		router("relieves", "BACKUP", func(v *status.VirtualRouter) { // the active router has just given up
+			v.ActiveRouter, v.Deadline = addr("192.0.2.2"), in(609*time.Millisecond)
+		}),
 		router("nopreempt", "BACKUP", func(v *status.VirtualRouter) { heard(v); v.Preempt = false }),
 		router("preempts", "BACKUP", func(v *status.VirtualRouter) {
 			heard(v)
