@@ -125,9 +125,7 @@ func (p *printer) link(i *Instance) {
 	words := inline{{"name", l.Name, fmt.Sprintf("%s.%d", prefix, i.VRID)}}
 	keyword := "use_vmac"
 	if l.Kind == vip.MACVLAN {
-		mac := strings.ReplaceAll(fmt.Sprintf("% x", l.MAC[:]), " ", ":")
-		usual := virtualMAC(i.VRID, i.IPv6)
-		words = append(words, field{"mac", mac, strings.ReplaceAll(fmt.Sprintf("% x", usual[:]), " ", ":")})
+		words = append(words, field{"mac", hardware(l.MAC), hardware(virtualMAC(i.VRID, i.IPv6))})
 	} else {
 		keyword = "use_ipvlan"
 		if l.Addr.IsValid() {

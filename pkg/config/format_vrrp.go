@@ -84,10 +84,7 @@ func (p *printer) routerDefs(v *VRRP) {
 	}
 	for _, i := range v.Instances {
 		for _, l := range i.MoreLinks {
-			prefix, _, _ := strings.Cut(l.Name, fmt.Sprintf(".%d.", i.VRID))
-			if l.IPv6 {
-				prefix = strings.TrimSuffix(prefix, "6")
-			}
+			prefix := strings.TrimRight(strings.TrimSuffix(l.Name, fmt.Sprintf(".%d", i.VRID)), "0123456789")
 			if prefix != fallback[string]("vmac_addr_prefix") {
 				p.set("vmac_addr_prefix", prefix)
 				return

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/vip"
 )
@@ -38,7 +39,7 @@ func (r *routers) link(b *block, i *Instance) {
 	}
 	made := vip.Link{Name: l.name, Base: base, IPv6: i.IPv6, Private: xmit}
 	if made.Name == "" {
-		made.Name = fmt.Sprintf("%s.%d", r.prefix("vmac_prefix", i.IPv6), i.VRID)
+		made.Name = r.free("vmac_prefix", i.VRID, i.IPv6)
 	}
 	if made.Name == base {
 		r.fail(at.at, "give it a name of its own", "the interface %s can't be made on itself", base)
@@ -73,13 +74,33 @@ func (r *routers) link(b *block, i *Instance) {
 	}
 }
 
-// prefix is the beginning of the names of interfaces that are made.
-func (r *routers) prefix(keyword string, ipv6 bool) string {
-	p, _ := lookup[string](keyword, r.global)
+// free returns a name for an interface that is made, as keepalived 2.2.7 has it: vrrp.51, vrrp6.51 for IPv6, or else vrrp1.51 and so on.
+func (r *routers) free(keyword string, vrid uint8, ipv6 bool) string {
+	prefix, _ := lookup[string](keyword, r.global)
+	name := fmt.Sprintf("%s.%d", prefix, vrid)
 	if ipv6 {
-		p += "6"
+		name = fmt.Sprintf("%s6.%d", prefix, vrid)
 	}
-	return p
+	for n := 1; r.made[name]; n++ {
+		if n != 6 { // would look like IPv6
+			name = fmt.Sprintf("%s%d.%d", prefix, n, vrid)
+		}
+	}
+	r.made[name] = true
+	return name
+}
+
+// namedLinks returns the names that instances give their interfaces.
+func (r *routers) namedLinks() map[string]bool {
+	names := make(map[string]bool)
+	for _, b := range r.doc.routers[inInstance] {
+		for _, keyword := range []string{"use_vmac", "use_ipvlan"} {
+			if l, _ := lookup[madeLink](keyword, b); l.name != "" {
+				names[l.name] = true
+			}
+		}
+	}
+	return names
 }
 
 // virtualMAC is the one that RFC 9568 section 7.3 gives a virtual router.
@@ -89,6 +110,9 @@ func virtualMAC(vrid uint8, ipv6 bool) [6]byte {
 	}
 	return [6]byte{0x00, 0x00, 0x5e, 0x00, 0x01, vrid}
 }
+
+// hardware returns a MAC address as people write it.
+func hardware(mac [6]byte) string { return strings.ReplaceAll(fmt.Sprintf("% x", mac[:]), " ", ":") }
 
 // macvlan says whether the instance has an interface with a MAC address of its own.
 func (i *Instance) macvlan() bool { return i.Link != nil && i.Link.Kind == vip.MACVLAN }
@@ -101,8 +125,7 @@ func (r *routers) moreLink(i *Instance, base string, ipv6 bool) string {
 		}
 	}
 	l := vip.Link{
-		Name: fmt.Sprintf("%s.%d.%d", r.prefix("vmac_addr_prefix", ipv6), i.VRID, len(i.MoreLinks)+1),
-		Base: base, IPv6: ipv6, MAC: virtualMAC(i.VRID, ipv6), Private: true,
+		Name: r.free("vmac_addr_prefix", i.VRID, ipv6), Base: base, IPv6: ipv6, MAC: virtualMAC(i.VRID, ipv6), Private: true,
 	}
 	i.MoreLinks = append(i.MoreLinks, l)
 	return l.Name

@@ -58,8 +58,8 @@ var (
 	// devicePrefix is the beginning of an interface's name, which has a number behind it.
 	devicePrefix = kind{words: `the beginning of an interface's name, such as "vrrp"`, read: func(v any) (any, *wrong) {
 		s, ok := v.(string)
-		if _, w := device.read(v); !ok || w != nil || len(s) > 8 {
-			return nil, &wrong{hint: "up to 8 characters, without blanks, slashes and colons: a number follows"}
+		if _, w := device.read(v); !ok || w != nil || len(s) > 8 || strings.TrimRight(s, "0123456789") != s {
+			return nil, &wrong{hint: "up to 8 characters, without blanks, slashes and colons, and no digit at the end: a number follows"}
 		}
 		return s, nil
 	}}

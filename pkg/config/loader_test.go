@@ -243,7 +243,7 @@ virtual_ipaddress = ["192.168.1.200/24 label eth0:1", "192.168.1.201/24"]
 virtual_ipaddress_excluded = ["10.1.1.1/8 dev eth2", "2001:db8::1/64 dev eth3 no_track"]
 virtual_routes = ["default via 192.168.1.1"]
 virtual_rules = ["from 192.168.1.200 table 7"]
-track_interface = ["eth0", "eth8"]
+track_interface = ["eth3", "eth8"]
 track_script = ["s weight 0 reverse"]
 track_virtual_server = ["tcp 10.0.0.1:80"]
 release_to_lo = true
@@ -306,7 +306,7 @@ func TestRemarkOfVRRP(t *testing.T) {
 	}
 	lines := strings.Split(text, "\n")
 	for name, line := range map[string]string{
-		"eth0": `interface_up_down_delays = {`, "eth8": `track_interface = ["eth0", "eth8"]`, "eth2": "virtual_ipaddress_excluded", "/etc/k": "key = {",
+		"eth0": `interface_up_down_delays = {`, "eth8": `track_interface = ["eth3", "eth8"]`, "eth2": "virtual_ipaddress_excluded", "/etc/k": "key = {",
 		"eth9": "static_ipaddress", "eth7": "linkbeat_interfaces", "/bin/s": `script = "/bin/s`, "/bin/n": "notify = ", "/run/f": `file = "/run/f"`,
 	} {
 		d := c.Remark(name, "no")

@@ -19,6 +19,7 @@ type routers struct {
 	doc       *document
 	v         VRRP
 	usual     map[vrrp.Object]weighted // weights of what is tracked, as its own table has it
+	made      map[string]bool          // names of interfaces that are made
 	instances map[string]*member
 }
 
@@ -33,6 +34,7 @@ type member struct {
 func (r *report) vrrp(f *frame, doc *document) VRRP {
 	v := &routers{report: r, frame: f, doc: doc, usual: make(map[vrrp.Object]weighted), instances: make(map[string]*member)}
 	v.objects()
+	v.made = v.namedLinks()
 	for _, b := range doc.routers[inInstance] {
 		i := v.instance(b)
 		v.tracks(b, i)
@@ -90,7 +92,12 @@ func (r *routers) clashes() {
 		dev  string
 		addr netip.Addr
 	}
+	type station struct {
+		base string
+		mac  [6]byte
+	}
 	seen := make(map[identity]*member)
+	stations := make(map[station]*member)
 	links := make(map[string]*member)
 	places := make(map[place]*member)
 	for _, i := range r.v.Instances {
@@ -104,12 +111,20 @@ func (r *routers) clashes() {
 			seen[id] = m
 		}
 		for _, l := range i.links() {
-			if first := links[l.Name]; first != nil && first != m {
+			if first := links[l.Name]; first != nil {
 				r.fail(m.block.at(), `give it a name of its own: use_vmac = "vrrp.x"`,
 					"%s and %s would both make the interface %s", first.Name, i.Name, l.Name)
-			} else {
-				links[l.Name] = m
 			}
+			links[l.Name] = m
+			if l.Kind != vip.MACVLAN {
+				continue
+			}
+			s := station{l.Base, l.MAC}
+			if first := stations[s]; first != nil {
+				r.fail(m.block.at(), "give it a MAC address of its own, or another virtual_router_id",
+					"%s and %s would both have an interface with the MAC address %s on %s", first.Name, i.Name, hardware(l.MAC), l.Base)
+			}
+			stations[s] = m
 		}
 		for _, a := range i.Active.Addresses {
 			p := place{a.Dev, a.Prefix.Addr()}

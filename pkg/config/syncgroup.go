@@ -39,11 +39,8 @@ func (r *routers) syncGroup(b *block) *Group {
 			m.Notify.PriorityChanges = g.Notify.PriorityChanges
 		}
 		if !g.Weights {
-			m.Tracks = r.unweighted(m.block, m.Tracks)
+			r.unweighted(m)
 		}
-	}
-	if !g.Weights {
-		g.Tracks = r.unweighted(b, g.Tracks)
 	}
 	if v := b.value("group"); len(g.Members) == 1 && len(v.items) == 1 {
 		r.warn(v.at, "leave the sync group out, or add the other instances", "the sync group has one instance only")
@@ -51,25 +48,24 @@ func (r *routers) syncGroup(b *block) *Group {
 	return g
 }
 
-// unweighted drops what would change priorities: members of a group must agree, and with priorities of their own they would not.
-func (r *routers) unweighted(b *block, list []vrrp.Track) []vrrp.Track {
-	drop := func(t vrrp.Track) bool { return t.Weight != 0 }
-	if !slices.ContainsFunc(list, drop) {
-		return list
-	}
+// unweighted reports weights of what a member tracks itself: members of a group keep their priorities. Interfaces and files count as
+// if they had none, as with keepalived 2.2.7. What the group tracks is the same for all members, and keeps its weights.
+func (r *routers) unweighted(m *member) {
 	for _, l := range trackLists {
-		for t, v := range items[tracking](b, l.keyword) {
-			if w := r.weight(l.kind, t).weight; w != 0 {
-				r.warn(v.at, "write weight = 0, or sync_group_tracking_weight = true in the sync group",
-					"%s is not tracked: it has the weight %d, and members of a sync group keep their priorities", t.name, w)
+		for t, v := range items[tracking](m.block, l.keyword) {
+			n := slices.IndexFunc(m.Tracks, func(o vrrp.Track) bool { return o.Object == vrrp.Object{Kind: l.kind, Name: t.name} })
+			if n < 0 || m.Tracks[n].Weight == 0 {
+				continue
 			}
+			comes := "has no effect"
+			if l.kind == vrrp.TrackInterface || l.kind == vrrp.TrackFile {
+				m.Tracks[n].Weight = 0
+				comes = "counts as 0, a FAULT"
+			}
+			r.warn(v.at, "let the sync group track it, for all alike, or write sync_group_tracking_weight = true there",
+				"the weight of %s %s: members of a sync group keep their priorities", t.name, comes)
 		}
 	}
-	list = slices.DeleteFunc(slices.Clone(list), drop)
-	if len(list) == 0 {
-		return nil
-	}
-	return list
 }
 
 // notify resolves who is told of transitions.

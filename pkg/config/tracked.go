@@ -224,23 +224,41 @@ func (r *routers) session(b *block) *bfd.Config {
 // tracks resolves what an instance depends on: what is written, its interface, its source, the interfaces of its addresses.
 func (r *routers) tracks(b *block, i *Instance) {
 	i.Tracks = r.tracked(b)
-	if i.Priority == 255 {
-		for _, l := range trackLists {
-			for t, v := range items[tracking](b, l.keyword) {
-				if r.weight(l.kind, t).weight != 0 {
-					r.warn(v.at, "write a lower priority, or weight 0", "the weight of %s has no effect: priority 255 never changes", t.name)
-				}
-			}
+	own := vrrp.Object{Kind: vrrp.TrackInterface, Name: i.home()}
+	for t, v := range items[tracking](b, "track_interface") {
+		if t.name == own.Name {
+			r.warn(v.at, "leave it out", "%s has no effect here: it is the instance's own interface, and dont_track_primary says whether its link matters", t.name)
 		}
 	}
-	if alone, _ := lookup[bool]("dont_track_primary", b); !alone && i.home() != "" {
-		i.Tracks = track(i.Tracks, vrrp.Track{Object: vrrp.Object{Kind: vrrp.TrackInterface, Name: i.home()}})
+	i.Tracks = slices.DeleteFunc(i.Tracks, func(t vrrp.Track) bool { return t.Object == own })
+	if i.Priority == 255 {
+		r.unmoved(b, i)
+	}
+	if alone, _ := lookup[bool]("dont_track_primary", b); !alone && own.Name != "" {
+		i.Tracks = track(i.Tracks, vrrp.Track{Object: own})
 	}
 	for _, name := range i.addressDevs() {
 		i.Tracks = track(i.Tracks, vrrp.Track{Object: vrrp.Object{Kind: vrrp.TrackInterface, Name: name}})
 	}
 	if i.TrackSource && i.Source.IsValid() {
 		i.Tracks = track(i.Tracks, vrrp.Track{Object: vrrp.Object{Kind: vrrp.TrackAddress, Name: i.Source.String()}})
+	}
+}
+
+// unmoved reports weights of the owner of the addresses: its priority never changes. The number in a file counts as with weight 0.
+func (r *routers) unmoved(b *block, i *Instance) {
+	for _, l := range trackLists {
+		for t, v := range items[tracking](b, l.keyword) {
+			n := slices.IndexFunc(i.Tracks, func(o vrrp.Track) bool { return o.Object == vrrp.Object{Kind: l.kind, Name: t.name} })
+			switch {
+			case n < 0 || i.Tracks[n].Weight == 0:
+			case l.kind == vrrp.TrackFile:
+				r.warn(v.at, "write a lower priority, or weight 0", "the weight of %s counts as 0, a FAULT: priority 255 never changes", t.name)
+				i.Tracks[n].Weight = 0
+			default:
+				r.warn(v.at, "write a lower priority, or weight 0", "the weight of %s has no effect: priority 255 never changes", t.name)
+			}
+		}
 	}
 }
 

@@ -245,7 +245,14 @@ func TestVRRPWarnings(t *testing.T) {
 			"6:28 warning: the weight of eth2 has no effect: priority 255 never changes"},
 		{"weights in a group", plainInstance + "track_interface = [\"eth2 weight 5\"]\n" + second + "virtual_ipaddress = [\"192.0.2.201\"]\n" +
 			"[vrrp_sync_group.G]\ngroup = [\"VI_1\", \"VI_2\"]\n",
-			"5:20 warning: eth2 is not tracked: it has the weight 5, and members of a sync group keep their priorities"},
+			"5:20 warning: the weight of eth2 counts as 0, a FAULT: members of a sync group keep their priorities"},
+		{"a script's weight in a group", plainInstance + "track_script = [\"s weight 5\"]\n" + second + "virtual_ipaddress = [\"192.0.2.201\"]\n" +
+			"[vrrp_sync_group.G]\ngroup = [\"VI_1\", \"VI_2\"]\ntrack_script = [\"s weight 7\"]\n[vrrp_script.s]\nscript = \"/bin/s\"\n",
+			"5:17 warning: the weight of s has no effect: members of a sync group keep their priorities"},
+		{"its own interface", plainInstance + "track_interface = [\"eth1\", \"eth0 weight 5\"]\n",
+			"5:28 warning: eth0 has no effect here: it is the instance's own interface, and dont_track_primary says whether its link matters"},
+		{"a file of an owner", plainInstance + "priority = 255\ntrack_file = [\"f\"]\n[track_file.f]\nfile = \"/f\"\n",
+			"6:15 warning: the weight of f counts as 0, a FAULT: priority 255 never changes"},
 		{"a static rule", "static_rules = [\"from 192.0.2.1 table 7 track_group G\"]\n" + plainInstance + "[track_group.G]\ngroup = [\"VI_1\"]\n",
 			"1:17 warning: track_group has no effect: a static rule that goes is put back at once"},
 	} {
@@ -366,8 +373,8 @@ use_vmac_addr = true
 	for _, l := range c.VRRP.Instances[0].MoreLinks {
 		links = append(links, fmt.Sprintf("%s on %s %x", l.Name, l.Base, l.MAC))
 	}
-	if got := fmt.Sprint(devs, links, c.VRRP.Interfaces()); got != "[vrrp.51 vrrp6.51.1 vrrp.51.2 vrrp.51.3 vrrp.51.3] "+
-		"[vrrp6.51.1 on eth0 00005e000233 vrrp.51.2 on eth1 00005e000133 vrrp.51.3 on eth2 00005e000133] [eth0 eth1 eth2]" {
+	if got := fmt.Sprint(devs, links, c.VRRP.Interfaces()); got != "[vrrp.51 vrrp6.51 vrrp1.51 vrrp2.51 vrrp2.51] "+
+		"[vrrp6.51 on eth0 00005e000233 vrrp1.51 on eth1 00005e000133 vrrp2.51 on eth2 00005e000133] [eth0 eth1 eth2]" {
 		t.Error(got)
 	}
 }
