@@ -39,10 +39,11 @@ func place(t *testing.T, h *lab.Host, addr, dev string) vip.Place {
 // announcer runs on a host, until the end of the test.
 func announcer(t *testing.T, h *lab.Host, report func(vip.Conflict)) (announce func(owner string, a vip.Announcement), pace func(map[string]vip.Pacing)) {
 	t.Helper()
-	a := vipnl.NewAnnouncer(slog.New(slog.NewTextHandler(t.Output(), nil)), report)
+	var log strings.Builder
+	a := vipnl.NewAnnouncer(slog.New(slog.NewTextHandler(&log, nil)), report)
 	t.Cleanup(func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
+		if err := a.Close(); err != nil || log.Len() > 0 {
+			t.Errorf("%v, log:\n%s", err, log.String())
 		}
 	})
 	return func(owner string, now vip.Announcement) {
@@ -54,6 +55,8 @@ func announcer(t *testing.T, h *lab.Host, report func(vip.Conflict)) (announce f
 			a.Pace(p)
 		}
 }
+
+func unheard(vip.Conflict) {}
 
 // burst announces places with one burst.
 func burst(repeat int, places ...vip.Place) vip.Announcement {
@@ -145,7 +148,7 @@ func TestKernelFramesAsKeepalived(t *testing.T) {
 				addr, dev, _ := strings.Cut(p, " ")
 				places = append(places, place(t, h, addr, dev))
 			}
-			announce, _ := announcer(t, h, nil)
+			announce, _ := announcer(t, h, unheard)
 			announce("VI", burst(2, places...))
 			want := theirs.count(2 * len(places))
 			if diff := cmp.Diff(want, ours.count(2*len(places))); diff != "" {
@@ -162,7 +165,7 @@ func TestKernelPacing(t *testing.T) {
 	seen.Connect(b, "eth0")
 	h := director(t, "director", b)
 	all := watch(t, seen)
-	announce, pace := announcer(t, h, nil)
+	announce, pace := announcer(t, h, unheard)
 	pace(map[string]vip.Pacing{"eth0": {ARP: time.Hour, Group: "g"}, "eth1": {ARP: time.Hour, Group: "g"}})
 	announce("VI", burst(5, place(t, h, "192.0.2.9", "eth0"), place(t, h, "192.0.2.10", "eth1"), place(t, h, "2001:db8::9", "eth0")))
 	all.count(6)
@@ -189,7 +192,7 @@ func TestKernelCarrier(t *testing.T) {
 	seen.Connect(b, "eth0")
 	h := director(t, "director", b)
 	all := watch(t, seen)
-	announce, _ := announcer(t, h, nil)
+	announce, _ := announcer(t, h, unheard)
 	h.LinkDown("eth0")
 	announce("VI", burst(1, place(t, h, "192.0.2.9", "eth0")))
 	h.LinkUp("eth0")
@@ -244,7 +247,7 @@ func TestKernelConflict(t *testing.T) {
 	mac := strings.ReplaceAll(other.MAC("eth0"), ":", " ")
 	all := watch(t, other)
 
-	rival, _ := announcer(t, other, nil)
+	rival, _ := announcer(t, other, unheard)
 	rival("somebody", burst(1, place(t, other, "192.0.2.8", "eth0"), place(t, other, "192.0.2.9", "eth0"), place(t, other, "2001:db8::9", "eth0"),
 		place(t, other, "2001:db8::8", "eth0")))
 	for _, over := range []string{"false", "true"} {

@@ -8,8 +8,8 @@ import (
 	"math"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mdlayher/socket"
 	"golang.org/x/net/bpf"
@@ -27,6 +27,7 @@ type ether struct {
 	packet *socket.Conn
 	na     *ipv6.PacketConn // nil: this kernel has no IPv6
 	ending sync.WaitGroup
+	closed atomic.Bool // by us: a reader that fails has nothing to say
 }
 
 // openWire opens the wire of the calling thread's network namespace.
@@ -77,13 +78,14 @@ func (w *ether) openSockets() (err error) {
 // hear runs a reader until the wire is closed.
 func (w *ether) hear(read func() error) {
 	w.ending.Go(func() {
-		if err := read(); !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrClosed) {
+		if err := read(); !w.closed.Load() {
 			w.ears.failed(err)
 		}
 	})
 }
 
 func (w *ether) close() error {
+	w.closed.Store(true)
 	err := w.ports.close()
 	if w.packet != nil {
 		err = errors.Join(err, w.packet.Close())
