@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/vip"
@@ -17,16 +16,17 @@ func (r *routers) wishes(b *block, i *Instance) {
 	w := &i.Active
 	w.Owner, i.Idle.Owner = i.Name, i.Name
 	var listed []*value
+	seen := make(map[seat]bool)
 	for a, v := range items[vip.Address](b, "virtual_ipaddress") {
 		if a.Prefix.Addr().Is6() == i.IPv6 { // the others have been reported
-			r.address(b, i, a, v)
+			r.address(b, i, a, v, seen)
 			listed = append(listed, v)
 			i.Addresses = append(i.Addresses, a.Prefix.Addr())
 		}
 	}
 	r.listed(b, i, listed)
 	for a, v := range items[vip.Address](b, "virtual_ipaddress_excluded") {
-		r.address(b, i, a, v)
+		r.address(b, i, a, v, seen)
 	}
 	for rt, v := range items[vip.Route](b, "virtual_routes") {
 		if rt.TrackGroup != "" {
@@ -56,7 +56,7 @@ func (r *routers) wishes(b *block, i *Instance) {
 }
 
 // address adds one address to what the active router has.
-func (r *routers) address(b *block, i *Instance, a vip.Address, v *value) {
+func (r *routers) address(b *block, i *Instance, a vip.Address, v *value, seen map[seat]bool) {
 	all, _ := lookup[bool]("use_vmac_addr", b)
 	ipv6 := a.Prefix.Addr().Is6()
 	switch {
@@ -82,9 +82,11 @@ func (r *routers) address(b *block, i *Instance, a vip.Address, v *value) {
 	if a.TrackGroup != "" {
 		r.fail(v.at, "leave it out: the instance itself depends on its addresses", "track_group is for static addresses")
 	}
-	if slices.ContainsFunc(i.Active.Addresses, func(o vip.Address) bool { return o.Dev == a.Dev && o.Prefix.Addr() == a.Prefix.Addr() }) {
-		r.fail(v.at, "leave one of them out", "the address %s is there twice", a.Prefix.Addr())
+	at := seat{a.Dev, a.Prefix.Addr()}
+	if seen[at] {
+		r.fail(v.at, "leave one of them out", "the address %s is there twice", at.addr)
 	}
+	seen[at] = true
 	i.Active.Addresses = append(i.Active.Addresses, a)
 }
 

@@ -46,3 +46,24 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+// A director with very many virtual routers and addresses is read in a moment.
+func BenchmarkLoadVRRP(b *testing.B) {
+	var text strings.Builder
+	for n := range 1000 {
+		fmt.Fprintf(&text, "[vrrp_instance.VI_%d]\ninterface = \"eth%d\"\nvirtual_router_id = %d\nvirtual_ipaddress = [\"10.%d.%d.1/24\"]\n", n, n>>7, n&127+1, n>>8, n&255)
+		if n == 0 {
+			text.WriteString("virtual_ipaddress_excluded = [\n")
+			for a := range 10000 {
+				fmt.Fprintf(&text, "\"10.200.%d.%d/32\",\n", a>>8, a&255)
+			}
+			text.WriteString("]\n")
+		}
+	}
+	b.SetBytes(int64(text.Len()))
+	for b.Loop() {
+		if c, found := Load("bench.toml", []byte(text.String())); c == nil || len(c.VRRP.Instances) != 1000 {
+			b.Fatal(found)
+		}
+	}
+}

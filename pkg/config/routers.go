@@ -81,16 +81,18 @@ func (r *report) unknown(at spot, what, name string, known []string) {
 	r.fail(at, hint, "there is no %s %q", what, name)
 }
 
+// seat is where an address is.
+type seat struct {
+	dev  string
+	addr netip.Addr
+}
+
 // clashes reports instances that can't be told apart, and addresses that two of them have.
 func (r *routers) clashes() {
 	type identity struct {
 		dev  string
 		vrid uint8
 		ipv6 bool
-	}
-	type place struct {
-		dev  string
-		addr netip.Addr
 	}
 	type station struct {
 		base string
@@ -99,7 +101,7 @@ func (r *routers) clashes() {
 	seen := make(map[identity]*member)
 	stations := make(map[station]*member)
 	links := make(map[string]*member)
-	places := make(map[place]*member)
+	places := make(map[seat]*member)
 	for _, i := range r.v.Instances {
 		m := r.instances[i.Name]
 		id := identity{i.home(), i.VRID, i.IPv6}
@@ -127,7 +129,7 @@ func (r *routers) clashes() {
 			stations[s] = m
 		}
 		for _, a := range i.Active.Addresses {
-			p := place{a.Dev, a.Prefix.Addr()}
+			p := seat{a.Dev, a.Prefix.Addr()}
 			if first := places[p]; first != nil && first != m && p.dev != "" {
 				r.warn(m.block.at(), "leave it out of one of them, or both take it from each other",
 					"%s and %s have the same address %s on %s", first.Name, i.Name, p.addr, p.dev)
@@ -267,6 +269,7 @@ func (r *routers) statics() {
 		}
 		r.v.Tracked[b.called()] = groups[b.called()]
 	}
+	seen := make(map[seat]bool)
 	for a, v := range items[vip.Address](root, "static_ipaddress") {
 		if a.Dev == "" {
 			a.Dev, _ = lookup[string]("default_interface", r.global)
@@ -279,9 +282,11 @@ func (r *routers) statics() {
 		default:
 			r.mention(a.Dev, v.at)
 		}
-		if slices.ContainsFunc(r.v.Static.Addresses, func(b vip.Address) bool { return a.Dev == b.Dev && a.Prefix == b.Prefix }) {
-			r.fail(v.at, "leave one of them out", "the address %s is there twice", a.Prefix.Addr())
+		at := seat{a.Dev, a.Prefix.Addr()}
+		if seen[at] {
+			r.fail(v.at, "leave one of them out", "the address %s is there twice", at.addr)
 		}
+		seen[at] = true
 		r.v.Static.Addresses = append(r.v.Static.Addresses, a)
 		r.needed(v, a.TrackGroup, vrrp.Object{Kind: vrrp.TrackAddress, Name: a.Prefix.Addr().String()})
 	}

@@ -275,11 +275,12 @@ func track(list []vrrp.Track, t vrrp.Track) []vrrp.Track {
 
 // addressDevs are the interfaces of the host that addresses are on, but for the instance's own and for those that don't matter.
 func (i *Instance) addressDevs() (list []string) {
+	links := i.links()
 	for _, a := range i.Active.Addresses {
 		dev := a.Dev
-		for _, l := range i.links() {
-			if l.Name == dev {
-				dev = l.Base
+		for n := range links {
+			if links[n].Name == dev {
+				dev = links[n].Base
 			}
 		}
 		if dev != "" && dev != i.home() && !a.NoTrack {
