@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"fmt"
+	"time"
 	"strconv"
 )
 
@@ -53,7 +54,7 @@ func (m *machine) whyWilling() string {
 	case m.heardPrio < m.effective && silent < m.activeDown():
 		return fmt.Sprintf("%s has only priority %d, ours is %d", m.heard, m.heardPrio, m.effective)
 	}
-	return fmt.Sprintf("%s (priority %d) was not heard for %v", m.heard, m.heardPrio, silent)
+	return fmt.Sprintf("%s (priority %d) was not heard for %v", m.heard, m.heardPrio, silent.Round(time.Millisecond))
 }
 
 // whyFault is the first of what keeps it at fault.
