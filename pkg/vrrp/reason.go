@@ -2,8 +2,8 @@ package vrrp
 
 import (
 	"fmt"
-	"time"
 	"strconv"
+	"time"
 )
 
 // Reasons are for who is called at night and has not read an RFC.
