@@ -7,35 +7,41 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
-// director is the host on which ipvsd runs.
+// director is a host on which ipvsd runs.
 type director struct {
 	*lab.Host
-	stage *stage
-	bin   string
-	file  string // the running configuration
-	text  string // as it was at the start
-	last  string // what the last command printed, without its colours
+	stage   *stage
+	bin     string
+	dir     string // for what belongs to this daemon: the hosts share one file system
+	text    string // the configuration as it was at the start
+	last    string // what the last command printed, without its colours
+	process *lab.Process
 }
 
-func newDirector(s *stage, c *lab.NATCluster, bin, file string) *director {
+func newDirector(s *stage, h *lab.Host, bin, file string) *director {
 	text, err := os.ReadFile(file)
 	s.Must(err)
 	dir, err := os.MkdirTemp("", "demo")
 	s.Must(err)
 	s.Cleanup(func() { _ = os.RemoveAll(dir) })
-	d := &director{Host: c.Director, stage: s, bin: bin, file: filepath.Join(dir, "ipvsd.toml"), text: string(text)}
+	d := &director{Host: h, stage: s, bin: bin, dir: dir, text: string(text)}
 	d.write(d.text)
 	return d
 }
 
-func (d *director) write(text string) { d.stage.Must(os.WriteFile(d.file, []byte(text), 0o600)) }
-func (d *director) restore()          { d.write(d.text) }
+func (d *director) path(name string) string { return filepath.Join(d.dir, name) }
+
+func (d *director) write(text string) {
+	d.stage.Must(os.WriteFile(d.path("ipvsd.toml"), []byte(text), 0o600))
+}
+func (d *director) restore() { d.write(d.text) }
 
 // config returns the configuration without its comments.
 func (d *director) config() string {
@@ -49,24 +55,25 @@ func (d *director) config() string {
 }
 
 func (d *director) start() {
-	p := d.Start(filepath.Join(d.bin, "ipvsd"), "-f", d.file)
-	p.WaitLog(patience, "started")
+	d.process = d.Start(filepath.Join(d.bin, "ipvsd"), "-f", d.path("ipvsd.toml"), "--socket", d.path("socket"), "--state-dir", d.path("state"))
+	d.process.WaitLog(patience, "started")
 }
 
 // colors are what a terminal takes for colours.
 var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 // ctl shows an ipvsctl command and its output; it must succeed.
-func (d *director) ctl(verb string) { d.expect(0, verb) }
+func (d *director) ctl(verb ...string) { d.expect(0, verb...) }
 
 // expect shows an ipvsctl command that must exit with a certain code.
-func (d *director) expect(code int, verb string) {
-	args := []string{verb}
+func (d *director) expect(code int, verb ...string) {
+	args := slices.Concat([]string{"netns", "exec", d.Namespace, filepath.Join(d.bin, "ipvsctl")}, verb)
 	if d.stage.color {
 		args = append(args, "--color", "always")
 	}
-	d.stage.command("ipvsctl", verb)
-	cmd := exec.Command("ip", append([]string{"netns", "exec", d.Namespace, filepath.Join(d.bin, "ipvsctl")}, args...)...)
+	d.stage.command(append([]string{"ipvsctl"}, verb...)...)
+	cmd := exec.Command("ip", args...)
+	cmd.Env = append(os.Environ(), "IPVSD_SOCKET="+d.path("socket"))
 	out, err := cmd.CombinedOutput()
 	d.stage.quote(string(out))
 	d.last = colors.ReplaceAllString(string(out), "")
@@ -76,7 +83,7 @@ func (d *director) expect(code int, verb string) {
 	}
 	d.stage.Must(err)
 	if got != code {
-		d.stage.Fatalf("ipvsctl %s: exit code %d, expected %d", verb, got, code)
+		d.stage.Fatalf("ipvsctl %v: exit code %d, expected %d", verb, got, code)
 	}
 }
 
@@ -142,6 +149,6 @@ func (d *director) rates(c *lab.NATCluster) string {
 }
 
 func (d *director) quietReload() error {
-	_, err := d.Output(filepath.Join(d.bin, "ipvsctl"), "reload")
+	_, err := d.Output(filepath.Join(d.bin, "ipvsctl"), "--socket", d.path("socket"), "reload")
 	return err
 }

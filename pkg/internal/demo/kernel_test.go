@@ -17,7 +17,9 @@ func TestKernelDemoInColor(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	s := &stage{color: true}
-	if err := s.Run(func() { story(s, bin, top+"/examples/web-and-dns.toml") }); err != nil {
+	if err := s.Run(func() {
+		story(s, bin, top+"/examples/two-directors-master.toml", top+"/examples/two-directors-backup.toml")
+	}); err != nil {
 		t.Error(err)
 	}
 }

@@ -88,8 +88,8 @@ func (s *stage) outage(name string, server *lab.Server, send lab.Request, out, i
 	l.Mark()
 	while()
 	s.wait("100 more requests", func() error { return l.After(100) })
-	if n := l.FailedAfterMark(); n > 0 {
-		s.Fatalf("%d requests failed after %s was out of the table", n, name)
+	if n, err := l.FailedAfterMark(); n > 0 {
+		s.Fatalf("%d requests failed after %s was out of the table, the last one: %w", n, name, err)
 	}
 	s.say("%s is out of the table %v after it stopped; since then no request failed.", name, rounded(o.detected))
 

@@ -83,7 +83,12 @@ func (b *Bridge) Silence(h *Host) {
 	b.on.Run("bridge", "link", "set", "dev", b.of[h], "state", "disabled")
 }
 
-// Hear ends that.
+// Deafen has the switch drop all that goes to the host, whose own frames pass.
+func (b *Bridge) Deafen(h *Host) {
+	b.on.Run("tc", "qdisc", "add", "dev", b.of[h], "root", "netem", "loss", "100%")
+}
+
+// Hear ends a Silence.
 func (b *Bridge) Hear(h *Host) {
 	b.on.Run("bridge", "link", "set", "dev", b.of[h], "state", "forwarding")
 }

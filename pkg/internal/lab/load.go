@@ -26,6 +26,7 @@ type Load struct {
 	silence  time.Duration // the longest time between two answers
 	marked   int           // sent, at the mark
 	broken   int           // failed, of those that started after the mark
+	why      error         // the last of them
 	byName   map[string]int
 	quit     atomic.Bool
 	finished chan struct{}
@@ -59,7 +60,7 @@ func (l *Load) count(name string, err error, late bool) {
 	if err != nil {
 		l.failed++
 		if late {
-			l.broken++
+			l.broken, l.why = l.broken+1, err
 		}
 		return
 	}
@@ -92,11 +93,11 @@ func (l *Load) After(n int) error {
 	return nil
 }
 
-// FailedAfterMark returns how many failed of the requests that were sent after the mark.
-func (l *Load) FailedAfterMark() int {
+// FailedAfterMark returns how many failed of the requests that were sent after the mark, and how the last of them did.
+func (l *Load) FailedAfterMark() (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.broken
+	return l.broken, l.why
 }
 
 // Answered returns nil once a server answered a request after the mark.
