@@ -3,6 +3,8 @@ package vipnl
 import (
 	"bytes"
 	"encoding/binary"
+	"iter"
+	"maps"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -11,19 +13,21 @@ import (
 // nested marks an attribute that is made of others.
 const nested = 1 << 15
 
-// attributes takes a message's attributes apart, by type without flags. What is cut off is left out.
-func attributes(b []byte) map[uint16][]byte {
-	list := make(map[uint16][]byte)
-	for len(b) >= unix.SizeofRtAttr {
-		n := int(binary.NativeEndian.Uint16(b))
-		if n < unix.SizeofRtAttr || n > len(b) {
-			break
+// each goes through a message's attributes, with their types without flags. What is cut off is left out.
+func each(b []byte) iter.Seq2[uint16, []byte] {
+	return func(yield func(uint16, []byte) bool) {
+		for len(b) >= unix.SizeofRtAttr {
+			n := int(binary.NativeEndian.Uint16(b))
+			if n < unix.SizeofRtAttr || n > len(b) || !yield(binary.NativeEndian.Uint16(b[2:])&0x3fff, b[unix.SizeofRtAttr:n]) {
+				return
+			}
+			b = b[min((n+3)&^3, len(b)):]
 		}
-		list[binary.NativeEndian.Uint16(b[2:])&0x3fff] = b[unix.SizeofRtAttr:n]
-		b = b[min((n+3)&^3, len(b)):]
 	}
-	return list
 }
+
+// attributes are those of a message by type.
+func attributes(b []byte) map[uint16][]byte { return maps.Collect(each(b)) }
 
 // body is a message that is being put together.
 type body []byte

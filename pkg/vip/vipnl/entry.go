@@ -137,7 +137,11 @@ func (k *Keeper) take(w vip.Wish) {
 	list := objects(w)
 	now := make(map[any]bool, len(list))
 	old := o.ids
+	denied := !slices.Equal(o.wish.Denied, w.Denied)
 	o.wish, o.ids = w, nil
+	if denied {
+		k.deny = k.wishedDenied()
+	}
 	k.touched[w.Owner] = true
 	for _, x := range list {
 		id := x.id()

@@ -190,16 +190,28 @@ func decodeAddress(b []byte) (address, bool) {
 	if len(b) < unix.SizeofIfAddrmsg {
 		return address{}, false
 	}
-	attrs := attributes(b[unix.SizeofIfAddrmsg:])
-	a := address{
-		length: int(b[1]), scope: b[3], flags: uint32(b[2]), peer: addrOf(attrs[unix.IFA_ADDRESS]),
-		broadcast: addrOf(attrs[unix.IFA_BROADCAST]), label: text(attrs[unix.IFA_LABEL]), forever: true,
-	}
+	a := address{length: int(b[1]), scope: b[3], flags: uint32(b[2]), forever: true}
 	a.index = int(binary.NativeEndian.Uint32(b[4:]))
-	if v, ok := attrs[unix.IFA_FLAGS]; ok && len(v) == 4 {
-		a.flags = binary.NativeEndian.Uint32(v)
+	var lifetimes []byte // struct ifa_cacheinfo
+	for kind, v := range each(b[unix.SizeofIfAddrmsg:]) {
+		switch kind {
+		case unix.IFA_LOCAL:
+			a.local = addrOf(v)
+		case unix.IFA_ADDRESS:
+			a.peer = addrOf(v)
+		case unix.IFA_BROADCAST:
+			a.broadcast = addrOf(v)
+		case unix.IFA_LABEL:
+			a.label = text(v)
+		case unix.IFA_FLAGS:
+			if len(v) == 4 {
+				a.flags = binary.NativeEndian.Uint32(v)
+			}
+		case unix.IFA_CACHEINFO:
+			lifetimes = v
+		}
 	}
-	if a.local = addrOf(attrs[unix.IFA_LOCAL]); !a.local.IsValid() {
+	if !a.local.IsValid() {
 		a.local = a.peer
 	}
 	if !a.peer.IsValid() {
@@ -209,9 +221,9 @@ func decodeAddress(b []byte) (address, bool) {
 		a.mask, a.net = a.length, netip.PrefixFrom(a.peer, a.length).Masked()
 	}
 	a.deprecated = a.flags&unix.IFA_F_DEPRECATED != 0
-	if c := attrs[unix.IFA_CACHEINFO]; len(c) >= 8 {
-		a.forever = binary.NativeEndian.Uint32(c[4:]) == vip.Forever
-		a.deprecated = a.deprecated || binary.NativeEndian.Uint32(c) == 0
+	if len(lifetimes) >= 8 {
+		a.forever = binary.NativeEndian.Uint32(lifetimes[4:]) == vip.Forever
+		a.deprecated = a.deprecated || binary.NativeEndian.Uint32(lifetimes) == 0
 	}
 	const transient = unix.IFA_F_PERMANENT | unix.IFA_F_DEPRECATED
 	a.flags &^= transient

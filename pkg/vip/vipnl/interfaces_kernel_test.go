@@ -99,7 +99,10 @@ func TestKernelInterfaces(t *testing.T) {
 	}
 	h.Run("ip", "-batch", file)
 	lab.WaitFor(t, patience, "a flood", func() error {
-		if n := strings.Count(is("lo"), "/32"); n != 6000 {
+		mu.Lock()
+		defer mu.Unlock()
+		i := slices.IndexFunc(list, func(i vip.Interface) bool { return i.Name == "lo" })
+		if n := len(list[i].Addrs); n < 6000 {
 			return fmt.Errorf("%d addresses", n)
 		}
 		return nil

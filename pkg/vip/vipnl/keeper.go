@@ -31,7 +31,8 @@ type Keeper struct {
 
 	mu     sync.Mutex
 	setup  *Setup
-	wishes []vip.Wish
+	wishes map[string]vip.Wish // by owner, the newest
+	order  []string            // of their coming
 	wake   chan struct{}
 
 	// The rest is of the goroutine of Run.
@@ -46,7 +47,8 @@ type Keeper struct {
 	serial  uint64
 	next    time.Time // when something is to be tried again; zero: nothing is
 
-	denied    []netip.Addr
+	denied    []netip.Addr // as the firewall has it
+	deny      []netip.Addr // as is wished
 	denyAgain attempt
 	links     []vip.Link
 	linksDue  bool
@@ -105,7 +107,7 @@ func NewKeeper(o Options) *Keeper {
 	}
 	return &Keeper{
 		Options: o, wake: make(chan struct{}, 1), entries: map[any]*entry{}, dirty: map[*entry]bool{}, owners: map[string]*owner{},
-		waiting: map[*entry]bool{}, touched: map[string]bool{},
+		wishes: map[string]vip.Wish{}, waiting: map[*entry]bool{}, touched: map[string]bool{},
 	}
 }
 
@@ -120,7 +122,10 @@ func (k *Keeper) Change(s Setup) {
 // Wish says what an owner wishes now, in place of what it wished before. It does not block; of several the newest counts.
 func (k *Keeper) Wish(w vip.Wish) {
 	k.mu.Lock()
-	k.wishes = append(slices.DeleteFunc(k.wishes, func(old vip.Wish) bool { return old.Owner == w.Owner }), w)
+	if _, had := k.wishes[w.Owner]; !had {
+		k.order = append(k.order, w.Owner)
+	}
+	k.wishes[w.Owner] = w
 	k.mu.Unlock()
 	k.poke()
 }
@@ -201,11 +206,11 @@ func (k *Keeper) tryAt(t time.Time) {
 
 func (k *Keeper) takeMail() {
 	k.mu.Lock()
-	setup, wishes := k.setup, k.wishes
-	k.setup, k.wishes = nil, nil
+	setup, wishes, order := k.setup, k.wishes, k.order
+	k.setup, k.wishes, k.order = nil, map[string]vip.Wish{}, nil
 	k.mu.Unlock()
-	for _, w := range wishes {
-		k.take(w)
+	for _, name := range order {
+		k.take(wishes[name])
 	}
 	if setup != nil {
 		k.change(*setup)

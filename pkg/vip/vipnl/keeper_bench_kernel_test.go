@@ -102,3 +102,33 @@ func (k *kept) until(w vip.Wish, start string) time.Duration {
 	})
 	return took
 }
+
+// A thousand owners become active one after the other, and then one alone among them.
+func BenchmarkKernelKeeperOwners(b *testing.B) {
+	k := newKept(b)
+	var all []vip.Wish
+	for i := range 1000 {
+		w := wish(b, []string{fmt.Sprintf("10.7.%d.%d/32 dev d0", i/250, i%250+1)}, nil, nil)
+		w.Owner = fmt.Sprint("VI", i)
+		all = append(all, w)
+	}
+	k.run(vipnl.Setup{Universe: all})
+	var many, one time.Duration
+	for b.Loop() {
+		began := time.Now()
+		for _, w := range all[1:] {
+			k.keeper.Wish(w)
+		}
+		k.until(all[998], "VI999: 1 places, fresh 1")
+		k.mu.Lock()
+		many += k.at[len(k.at)-1].Sub(began)
+		k.mu.Unlock()
+		one += k.until(all[0], "VI0: 1 places, fresh 1")
+		for _, w := range all {
+			k.keeper.Wish(vip.Wish{Owner: w.Owner})
+		}
+		k.waitAddresses("all gone", "d0")
+	}
+	b.ReportMetric(many.Seconds()*1000/float64(b.N), "ms/999")
+	b.ReportMetric(one.Seconds()*1000/float64(b.N), "ms/1")
+}

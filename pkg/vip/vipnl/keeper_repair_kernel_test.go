@@ -301,7 +301,7 @@ func TestKernelKeeperLoopback(t *testing.T) {
 	idle := wish(t, []string{"10.0.0.1 dev lo", "2001:db8::1 dev lo"}, nil, nil)
 	idle.Announce = nil
 	k.Sysctl("net.ipv4.conf.d0.arp_announce", "1")
-	k.run(vipnl.Setup{Universe: []vip.Wish{active, idle}})
+	k.run(vipnl.Setup{Universe: []vip.Wish{active, idle}, PromoteSecondaries: []string{"d1"}})
 	k.keeper.Wish(idle)
 	onLo := []string{"inet 10.0.0.1/32 scope global lo", "inet6 2001:db8::1/128 scope global nodad deprecated valid_lft forever preferred_lft 0sec"}
 	onD0 := []string{"inet 10.0.0.1/24 scope global d0", "inet6 2001:db8::1/64 scope global nodad"}
@@ -311,6 +311,9 @@ func TestKernelKeeperLoopback(t *testing.T) {
 	}
 	if got := fmt.Sprint(arp("d0"), arp("d1")); got != "[1 2] [0 0]" {
 		t.Errorf("arp_ignore and arp_announce are %s", got)
+	}
+	if got := k.Run("sysctl", "-n", "net.ipv4.conf.d1.promote_secondaries"); got != "1\n" {
+		t.Errorf("promote_secondaries is %s", got)
 	}
 	seen := k.monitor()
 	for range 3 {
@@ -344,6 +347,9 @@ func TestKernelKeeperLoopback(t *testing.T) {
 	k.waitAddresses("end", "lo")
 	if got := fmt.Sprint(arp("d0")); got != "[0 1]" {
 		t.Errorf("in the end arp_ignore and arp_announce are %s", got)
+	}
+	if got := k.Run("sysctl", "-n", "net.ipv4.conf.d1.promote_secondaries"); got != "0\n" {
+		t.Errorf("in the end promote_secondaries is %s", got)
 	}
 }
 

@@ -22,8 +22,8 @@ func (k *Keeper) parts(now time.Time) {
 	}
 }
 
-// deny has packets to these addresses dropped.
-func (k *Keeper) deny(addrs []netip.Addr, now time.Time) {
+// setDenied has packets to these addresses dropped.
+func (k *Keeper) setDenied(addrs []netip.Addr, now time.Time) {
 	if k.Firewall == nil || slices.Equal(addrs, k.denied) {
 		return
 	}

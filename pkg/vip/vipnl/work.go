@@ -42,14 +42,13 @@ func (k *Keeper) work(now time.Time) {
 	slices.SortFunc(come, order)
 	slices.SortFunc(leave, func(a, b *entry) int { return order(b, a) })
 
-	wish := k.wishedDenied()
-	k.deny(union(k.denied, wish), now)
+	k.setDenied(union(k.denied, k.deny), now)
 	// IPv6 has one route to a destination with a metric: the old one goes first.
 	k.request(leave, func(e *entry) bool { return slices.ContainsFunc(come, e.hinders) }, now)
 	k.request(come, nil, now)
 	k.announce()
 	k.request(leave, func(e *entry) bool { return (e.ours || e.left) && !k.follows(e, now) }, now)
-	k.deny(wish, now)
+	k.setDenied(k.deny, now)
 }
 
 // move is what is to be done about an entry.
@@ -277,13 +276,15 @@ func (k *Keeper) promote(requests []message) func() {
 		if m.kind != unix.RTM_DELADDR {
 			continue
 		}
-		a, ok := decodeAddress(m.body)
-		if !ok || k.tables.addrs[a.addressKey].flags&unix.IFA_F_SECONDARY != 0 {
+		a, _ := decodeAddress(m.body)
+		path := promoteSecondaries(k.tables.links[a.index].name)
+		if a.local.Is6() || a.mask == a.local.BitLen() || interfaces[path] != 0 || k.tables.addrs[a.addressKey].flags&unix.IFA_F_SECONDARY != 0 {
 			continue
 		}
 		for other := range k.tables.of[a.index] {
-			if other != a.addressKey && other.net == a.net && a.local.Is4() {
-				interfaces[promoteSecondaries(k.tables.links[a.index].name)] = 1
+			if other != a.addressKey && other.net == a.net {
+				interfaces[path] = 1
+				break
 			}
 		}
 	}
