@@ -9,17 +9,29 @@ import (
 // Status returns what is known of all instances and sync groups, in the order of the file. Nothing of it is shared with the router.
 // Of the counters, those of what the router does not see are zero: errors, lateness, rejects but for RejectState, what was put back.
 func (r *Router) Status() ([]Status, []GroupStatus) {
-	all := make([]Status, 0, len(r.ordered))
-	for _, m := range r.ordered {
+	return r.StatusPart(0, len(r.ordered)), r.GroupStatus()
+}
+
+// StatusPart is Status for some instances only, from one of the file on. It is for who has no time to do it all at once.
+func (r *Router) StatusPart(from, most int) []Status {
+	part := r.ordered[min(from, len(r.ordered)):]
+	part = part[:min(most, len(part))]
+	all := make([]Status, 0, len(part))
+	for _, m := range part {
 		all = append(all, m.status())
 	}
+	return all
+}
+
+// GroupStatus is Status for the sync groups only.
+func (r *Router) GroupStatus() []GroupStatus {
 	var groups []GroupStatus
 	for _, u := range r.units {
 		if u.Name != "" {
 			groups = append(groups, GroupStatus{u.Name, u.state, u.since, u.reason, slices.Clone(u.Members)})
 		}
 	}
-	return all, groups
+	return groups
 }
 
 func (m *machine) status() Status {

@@ -52,6 +52,7 @@ func newConfiguration(instances []vrrp.Instance, groups []vrrp.Group) *configura
 
 // change takes a whole configuration.
 func (l *loop) change(c *configuration) {
+	l.changes++
 	before := map[vrrp.Identity]*instance{}
 	for _, in := range l.instances {
 		before[in.Identity()] = in

@@ -99,7 +99,7 @@ func TestKernelElection(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			c := newCouple(t)
 			for i, d := range []*director{c.one, c.two} {
-				in := virtual(7, uint8(150-50*i), func(in *vrrp.Instance) { in.AdvertInterval = 200 * time.Millisecond })
+				in := virtual(7, uint8(150-50*i), func(in *vrrp.Instance) { in.AdvertInterval = 500 * time.Millisecond })
 				k.change(&in, i+1)
 				d.Change([]vrrp.Instance{in}, nil)
 			}

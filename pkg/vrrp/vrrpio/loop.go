@@ -23,6 +23,7 @@ type loop struct {
 	logUnknown bool
 	hosts      hosts // nil: not known yet
 	instances  []*instance
+	changes    int // of the configuration until now
 	named      map[string]*instance
 	ending     map[string]*instance // removed by the change that is being done
 	links      map[spec]*link
@@ -144,12 +145,13 @@ func (l *loop) stop() {
 	l.over = true
 }
 
-func (l *loop) status() ([]vrrp.Status, []vrrp.GroupStatus) {
-	instances, groups := l.router.Status()
+// status tells of some instances, from one of the file on.
+func (l *loop) status(from, most int) []vrrp.Status {
+	instances := l.router.StatusPart(from, most)
 	for i := range instances {
 		if in := l.named[instances[i].Name]; in != nil {
 			in.addTo(&instances[i].Counters)
 		}
 	}
-	return instances, groups
+	return instances
 }

@@ -136,17 +136,41 @@ func (r *Runner) Switchover(ctx context.Context, name string) error {
 	return err
 }
 
-// Status returns what is known of all instances and sync groups, in the order of the file.
+// statusPart is how many instances the thread tells of at once. A thousand would keep it for milliseconds.
+const statusPart = 32
+
+// Status returns what is known of all instances and sync groups, in the order of the file. It asks the thread for a few instances
+// at a time, so they are not all as of the same moment.
 func (r *Runner) Status(ctx context.Context) ([]vrrp.Status, []vrrp.GroupStatus, error) {
-	type both struct {
+	type part struct {
 		instances []vrrp.Status
-		groups    []vrrp.GroupStatus
+		groups    []vrrp.GroupStatus // in the last part
+		changes   int                // of the configuration until then
+		last      bool
 	}
-	s, err := ask(ctx, r, func(l *loop) (s both) {
-		s.instances, s.groups = l.status()
-		return s
-	})
-	return s.instances, s.groups, err
+	var all []vrrp.Status
+	changes := 0
+	for {
+		p, err := ask(ctx, r, func(l *loop) (p part) {
+			p.changes = l.changes
+			p.instances = l.status(len(all), statusPart)
+			if p.last = len(p.instances) < statusPart; p.last {
+				p.groups = l.router.GroupStatus()
+			}
+			return p
+		})
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case p.changes != changes && len(all) > 0:
+			all = nil // they are others now
+			continue
+		}
+		changes, all = p.changes, append(all, p.instances...)
+		if p.last {
+			return all, p.groups, nil
+		}
+	}
 }
 
 // Thread tells how the thread runs. False: it does not yet.
