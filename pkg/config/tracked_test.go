@@ -163,3 +163,28 @@ track_interface = ["eth3 weight 9"]
 		t.Errorf("%+v", v.Instances[1].Tracks)
 	}
 }
+
+// In a group that doesn't say otherwise, the weights of a member's interfaces and files count as 0; the machine leaves the others aside.
+func TestWeightsInAGroup(t *testing.T) {
+	c := accept(t, plainInstance+`track_interface = ["eth1 weight 5"]
+track_file = ["f"]
+track_process = ["p weight 9"]
+[vrrp_instance.VI_2]
+interface = "eth0"
+virtual_router_id = 52
+virtual_ipaddress = ["192.0.2.201/24"]
+[vrrp_sync_group.G]
+group = ["VI_1", "VI_2"]
+track_file = ["f weight -2"]
+[track_file.f]
+file = "/f"
+[vrrp_track_process.p]
+process = "p"
+`, "5:20 warning: the weight of eth1 counts as 0, a FAULT: members of a sync group keep their priorities",
+		"6:15 warning: the weight of f counts as 0, a FAULT: members of a sync group keep their priorities",
+		"7:18 warning: the weight of p has no effect: members of a sync group keep their priorities")
+	got := fmt.Sprint(c.VRRP.Instances[0].Tracks, c.VRRP.Groups[0].Tracks)
+	if want := "[{{interface eth0} 0 false} {{interface eth1} 0 false} {{file f} 0 false} {{process p} 9 false}] [{{file f} -2 false}]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -426,3 +426,19 @@ func TestSyncDaemonFollowsAnInstance(t *testing.T) {
 		}
 	}
 }
+
+// Each interface that is made has a name of its own; none but those for IPv6 look like them.
+func TestNamesOfMadeInterfaces(t *testing.T) {
+	var text strings.Builder
+	for n := range 8 {
+		fmt.Fprintf(&text, "[vrrp_instance.VI_%d]\ninterface = \"eth%d\"\nvirtual_router_id = 51\nvirtual_ipaddress = [\"192.0.2.%d\"]\nuse_vmac = %s\n",
+			n, n, n, map[bool]string{true: "true", false: `"vrrp2.51"`}[n != 4])
+	}
+	var got []string
+	for _, i := range accept(t, text.String()).VRRP.Instances {
+		got = append(got, i.Link.Name)
+	}
+	if s := strings.Join(got, " "); s != "vrrp.51 vrrp1.51 vrrp3.51 vrrp4.51 vrrp2.51 vrrp5.51 vrrp7.51 vrrp8.51" {
+		t.Error(s)
+	}
+}
