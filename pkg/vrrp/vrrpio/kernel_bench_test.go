@@ -141,4 +141,3 @@ func processorTime(tb testing.TB, pid int) time.Duration {
 	}
 	return time.Duration(ticks) * time.Second / 100
 }
-

@@ -71,6 +71,12 @@ var kinds = []kind{
 		ipv6(in)
 		in.HMAC = &vrrp.HMAC{Keys: map[uint8][]byte{1: []byte("0123456789abcdef0123456789abcdef")}, Active: 1, TimeWindow: 5 * time.Second}
 	}},
+	{"VMAC", func(in *vrrp.Instance, _ int) { in.Interface, in.Parent = "vrrp.7", "eth0" }},
+	{"VMAC of IPv6", func(in *vrrp.Instance, _ int) {
+		ipv6(in)
+		in.Interface, in.Parent = "vrrp.7", "eth0"
+	}},
+	{"vmac_xmit_base", func(in *vrrp.Instance, _ int) { in.Interface, in.Parent, in.Base = "vrrp.7", "eth0", "eth0" }},
 	{"HMAC", func(in *vrrp.Instance, _ int) {
 		in.HMAC = &vrrp.HMAC{Keys: map[uint8][]byte{1: []byte("0123456789abcdef0123456789abcdef")}, Active: 1, TimeWindow: 5 * time.Second}
 	}},
@@ -99,6 +105,8 @@ func TestKernelElection(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			c := newCouple(t)
 			for i, d := range []*director{c.one, c.two} {
+				d.host.Run("ip", "link", "add", "vrrp.7", "link", "eth0", "address", "00:00:5e:00:01:07", "type", "macvlan", "mode", "private")
+				d.host.Run("ip", "link", "set", "vrrp.7", "up")
 				in := virtual(7, uint8(150-50*i), func(in *vrrp.Instance) { in.AdvertInterval = 500 * time.Millisecond })
 				k.change(&in, i+1)
 				d.Change([]vrrp.Instance{in}, nil)

@@ -151,9 +151,10 @@ func (r *Runner) Status(ctx context.Context) ([]vrrp.Status, []vrrp.GroupStatus,
 	var all []vrrp.Status
 	changes := 0
 	for {
+		from := len(all)
 		p, err := ask(ctx, r, func(l *loop) (p part) {
 			p.changes = l.changes
-			p.instances = l.status(len(all), statusPart)
+			p.instances = l.status(from, statusPart)
 			if p.last = len(p.instances) < statusPart; p.last {
 				p.groups = l.router.GroupStatus()
 			}
@@ -162,7 +163,7 @@ func (r *Runner) Status(ctx context.Context) ([]vrrp.Status, []vrrp.GroupStatus,
 		switch {
 		case err != nil:
 			return nil, nil, err
-		case p.changes != changes && len(all) > 0:
+		case p.changes != changes && from > 0:
 			all = nil // they are others now
 			continue
 		}

@@ -364,6 +364,31 @@ func TestPacketsThatAreNotBelieved(t *testing.T) {
 	})
 }
 
+// It is told in parts, in the order of the file, and of one configuration.
+func TestStatusOfMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &lan{}
+		r := n.host(t, 1)
+		for _, count := range []int{0, 1, statusPart - 1, statusPart, statusPart + 1, 3*statusPart + 1} {
+			var all []vrrp.Instance
+			for i := range count {
+				all = append(all, virtual(byte(i+1), 100))
+			}
+			r.Change(all, []vrrp.Group{{Name: "G", Members: []string{"VI_1"}}})
+			got, groups, err := r.Status(t.Context())
+			if err != nil || len(got) != count || len(groups) != 1 {
+				t.Fatalf("%d instead of %d, groups %v, %v", len(got), count, groups, err)
+			}
+			for i := range got {
+				if got[i].Name != all[i].Name {
+					t.Errorf("%s instead of %s", got[i].Name, all[i].Name)
+				}
+			}
+		}
+		r.cancel()
+	})
+}
+
 func TestStatusWhenItDoesNotRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
