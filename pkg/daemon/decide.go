@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/health"
 )
 
 // decide brings the desired state up to date. Virtual servers of which nothing has changed are not decided again.
@@ -29,6 +30,19 @@ func (o *owner) decide() {
 	}
 	o.want, o.stale = desired.Assemble(all, o.ledger.Owned), false
 	o.routers.Services(o.quorums)
+	if !o.pending() {
+		o.routers.Checked()
+	}
+}
+
+// pending says whether a virtual server has not been checked yet. One whose checks rest is not waited for.
+func (o *owner) pending() bool {
+	for _, vs := range o.cfg.VirtualServers {
+		if o.quorums[vs.Name] == health.Unchecked && !o.suspension.suspended[vs.Name] {
+			return true
+		}
+	}
+	return false
 }
 
 // facts are what decisions rest on now, with the given verdicts.

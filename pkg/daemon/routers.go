@@ -16,6 +16,7 @@ import (
 type routers interface {
 	Change(cfg *config.VRRP)
 	Services(quorums map[string]health.State)
+	Checked()
 }
 
 // hearRoles takes the roles from the one goroutine that tells them.

@@ -22,6 +22,13 @@ type routerGroup struct {
 	mu      sync.Mutex
 	cfg     *config.VRRP
 	quorums map[string]health.State
+	checked bool
+}
+
+func (r *routerGroup) Checked() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.checked = true
 }
 
 func (r *routerGroup) Change(cfg *config.VRRP) {
