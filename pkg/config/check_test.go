@@ -115,6 +115,7 @@ func TestSpecs(t *testing.T) {
 			health.File{Path: "/f", Weight: -3, Weighed: true, Reverse: true}},
 		{"FILE_CHECK = { track_file = \"F\", weight = 2, reverse = false }\n[track_file.F]\nfile = \"/f\"\nweight = -3\nreverse = true",
 			health.File{Path: "/f", Weight: 2, Weighed: true}},
+		{"BFD_CHECK = { name = \"B\" }\n[bfd_instance.B]\nneighbor_ip = \"192.0.2.1\"", health.BFD{Session: "B"}},
 		{`MISC_CHECK = { misc_path = "/bin/a 'b c'", misc_dynamic = true }`, health.Misc{Argv: health.ListOf("/bin/a", "b c"), Dynamic: true}},
 		{"MISC_CHECK = { misc_path = [\"/bin/a\", \"u\", \"g\"], plugin = true }\n[global_defs]\nscript_user = \"x\"",
 			health.Misc{Argv: health.ListOf("/bin/a"), User: "u", Group: "g", Plugin: true}},

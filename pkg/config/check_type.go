@@ -52,6 +52,7 @@ var checkTypes = []checkType{
 	{name: "GRPC_CHECK", in: inGRPC, doc: "asks a gRPC server for its health", read: readGRPC, print: printGRPC},
 	{name: "REDIS_CHECK", in: inRedis, doc: "pings Redis", port: 6379, read: readRedis, print: printRedis},
 	{name: "AGENT_CHECK", in: inAgent, doc: "asks HAProxy's agent for state and weight", aim: elsewhere, read: readAgent, print: printAgent},
+	{name: "BFD_CHECK", in: inBFDCheck, doc: "asks a BFD session whether it is up", aim: atHost, read: readBFD, print: printBFD},
 }
 
 // typeNamed is checkTypes by name.

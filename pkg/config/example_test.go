@@ -197,7 +197,7 @@ func TestReferenceLineByLine(t *testing.T) {
 // The defaults belong to keywords that have an effect, and say why they are what they are.
 func TestDefaults(t *testing.T) {
 	seen := make(map[string]bool)
-	for _, d := range slices.Concat(defaults, defaultsUnder["mh"], defaultsOf["MISC_CHECK"]) {
+	for _, d := range slices.Concat(defaults, defaultsUnder["mh"], defaultsOf["MISC_CHECK"], defaultsOf["BFD_CHECK"]) {
 		var in scope
 		for _, k := range keywords {
 			if k.name == d.keyword && k.idle == "" {

@@ -92,6 +92,7 @@ func TestFormatOfAnything(t *testing.T) {
 		`MISC_CHECK = { misc_path = "/bin/a b", retry = 1 }|MISC_CHECK = { misc_path = ["/bin/a 'x y'", "u"], misc_timeout = 9, misc_dynamic = true }`,
 		`UDP_CHECK = { require_reply = "X1 02", payload = "00" }|UDP_CHECK = { require_reply = true, max_reply_length = 3 }`,
 		`FILE_CHECK = { path = "/f", weight = -1, reverse = true }|FILE_CHECK = { track_file = "T" }`,
+		`BFD_CHECK = { name = "S" }|BFD_CHECK = [{ name = "S", retry = 2, alpha = false }, { name = "S", fall = 1 }]|BFD_CHECK = { name = "S", rise = 2 }`,
 		`SIP_CHECK = true|SIP_CHECK = { tls = true, sni = "x" }|SIP_CHECK = { tcp = false }`,
 		`SIMPLETCP_CHECK = { request = "a", receive = "b" }|SIMPLETCP_CHECK = { request = "a", udp = true }`,
 		`AGENT_CHECK = { connect_port = 80 }|IMAP_CHECK = { tls = true, login = "a", passwd = "\"b\"" }`,
@@ -101,7 +102,7 @@ func TestFormatOfAnything(t *testing.T) {
 	accepted := 0
 	for range 4000 {
 		var b strings.Builder
-		b.WriteString("[track_file.T]\nfile = \"/t\"\nweight = 2\n[virtual_server_group.A]\naddress = [\"192.0.2.1-3:80\", \"192.0.2.9:80\"]\n")
+		b.WriteString("[track_file.T]\nfile = \"/t\"\nweight = 2\n[bfd_instance.S]\nneighbor_ip = \"192.0.2.7\"\n[virtual_server_group.A]\naddress = [\"192.0.2.1-3:80\", \"192.0.2.9:80\"]\n")
 		some(&b, `fwmark = [7]|fwmark = ["8 inet", 9]|fwmark = "8 inet6"`)
 		b.WriteString("[virtual_server_group.B]\n")
 		b.WriteString([]string{"fwmark = [1, 2]\n", "address = [\"192.0.3.1:80\", \"192.0.3.1:81\"]\n"}[r.IntN(2)])

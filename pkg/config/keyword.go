@@ -20,7 +20,7 @@ type keyword struct {
 // keywords are all words of all tables. What keepalived knows and this version can't do yet is here too: its value is
 // checked, and a warning says that nothing comes of it.
 var keywords = slices.Concat(tables, checkTables(), groupKeywords, serverKeywords, quorumKeywords, checkKeywords, tlsKeywords,
-	httpKeywords, mailKeywords, accountKeywords, networkKeywords, scriptKeywords, idleServerKeywords, globalKeywords, syncKeywords, sysctlKeywords(), idleGlobalKeywords,
+	httpKeywords, mailKeywords, accountKeywords, networkKeywords, scriptKeywords, sessionKeywords, idleServerKeywords, globalKeywords, syncKeywords, sysctlKeywords(), idleGlobalKeywords,
 	vrrpTables, staticKeywords, instanceKeywords, groupedKeywords, trackKeywords, vrrpGlobalKeywords, idleVRRPKeywords)
 
 var tables = []keyword{
@@ -46,9 +46,6 @@ func checkTables() []keyword {
 	}
 	return list
 }
-
-// later are tables that keepalived has and this version lacks, and what to call them.
-var later = map[string]string{"BFD_CHECK": "BFD_CHECK"}
 
 var groupKeywords = []keyword{
 	{in: inGroup, name: "address", kind: groupAddress, list: true, doc: "addresses, ranges and networks, each with a port"},

@@ -17,7 +17,7 @@ var (
 // Tables of checks that have something in common.
 const (
 	// inNetwork are those that send packets themselves, inPorts those to a port.
-	inNetwork = inChecks &^ (inMisc | inFile)
+	inNetwork = inChecks &^ (inMisc | inFile | inBFDCheck)
 	inPorts   = inNetwork &^ inPing
 	// inTLS are those of protocols that TLS may carry; of inStartTLS it may begin later, on a command.
 	inTLS      = inSSL | inStartTLS | inMySQL | inPgSQL | inSIP | inSimpleTCP | inGRPC | inRedis
@@ -28,7 +28,7 @@ const (
 var checkKeywords = []keyword{
 	{in: serverChecks, name: "alpha", kind: boolean, doc: "down until a check has passed"},
 	{in: serverChecks, name: "delay_loop", kind: soon, doc: "time from the start of one check to the start of the next"},
-	{in: serverChecks &^ inMisc, name: "connect_timeout", kind: soon, doc: "how long a check may take"},
+	{in: serverChecks &^ (inMisc | inBFDCheck), name: "connect_timeout", kind: soon, doc: "how long a check may take"},
 	{in: serverChecks, name: "retry", kind: count, doc: "failures in a row that are forgiven"},
 	{in: inChecks, name: "nb_get_retry", kind: count, aliasOf: "retry", doc: "old name of retry"},
 	{in: serverChecks, name: "delay_before_retry", kind: soon, doc: "time to the next check after a forgiven failure; default: a tenth of delay_loop, at most 1 s"},

@@ -50,6 +50,7 @@ const (
 	inGRPC
 	inRedis
 	inAgent
+	inBFDCheck
 	beyond
 
 	// inChecks are the tables of checks.

@@ -10,16 +10,9 @@ import (
 // unknown reports a name that is no keyword here, with a guess at what was meant.
 func (d decoder) unknown(b *block, name string, p *place) {
 	at := spot{p.key, b, name}
-	what, comes := later[name]
-	switch {
-	case !comes:
-		hint, meant := guess(b.in, name)
-		d.fail(at, hint, "%s has no keyword %q", b.in, name)
-		b.meant = append(b.meant, meant)
-	default:
-		d.fail(at, "examples/reference.toml shows the checks that it has", "this version has no %s", what)
-		b.meant = append(b.meant, "TCP_CHECK")
-	}
+	hint, meant := guess(b.in, name)
+	d.fail(at, hint, "%s has no keyword %q", b.in, name)
+	b.meant = append(b.meant, meant)
 }
 
 // guess returns a hint what an unknown name was meant to be, or where it belongs, and the keyword of this table that it may

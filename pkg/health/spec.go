@@ -133,6 +133,9 @@ type Misc struct {
 	Plugin      bool         // one process that is asked again and again, as package script says
 }
 
+// BFD passes while a BFD session is up: BFD_CHECK. The daemon knows the sessions, by the names of their bfd_instance.
+type BFD struct{ Session string }
+
 // FTP passes if the server logs us in, and has a file if one is named.
 type FTP struct {
 	Login    string // empty: anonymous
@@ -239,6 +242,7 @@ func (DNS) spec()       {}
 func (UDP) spec()       {}
 func (File) spec()      {}
 func (Misc) spec()      {}
+func (BFD) spec()       {}
 func (FTP) spec()       {}
 func (IMAP) spec()      {}
 func (POP3) spec()      {}
