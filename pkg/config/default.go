@@ -105,8 +105,8 @@ var defaults = []unset{
 // defaultsOf are those of a type of checks instead.
 var defaultsOf = map[string][]unset{
 	"MISC_CHECK": {{"retry", int64(0), "", "a command can try again by itself, and is believed"}},
-}
 	"BFD_CHECK":  {{"retry", int64(0), "", "a session that is down has missed several packets already"}},
+}
 
 // defaultsUnder are those that hold with a scheduler instead.
 var defaultsUnder = map[string][]unset{
