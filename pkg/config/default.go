@@ -69,6 +69,7 @@ var defaults = []unset{
 	{"vrrp_gna_interval", time.Duration(0), "", "as fast as they can be sent"},
 	{"vrrp_garp_extra_if", extra{}, "", "only switches that forget fast need it"},
 	{"vrrp_startup_delay", time.Duration(0), "", "a director is there as soon as it has started"},
+	{"vrrp_wait_for_checks", 5 * time.Second, "none", "a director that takes over before it knows its servers has none for the clients"},
 	{"vrrp_delay_after_boot", time.Duration(0), "", "a director is there as soon as it has started"},
 	{"vrrp_rx_bufs_multiplier", int64(3), "", "keepalived's"},
 	{"vrrp_rt_priority", int64(50), "none", "adverts that are late make two directors active; what comes before it is what the kernel does itself"},

@@ -75,6 +75,7 @@ func (p *printer) routerDefs(v *VRRP) {
 	}
 	differs(p, "vrrp_startup_delay", v.Instances[0].StartupDelay, 0)
 	differs(p, "vrrp_delay_after_boot", v.Instances[0].AfterBoot, 0)
+	differs(p, "vrrp_wait_for_checks", v.WaitForChecks, fallback[time.Duration]("vrrp_wait_for_checks"))
 	rt := v.Realtime
 	differs(p, "vrrp_rt_priority", int64(rt.Priority), fallback[int64]("vrrp_rt_priority"))
 	differs(p, "vrrp_priority", int64(rt.Nice), fallback[int64]("vrrp_priority"))

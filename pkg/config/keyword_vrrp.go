@@ -203,6 +203,7 @@ var vrrpGlobalKeywords = []keyword{
 	{in: inGlobal, name: "vrrp_higher_prio_send_advert", kind: boolean, doc: "an answer to higher priorities"},
 	{in: inGlobal, name: "vrrp_down_timer_adverts", kind: someAdverts, doc: "adverts missed before takeover"},
 	{in: inGlobal, name: "vrrp_startup_delay", kind: seconds(0, month), doc: "wait after the start"},
+	{in: inGlobal, name: "vrrp_wait_for_checks", kind: seconds(0, month), doc: "wait for the first checks"},
 	{in: inGlobal, name: "vrrp_delay_after_boot", kind: seconds(0, month), doc: "wait after the machine's start"},
 	{in: inGlobal, name: "vrrp_check_unicast_src", kind: boolean, doc: "only known peers"},
 	{in: inGlobal, name: "vrrp_skip_check_adv_addr", kind: boolean, doc: "compares addresses once"},

@@ -200,6 +200,7 @@ func (r *routers) settings() {
 	if len(v.Instances) == 0 {
 		return
 	}
+	v.WaitForChecks, _ = lookup[time.Duration]("vrrp_wait_for_checks", r.global)
 	rt, _ := lookup[int64]("vrrp_rt_priority", r.global)
 	nice, _ := lookup[int64]("vrrp_priority", r.global)
 	v.Realtime.Priority, v.Realtime.Nice = int(rt), int(nice)

@@ -33,6 +33,8 @@ type VRRP struct {
 	NoReports  bool                  // disable_local_igmp: the sysctl igmp_link_local_mcast_reports is 0
 	Realtime   Realtime
 	SyncRole   string // instance whose role the sync daemons follow; empty: none
+	// WaitForChecks is how long at most instances wait at the start for the first checks of the virtual servers.
+	WaitForChecks time.Duration
 	// BackupOnly makes the director balance nothing while it is backup: net.ipv4.vs.backup_only follows the role.
 	BackupOnly bool
 }

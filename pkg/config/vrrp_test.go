@@ -408,7 +408,7 @@ interfaces = ["eth0", "eth1"]
 		DynamicIfs: true, NoReports: true, LogUnknown: true, AllStates: true,
 		FIFOs:    []FIFO{{Path: "/run/a", User: "u", Group: "g"}, {Path: "/run/b", Script: &Script{Argv: []string{"/bin/r", "x"}}}},
 		Pacing:   map[string]vip.Pacing{"": {ARP: time.Millisecond}, "eth0": slow, "eth1": slow},
-		Realtime: Realtime{Nice: -10, CPUs: []int{0, 2, 4, 5, 6}}, SyncRole: "VI_1", BackupOnly: true,
+		Realtime: Realtime{Nice: -10, CPUs: []int{0, 2, 4, 5, 6}}, SyncRole: "VI_1", BackupOnly: true, WaitForChecks: 5 * time.Second,
 	}
 	if diff := cmp.Diff(want, v, addresses); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
@@ -123,9 +124,14 @@ func (f *Failover) brief() {
 	for _, c := range f.cfg.Instances {
 		m := f.members[c.Name]
 		d.settle(d.seats[c.Name])
-		if m.unfit == nil {
-			instances = append(instances, m.instance())
+		if m.unfit != nil {
+			continue
 		}
+		i := m.instance()
+		if f.tracked[firstChecks] {
+			i.Tracks = append(slices.Clone(i.Tracks), vrrp.Track{Object: firstChecks})
+		}
+		instances = append(instances, i)
 	}
 	groups := make([]vrrp.Group, 0, len(f.cfg.Groups))
 	for _, g := range f.cfg.Groups {
@@ -141,6 +147,9 @@ func (f *Failover) brief() {
 // trackedBy returns the objects that somebody depends on.
 func trackedBy(cfg *config.VRRP) map[vrrp.Object]bool {
 	tracked := make(map[vrrp.Object]bool)
+	if cfg.WaitForChecks > 0 {
+		tracked[firstChecks] = true
+	}
 	for _, c := range cfg.Instances {
 		for _, t := range c.Tracks {
 			tracked[t.Object] = true

@@ -156,6 +156,13 @@ func serviceReading(name string, is health.State) (vrrp.Object, vrrp.Reading) {
 	return vrrp.Object{Kind: vrrp.TrackService, Name: name}, r
 }
 
+// firstChecks is what all instances wait for, with weight 0: a director that took over before it knew its servers, as one does that has
+// just been started and preempts, would have none for the clients.
+var firstChecks = vrrp.Object{Kind: vrrp.TrackChecks}
+
+// Checked tells that the virtual servers have been checked once. Nobody waits for it longer than vrrp_wait_for_checks.
+func (f *Failover) Checked() { f.Observe(firstChecks, vrrp.Reading{Known: true, Up: true}) }
+
 // Observe tells of a tracked object.
 func (f *Failover) Observe(o vrrp.Object, r vrrp.Reading) {
 	f.mu.Lock()

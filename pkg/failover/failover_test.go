@@ -314,6 +314,33 @@ func TestServices(t *testing.T) {
 	})
 }
 
+// The instances wait for the first checks of the virtual servers, but not for ever; and only at the start.
+func TestChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		cfg := func() *config.VRRP {
+			return &config.VRRP{Instances: []*config.Instance{instance("VI_1", 51)}, WaitForChecks: 5 * time.Second}
+		}
+		s.Change(cfg())
+		s.wantOf("at the start", "observed")
+		s.Checked()
+		s.want("checked", "observed checks : true true")
+		s.Checked()
+		s.want("checked again")
+		<-time.After(time.Minute)
+		s.want("much later")
+		s.stop()
+
+		s = play(t)
+		s.Change(cfg())
+		<-time.After(5*time.Second - 1)
+		s.wantOf("before the limit", "observed")
+		<-time.After(time.Second)
+		s.want("after it", "observed checks : true true")
+		s.stop()
+	})
+}
+
 // Who asks for events gets those that he has not seen, as far as they are kept.
 func TestRing(t *testing.T) {
 	var r ring

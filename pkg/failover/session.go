@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/vip"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
@@ -66,7 +67,9 @@ func (f *Failover) session(ctx context.Context) error {
 		})
 		return nil
 	})
+	limit := time.AfterFunc(f.config().WaitForChecks, f.Checked)
 	err = f.serve(ctx, keeper, tracker, runner, watch)
+	limit.Stop()
 	for _, t := range []struct {
 		*task
 		what string

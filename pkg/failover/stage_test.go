@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/script"
@@ -65,7 +66,7 @@ func (s *stage) want(when string, want ...string) {
 func (s *stage) wantOf(when, begin string, want ...string) {
 	s.t.Helper()
 	got := slices.DeleteFunc(s.told(), func(l string) bool { return !strings.HasPrefix(l, begin) })
-	if d := cmp.Diff(want, got); d != "" {
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		s.t.Errorf("%s (-want +got):\n%s", when, d)
 	}
 }

@@ -183,6 +183,9 @@ func VirtualRouterOf(c *vrrp.Instance, s *vrrp.Status) VirtualRouter {
 		ActiveRouter: s.Heard, ActivePriority: s.HeardPrio, Counters: routerCountersOf(&s.Counters),
 	}
 	for _, k := range s.Contribs {
+		if k.Track.Kind == vrrp.TrackChecks && k.Reading.Known {
+			continue // that was at the start
+		}
 		v.Contribs = append(v.Contribs, Contributes{
 			Object: ObjectOf(k.Track.Object), Weight: k.Track.Weight, Reverse: k.Track.Reverse,
 			Known: k.Reading.Known, Up: k.Reading.Up, Value: k.Reading.Value, Reason: k.Reading.Reason, Adds: k.Adds, Fault: k.Fault, Ignored: k.Ignored,

@@ -341,10 +341,7 @@ func (o *outlook) returns() Case {
 
 // contribution returns the form in which package vrrp reckons with it.
 func (k *Contributes) contribution() vrrp.Contribution {
-	kind := vrrp.TrackInterface
-	for kind < vrrp.TrackAddress && kind.String() != k.Kind {
-		kind++
-	}
+	kind, _ := vrrp.KindNamed(k.Kind)
 	return vrrp.Contribution{
 		Track:   vrrp.Track{Object: vrrp.Object{Kind: kind, Name: k.Name}, Weight: k.Weight, Reverse: k.Reverse},
 		Reading: vrrp.Reading{Known: k.Known, Up: k.Up, Value: k.Value, Reason: k.Reason}, Adds: k.Adds, Fault: k.Fault, Ignored: k.Ignored,

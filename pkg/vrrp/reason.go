@@ -73,6 +73,8 @@ func (m *machine) faults() []string {
 		switch {
 		case c.Fault:
 			all = append(all, c.why())
+		case c.waits() && c.Track.Kind == TrackChecks:
+			all = append(all, "the virtual servers have not been checked yet")
 		case c.waits():
 			all = append(all, fmt.Sprintf("%s %s has not been looked at yet", c.Track.Kind, c.Track.Name))
 		}
@@ -88,7 +90,7 @@ func (c Contribution) why() string {
 	}
 	failing := [...]string{
 		TrackInterface: " is down", TrackScript: " fails", TrackProcess: " does not run as it should", TrackBFD: " is down",
-		TrackRoute: " is missing", TrackService: " has no quorum", TrackAddress: " is not on this host",
+		TrackRoute: " is missing", TrackService: " has no quorum", TrackAddress: " is not on this host", TrackChecks: " are missing",
 	}
 	if c.Reading.Up {
 		words += " is well, which is a fault in reverse"

@@ -19,11 +19,13 @@ const (
 	TrackRoute                       // the route is there, or the gateway answers
 	TrackService                     // the virtual server has its quorum
 	TrackAddress                     // the address is on this host: sources of adverts, static addresses
+	TrackChecks                      // the virtual servers were checked once; without a name
+	kinds
 )
 
 // String returns the word of the configuration.
 func (k ObjectKind) String() string {
-	return [...]string{"interface", "script", "file", "process", "bfd", "route", "virtual_server", "address"}[k]
+	return [...]string{"interface", "script", "file", "process", "bfd", "route", "virtual_server", "address", "checks"}[k]
 }
 
 // Track is an instance's or a sync group's dependence on an object.
@@ -39,4 +41,12 @@ type Reading struct {
 	Up     bool   // all kinds but files
 	Value  int    // of a file
 	Reason string // why it is not up, for people; may be empty
+}
+
+// KindNamed returns the kind that a word of the configuration stands for.
+func KindNamed(word string) (kind ObjectKind, ok bool) {
+	for kind < kinds && kind.String() != word {
+		kind++
+	}
+	return kind, kind < kinds
 }
