@@ -4,9 +4,11 @@ package pair
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -87,6 +89,18 @@ func (f *flow) block() error {
 	_, err := io.CopyN(io.Discard, f.conn, blockSize)
 	f.got.Add(1)
 	return err
+}
+
+// knownTo waits until a director's table has the connection: the kernel tells of one only two seconds after it is there.
+func (f *flow) knownTo(d *Director) {
+	f.t.Helper()
+	lab.WaitFor(f.t, patience, "the connection on "+d.Name, func() error {
+		out, err := d.Output("ipvsadm", "-Lnc")
+		if err == nil && !strings.Contains(out, " ESTABLISHED "+f.conn.LocalAddr().String()+" ") {
+			err = errors.New(out)
+		}
+		return err
+	})
 }
 
 // download goes on until the connection breaks or the test is over.

@@ -120,6 +120,8 @@ func TestKernelScenario1(t *testing.T) {
 	}
 	download.download()
 	download.goesOn()
+	ssh.knownTo(standby)
+	download.knownTo(standby)
 	p.External.Silence(master.Host)
 	p.Internal.Silence(master.Host)
 	master.Crash()

@@ -214,6 +214,8 @@ func TestKernelScenario2(t *testing.T) {
 	}
 	download.download()
 	download.goesOn()
+	ssh.knownTo(x.directors[1])
+	download.knownTo(x.directors[1])
 
 	t.Log("power loss")
 	x.network.Silence(x.directors[0].Host)
@@ -273,7 +275,7 @@ func TestKernelStreamline(t *testing.T) {
 		x.directors[i] = NewDirector(t, h, IPVSD, bin)
 		x.directors[i].WriteText(fmt.Sprintf(`
 [global_defs]
-lvs_sync_daemon = { interface = "eth0", instance = "VI_1", id = 1 }
+lvs_sync_daemon = { interface = "eth0", instance = "VI_1", id = 1, backup_only = true }
 
 [vrrp_instance.VI_1]
 state = "BACKUP"
@@ -283,7 +285,6 @@ priority = %d
 advert_int = 1
 virtual_ipaddress = ["192.168.0.105/24"]
 release_to_lo = true
-backup_only = true
 
 [[virtual_server]]
 address = "192.168.0.105:80"
