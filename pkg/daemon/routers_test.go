@@ -150,8 +150,8 @@ func TestRoutersAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := start(t, new(ipvstest.Kernel), t.TempDir(), web)
 		h.pass(time.Second)
-		if h.group.cfg != &h.cfg.VRRP || h.group.quorum("tcp 192.0.2.1:80") != health.Up {
-			t.Errorf("told of %v", h.group.quorums)
+		if h.group.cfg != &h.cfg.VRRP || h.group.quorum("tcp 192.0.2.1:80") != health.Up || !h.group.checked {
+			t.Errorf("told of %v, checked: %v", h.group.quorums, h.group.checked)
 		}
 		for _, a := range []netip.AddrPort{first, second, third} {
 			h.down.Store(a, true)
@@ -159,6 +159,21 @@ func TestRoutersAreTold(t *testing.T) {
 		h.pass(20 * time.Second)
 		if got := h.group.quorum("tcp 192.0.2.1:80"); got != health.Down {
 			t.Errorf("without servers: %v", got)
+		}
+		h.stop()
+	})
+}
+
+// They hear that the virtual servers were checked when each of them was, and not before.
+func TestRoutersWaitForChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), strings.Replace(web, "[[virtual_server]]", "[[virtual_server]]\nwarmup = 60", 1))
+		if h.group.checked {
+			t.Error("checked at once")
+		}
+		h.pass(time.Minute)
+		if !h.group.checked {
+			t.Error("not checked after all were")
 		}
 		h.stop()
 	})
