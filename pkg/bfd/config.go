@@ -19,3 +19,8 @@ type Config struct {
 	MaxHops    int           // hops that received packets may have taken; -1: any
 	Multihop   bool          // port 4784 instead of 3784
 }
+
+// Continues says whether a session can go on under another configuration. If not, it is a new one with that.
+func (c *Config) Continues(next *Config) bool {
+	return c.Neighbor == next.Neighbor && c.Source == next.Source && c.Multihop == next.Multihop && c.TTL == next.TTL
+}

@@ -2,6 +2,7 @@ package bfd
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -232,6 +233,7 @@ func (s *Session) packet() Packet {
 // Status is what is known of a session.
 type Status struct {
 	Name           string
+	Neighbor       netip.Addr
 	State          State
 	Since          time.Time
 	Reason         string
@@ -243,7 +245,7 @@ type Status struct {
 // Status returns what is known.
 func (s *Session) Status() Status {
 	return Status{
-		Name: s.config.Name, State: s.state, Since: s.since, Reason: s.Reason(), Detection: s.Detection(),
+		Name: s.config.Name, Neighbor: s.config.Neighbor, State: s.state, Since: s.since, Reason: s.Reason(), Detection: s.Detection(),
 		Interval: s.interval(), Sent: s.sent, Received: s.got,
 	}
 }

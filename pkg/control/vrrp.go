@@ -80,13 +80,13 @@ func switchoverHandler(r Routers) http.HandlerFunc {
 	}
 }
 
-// withRouters adds the virtual routers to a snapshot, if there are any.
+// withRouters adds the virtual routers and the BFD sessions to a snapshot, if there are any.
 func withRouters(ctx context.Context, s *status.Snapshot, r Routers) *status.Snapshot {
 	v, err := r.Status(ctx)
 	if err != nil {
 		v = status.VRRP{At: time.Now(), Error: err.Error()}
 	}
-	if len(v.Instances) == 0 && v.Error == "" {
+	if len(v.Instances)+len(v.Sessions) == 0 && v.Error == "" {
 		return s
 	}
 	whole := *s

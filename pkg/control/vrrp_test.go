@@ -57,6 +57,10 @@ func TestVRRP(t *testing.T) {
 	if s, err := c.Status(t.Context()); err != nil || s.Version != "v1" || s.VRRP == nil || len(s.VRRP.Instances) != 1 {
 		t.Errorf("in the status: %+v, %v", s, err)
 	}
+	r.status = status.VRRP{Sessions: []status.BFDSession{{Name: "ROUTER"}}}
+	if s, err := c.Status(t.Context()); err != nil || s.VRRP == nil || len(s.VRRP.Sessions) != 1 {
+		t.Errorf("in the status, a session and no instance: %+v, %v", s, err)
+	}
 	r.err = errors.New("the thread hangs")
 	if _, err := c.VRRP(t.Context()); err == nil || err.Error() != "the thread hangs" {
 		t.Errorf("%v", err)

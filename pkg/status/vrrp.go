@@ -13,6 +13,7 @@ type VRRP struct {
 	Instances []VirtualRouter `json:"instances"`        // in the order of the file
 	Groups    []SyncGroup     `json:"groups,omitempty"` // in the order of the file
 	Objects   []Tracked       `json:"tracked,omitempty"`
+	Sessions  []BFDSession    `json:"bfd,omitempty"`    // by name
 	Static    *Held           `json:"static,omitempty"` // static_ipaddress, static_routes, static_rules; absent: there are none
 	Thread    Thread          `json:"thread"`
 	Error     string          `json:"error,omitempty"`  // why nothing of it runs, although it should

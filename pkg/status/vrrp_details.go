@@ -29,6 +29,7 @@ func (s *VRRP) Details(w io.Writer, style Style) error {
 		}
 		s.Instances[i].details(&b, style, s.At)
 	}
+	s.sessions(&b, style)
 	if len(s.Events) > 0 {
 		b.WriteByte('\n')
 		s.events(&b, style)

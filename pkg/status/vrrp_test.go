@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ipvsd/ipvsd/pkg/bfd"
 	"github.com/ipvsd/ipvsd/pkg/internal/golden"
 	"github.com/ipvsd/ipvsd/pkg/status"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
@@ -94,6 +95,11 @@ func routers() *status.VRRP {
 		Objects: []status.Tracked{
 			status.TrackedOf(vrrp.Object{Kind: vrrp.TrackScript, Name: "chk_nginx"}, down, ago(time.Minute)),
 			status.TrackedOf(vrrp.Object{Kind: vrrp.TrackInterface, Name: "eth1"}, up, ago(time.Hour)),
+		},
+		Sessions: []status.BFDSession{
+			status.SessionOf(&bfd.Status{Name: "gw", Neighbor: addr("192.0.2.254"), State: bfd.Up, Since: ago(time.Hour), Reason: "up", Detection: 50 * time.Millisecond, Interval: 10 * time.Millisecond, Sent: 360000, Received: 350000}),
+			status.SessionOf(&bfd.Status{Name: "second", Neighbor: addr("2001:db8::fe"), Since: ago(90 * time.Second), State: bfd.Down, Reason: "nothing heard from 2001:db8::fe", Interval: time.Second, Sent: 90}),
+			status.SessionOf(&bfd.Status{Name: "third", Neighbor: addr("192.0.2.253"), Since: ago(time.Second), State: bfd.Init, Reason: "being agreed upon with 192.0.2.253", Detection: 5 * time.Second, Interval: time.Second, Sent: 1, Received: 1}),
 		},
 		Thread: status.Thread{Realtime: 50, MemoryLocked: true, CPUs: []int{0, 1}, Denied: []string{"vrrp_no_swap: operation not permitted"}},
 		Events: []status.Event{

@@ -47,6 +47,11 @@ func (s *VRRP) Of(name string) (*VRRP, error) {
 			one.Objects = append(one.Objects, o)
 		}
 	}
+	for i := range s.Sessions {
+		if objects[Object{vrrp.TrackBFD.String(), s.Sessions[i].Name}] {
+			one.Sessions = append(one.Sessions, s.Sessions[i])
+		}
+	}
 	for _, e := range s.Events {
 		if slices.Contains(members, e.Instance) || e.Group == name {
 			one.Events = append(one.Events, e)
@@ -72,7 +77,7 @@ func (s *VRRP) names() string {
 	return "there are " + strings.Join(names, ", ")
 }
 
-// Text prints the instances and groups as tables, and what is wrong with the thread that sends the adverts.
+// Text prints the instances, the groups and the BFD sessions as tables, and what is wrong with the thread that sends the adverts.
 func (s *VRRP) Text(w io.Writer, style Style) error {
 	var b strings.Builder
 	if s.Error != "" {
@@ -96,6 +101,7 @@ func (s *VRRP) Text(w io.Writer, style Style) error {
 		}
 		_ = c.write(&b, "")
 	}
+	s.sessions(&b, style)
 	if denied := s.Thread.Denied; len(denied) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", style.paint(yellow, "adverts may be late: "+printable(strings.Join(denied, "; "))))
 	}
@@ -190,7 +196,9 @@ func (s *VRRP) summary(line func(sgr, label, format string, args ...any)) {
 			states = append(states, fmt.Sprintf("%d %s", n, state))
 		}
 	}
-	line("", "vrrp", "%s", strings.Join(append([]string{counted(len(s.Instances), "instance")}, states...), ", "))
+	if len(s.Instances) > 0 || s.Error != "" {
+		line("", "vrrp", "%s", strings.Join(append([]string{counted(len(s.Instances), "instance")}, states...), ", "))
+	}
 	if s.Error != "" {
 		line(red, "vrrp", "does not run: %s", printable(s.Error))
 	}
@@ -210,6 +218,7 @@ func (s *VRRP) summary(line func(sgr, label, format string, args ...any)) {
 			line(yellow, "adverts", "%s: %d left late, the worst by %s", v.Name, v.Counters.Late, brief(v.Counters.Latest))
 		}
 	}
+	s.sessionSummary(line)
 	for _, d := range s.Thread.Denied {
 		line(yellow, "adverts", "may be late: %s", printable(d))
 	}

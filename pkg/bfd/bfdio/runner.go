@@ -27,6 +27,7 @@ type Runner struct {
 	network  network
 	changes  chan map[string]*bfd.Config
 	requests chan chan []bfd.Status
+	ended    chan struct{}
 	arrived  chan datagram
 	sessions map[string]*session
 	sockets  map[endpoint]*socket
@@ -91,7 +92,7 @@ const again = time.Second
 func New(o Options) *Runner {
 	return &Runner{
 		options: o, network: internet{},
-		changes: make(chan map[string]*bfd.Config, 1), requests: make(chan chan []bfd.Status),
+		changes: make(chan map[string]*bfd.Config, 1), requests: make(chan chan []bfd.Status), ended: make(chan struct{}),
 		arrived: make(chan datagram, 64), sessions: make(map[string]*session), sockets: make(map[endpoint]*socket),
 	}
 }
@@ -111,19 +112,22 @@ func (r *Runner) Change(configs map[string]*bfd.Config) {
 	}
 }
 
-// Status returns what is known of the sessions, by name. Its error is the context's.
+// Status returns what is known of the sessions, by name; nothing once Run has returned. Its error is the context's.
 func (r *Runner) Status(ctx context.Context) ([]bfd.Status, error) {
 	answer := make(chan []bfd.Status, 1)
 	select {
 	case r.requests <- answer:
 		return <-answer, nil
+	case <-r.ended:
+		return nil, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-// Run works until the context is done; then the neighbors are told.
+// Run works until the context is done; then the neighbors are told. It may be called once.
 func (r *Runner) Run(ctx context.Context) error {
+	defer close(r.ended)
 	defer r.stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -169,7 +173,7 @@ func earliest(a, b time.Time) time.Time {
 
 func (r *Runner) change(ctx context.Context, configs map[string]*bfd.Config, now time.Time) {
 	for name, s := range r.sessions {
-		if c := configs[name]; c == nil || !same(c, s.config) {
+		if c := configs[name]; c == nil || !s.config.Continues(c) {
 			r.end(s)
 			delete(r.sessions, name)
 		}
@@ -187,11 +191,6 @@ func (r *Runner) change(ctx context.Context, configs map[string]*bfd.Config, now
 	}
 	r.listen(ctx)
 	r.tick(ctx, now)
-}
-
-// same says whether a session can go on under another configuration.
-func same(a, b *bfd.Config) bool {
-	return a.Neighbor == b.Neighbor && a.Source == b.Source && a.Multihop == b.Multihop && a.TTL == b.TTL
 }
 
 // discriminator returns one that no other session has.

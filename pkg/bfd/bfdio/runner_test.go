@@ -155,6 +155,9 @@ func TestRunners(t *testing.T) {
 		synctest.Wait()
 		want(a, "down: 192.0.2.2 says that the session is down")
 		stopA()
+		if s, err := a.Status(t.Context()); len(s) > 0 || err != nil {
+			t.Errorf("after the end %v, %v", s, err)
+		}
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -223,7 +224,9 @@ func (r *runner) finish(end ending) {
 		j.kind.count(result)
 		j.checker = j.checker.Step(end.at, result)
 	} else {
-		j.kind.skip(end.err)
+		if !errors.Is(end.err, probe.ErrEarly) { // nothing is wrong with this host
+			j.kind.skip(end.err)
+		}
 		j.checker = j.checker.Skip(end.at)
 	}
 	if j.hurried {
