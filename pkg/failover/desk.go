@@ -24,12 +24,24 @@ type seat struct {
 
 // role is what an instance is.
 type role struct {
-	state  atomic.Uint32
-	repeat atomic.Uint64 // see vip.Wish
+	state   atomic.Uint32
+	repeat  atomic.Uint64 // see vip.Wish
+	lingers atomic.Bool   // it is a backup that still has its addresses
 }
 
-func (r *role) is() vrrp.State      { return vrrp.State(r.state.Load()) }
-func (r *role) become(s vrrp.State) { r.state.Store(uint32(s)) }
+// linger is how long an instance that yields keeps its addresses. The other router's advert, which it yields to, comes before the
+// addresses are there and the neighbours know: without it, what they send in between is lost.
+const linger = 50 * time.Millisecond
+
+func (r *role) is() vrrp.State { return vrrp.State(r.state.Load()) }
+
+// become changes the state. Who yields to another active router keeps the addresses for a moment.
+func (r *role) become(from, to vrrp.State) {
+	r.lingers.Store(yields(from, to))
+	r.state.Store(uint32(to))
+}
+
+func yields(from, to vrrp.State) bool { return from == vrrp.Active && to == vrrp.Backup }
 
 // seat returns an instance's. What it has while it isn't active is for the other director's clients, who go on when our daemon ends.
 func (m *member) seat() *seat {
@@ -42,7 +54,7 @@ func (m *member) seat() *seat {
 func (s *seat) wish() vip.Wish {
 	repeat := s.repeat.Load()
 	w := s.idle
-	if s.is() == vrrp.Active {
+	if s.is() == vrrp.Active || s.lingers.Load() {
 		w = s.active
 	}
 	w.Repeat = repeat
@@ -54,7 +66,10 @@ func (f *Failover) report(actions []vrrp.Action) {
 	for _, a := range actions {
 		switch a := a.(type) {
 		case vrrp.Became:
-			f.act(a.Instance, func(r *role) { r.become(a.To) })
+			f.act(a.Instance, func(r *role) { r.become(a.From, a.To) })
+			if yields(a.From, a.To) {
+				time.AfterFunc(linger, func() { f.act(a.Instance, func(r *role) { r.lingers.Store(false) }) })
+			}
 		case vrrp.Reannounce:
 			f.act(a.Instance, func(r *role) { r.repeat.Add(1) })
 		}
@@ -66,10 +81,13 @@ func (f *Failover) report(actions []vrrp.Action) {
 // sees what the other one has done, and the last wish is of both.
 func (f *Failover) act(instance string, change func(*role)) {
 	d := f.desk.Load()
+	if d == nil {
+		return // it has ended
+	}
 	if s := d.seats[instance]; s != nil {
 		change(s.role)
 	}
-	for {
+	for d != nil {
 		s := d.seats[instance]
 		if s == nil {
 			return

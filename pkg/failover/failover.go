@@ -60,6 +60,7 @@ type Failover struct {
 	news     []news                 // not told yet
 	moved    bool                   // the roles are others than those that were told
 	events   ring
+	stopping bool  // scripts hear of STOP only
 	err      error // why nothing runs that should
 }
 

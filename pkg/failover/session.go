@@ -1,9 +1,11 @@
 package failover
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/vip"
@@ -45,7 +47,8 @@ func (t *task) failure(what string) error {
 }
 
 // session runs the parts until the context is done, until there is nothing for them to do, or until one of them fails, which is
-// the error. In the end the others know that no instance is active here, then the addresses go, and only then those that watch.
+// the error. In the end another router has taken over, if there is one, the others know that no instance is active here, then the
+// addresses go, and only then those that watch.
 func (f *Failover) session(ctx context.Context) error {
 	p, err := f.assemble(f)
 	if err != nil {
@@ -69,6 +72,9 @@ func (f *Failover) session(ctx context.Context) error {
 	})
 	limit := time.AfterFunc(f.config().WaitForChecks, f.Checked)
 	err = f.serve(ctx, keeper, tracker, runner, watch)
+	if ctx.Err() != nil {
+		f.handOver(p, runner)
+	}
 	limit.Stop()
 	for _, t := range []struct {
 		*task
@@ -109,6 +115,61 @@ func (f *Failover) serve(ctx context.Context, keeper, tracker, runner, watch *ta
 	}
 }
 
+// margin is how much longer than it should take another router may need to take over at the stop.
+const margin = 250 * time.Millisecond
+
+// handOver has other routers take over what is active here, and waits for that as long as it should take: a backup waits for its
+// skew time after priority 0. Until then clients are served here, so that they miss nothing, whereas with keepalived's way nobody has
+// the addresses in the meantime.
+func (f *Failover) handOver(p *parts, runner *task) {
+	f.mu.Lock()
+	f.stopping = true
+	f.mu.Unlock()
+	names, wait := f.serving()
+	if len(names) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), wait+margin)
+	defer cancel()
+	for _, name := range names {
+		if err := p.runner.Switchover(ctx, name); err != nil {
+			f.log.Debug("nothing to hand over", "name", name, "err", err)
+		}
+	}
+	for len(names) > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-runner.done:
+			return
+		case <-f.inbox.dirty:
+			f.tell()
+			names, _ = f.serving()
+		}
+	}
+	<-time.After(linger)
+}
+
+// serving returns the groups, and the instances without one, that are active, and how long the last of them takes to be relieved.
+func (f *Failover) serving() (names []string, wait time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.cfg.Instances {
+		if f.members[c.Name].role.is() != vrrp.Active {
+			continue
+		}
+		name, skew := cmp.Or(c.Group, c.Name), time.Second
+		if c.Version == 3 {
+			skew = min(c.AdvertInterval, 2*time.Second) // nobody wants to wait for longer
+		}
+		wait = max(wait, skew)
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, wait
+}
+
 // attach makes parts those in charge.
 func (f *Failover) attach(p *parts) {
 	f.mu.Lock()
@@ -126,7 +187,7 @@ func (f *Failover) detach() {
 	f.desk.Store(nil)
 	f.each(func(m *member) {
 		m.state = vrrp.Initialize
-		m.role.become(vrrp.Initialize)
+		m.role.become(m.role.is(), vrrp.Initialize)
 	}, func(*group) {})
 	f.inbox.wake()
 }

@@ -59,14 +59,15 @@ func (f *Failover) say(n news) {
 	f.news = append(f.news, n)
 }
 
-// sayBecame tells of a transition. Scripts and FIFOs don't hear the same twice, nor of an instance that only begins or ends: there
-// is STOP for that.
+// sayBecame tells of a transition. Scripts and FIFOs don't hear the same twice, nor of an instance that only begins, nor how it ends:
+// there is STOP for that. Unlike what is said of keepalived, an instance of a group that is in that state already is told as the
+// others are; no case was found in which keepalived 2.2.7 does otherwise.
 func (f *Failover) sayBecame(at time.Time, m *member, b vrrp.Became) {
 	n := news{
 		at: at, of: ofInstance, name: m.config.Name, kind: b.To.String(), from: b.From.String(), priority: b.Priority, reason: b.Reason,
 		level: slog.LevelInfo, log: "virtual router changed", event: true,
 	}
-	if b.To != vrrp.Initialize && b.To != m.told {
+	if b.To != vrrp.Initialize && b.To != m.told && !f.stopping {
 		m.told = b.To
 		n.line, n.notify = true, &m.config.Notify
 		n.keyword, n.script = stateScript(n.notify, b.To)
@@ -79,7 +80,7 @@ func (f *Failover) sayGroupBecame(at time.Time, g *group, b vrrp.GroupBecame) {
 		at: at, of: ofGroup, name: g.config.Name, kind: b.To.String(), from: b.From.String(), reason: b.Reason,
 		level: slog.LevelInfo, log: "sync group changed", event: true,
 	}
-	if b.To != vrrp.Initialize && b.To != g.told {
+	if b.To != vrrp.Initialize && b.To != g.told && !f.stopping {
 		g.told = b.To
 		n.line, n.notify = true, &g.config.Notify
 		n.keyword, n.script = stateScript(n.notify, b.To)
