@@ -3,8 +3,8 @@
 //
 // One goroutine, the owner's, holds everything that changes: configuration, verdicts, the record of what is ours, the
 // outcome of the last round. The others send it values and never wait for each other: the probe engine's (package probe), those of
-// the virtual routers (package failover), the control server's (package control), and the caller's, which turns signals into Reload
-// and the end of the context.
+// the virtual routers (package failover), that of the BFD sessions (package bfdio), the control server's (package control), and the
+// caller's, which turns signals into Reload and the end of the context.
 // Every reason to look at the kernel only makes a round due; a round computes what should be and makes it so.
 package daemon
 
@@ -105,7 +105,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.engine = engine.New(probe.Probe, d.owner.board.post, engine.Places(places()), engine.ConnectBy(connector))
+	d.engine = engine.New(d.owner.sessions.before(probe.Probe), d.owner.board.post, engine.Places(places()), engine.ConnectBy(connector))
 	d.owner.checks = d.engine
 	d.owner.adopt(cfg, problems.With(unfit(cfg)), time.Now())
 	return d, nil
@@ -131,7 +131,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		}
 		defer func() { _ = os.Remove(f) }()
 	}
-	server, err := control.Listen(d.options.Socket, d.owner, d.failover, d.options.Log)
+	server, err := control.Listen(d.options.Socket, d.owner, routing{d.failover, d.owner.sessions}, d.options.Log)
 	if err != nil {
 		return err
 	}
@@ -142,6 +142,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		defer close(d.owner.ended)
 		return d.failover.Run(ctx)
 	})
+	tasks.Go(func() error { return d.owner.sessions.runner.Run(ctx) })
 	tasks.Go(func() error { return d.owner.run(ctx) })
 	err = tasks.Wait()
 	d.owner.prober.close()

@@ -27,19 +27,20 @@ import (
 // house is a daemon without sockets: owner and engine, a kernel in memory, and servers that are up unless they are down.
 type house struct {
 	*owner
-	t      *testing.T
-	kernel *ipvstest.Kernel
-	down   *sync.Map     // of netip.AddrPort
-	found  *sync.Map     // health.Finding by netip.AddrPort
-	took   *atomic.Int64 // by a probe
-	log    *bytes.Buffer
-	ran    *ran
-	probed uint64 // see probes
-	host   *host
-	disk   *disk
-	group  *routerGroup
-	stop   func() // as SIGTERM does, and waits
-	kill   func() // as kill -9 does, as far as the kernel and the disk can tell
+	t         *testing.T
+	kernel    *ipvstest.Kernel
+	down      *sync.Map     // of netip.AddrPort
+	found     *sync.Map     // health.Finding by netip.AddrPort
+	took      *atomic.Int64 // by a probe
+	log       *bytes.Buffer
+	ran       *ran
+	probed    uint64 // see probes
+	host      *host
+	disk      *disk
+	group     *routerGroup
+	neighbors *neighbors
+	stop      func() // as SIGTERM does, and waits
+	kill      func() // as kill -9 does, as far as the kernel and the disk can tell
 }
 
 const web = `
@@ -65,6 +66,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	t.Helper()
 	h := &house{
 		t: t, kernel: k, down: new(sync.Map), found: new(sync.Map), took: new(atomic.Int64), log: new(bytes.Buffer), ran: new(ran), host: new(host), disk: new(disk), group: new(routerGroup),
+		neighbors: new(neighbors),
 	}
 	for _, a := range down {
 		h.down.Store(a, true)
@@ -87,8 +89,9 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	}
 	h.scripts, h.suspension.addresses = script.NewQueues(h.ran.run), h.host
 	h.tracked.watch = h.disk.watch
-	h.prober = newProber(h.probe)
-	checks := engine.New(h.probe, h.board.post, engine.Random(func() float64 { return 0 }))
+	h.sessions.runner = h.neighbors
+	h.prober = newProber(h.sessions.before(h.probe))
+	checks := engine.New(h.sessions.before(h.probe), h.board.post, engine.Random(func() float64 { return 0 }))
 	h.checks, h.routers = checks, h.group
 	close(h.ended)
 	h.write(text)

@@ -28,6 +28,8 @@ func what(spec health.Spec) string {
 		return first
 	case health.DNS:
 		return s.Type + " " + s.Name
+	case health.BFD:
+		return s.Session
 	case health.File:
 		return s.Path
 	case health.Misc:

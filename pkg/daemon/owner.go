@@ -95,6 +95,7 @@ type owner struct {
 	prober     *prober
 	suspension suspension
 	tracked    tracked
+	sessions   *sessions
 	pace       pace
 	want       desired.State // what the outcomes come to
 	until      time.Time     // when time alone will change it; zero: never
@@ -130,13 +131,14 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		quorums:    make(desired.Quorums),
 		told:       make(map[string]*told),
 		scripts:    script.NewQueues(script.Run),
-		prober:     newProber(probe.Probe),
 		suspension: suspension{addresses: vipnl.Namespace{}},
 		tracked:    tracked{watch: probe.WatchFiles, paths: make(map[health.ID]string)},
 		reconciler: reconcile.New(k),
 		settings:   settings{tuner: reconcile.NewTuner(k), changed: desired.Changed{}, index: interfaceIndex},
 		started:    time.Now(),
 	}
+	n.sessions = newSessions(o.Log, func(object vrrp.Object, r vrrp.Reading) { n.routers.Observe(object, r) }, func(ids []health.ID) { n.checks.Now(ids) })
+	n.prober = newProber(n.sessions.before(probe.Probe))
 	n.reconciler.Spare(n.spare)
 	return n
 }
@@ -228,10 +230,11 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	o.board.change(gone, fresh, o.verdicts)
 	o.tracked.follow(gone, fresh)
 	o.look()
+	o.routers.Change(&cfg.VRRP)
+	o.sessions.follow(cfg.VRRP.BFD, gone, fresh) // before a check asks, and after who tracks them can hear
 	o.checks.Limit(engine.Limits(cfg.GlobalDefs.Checks))
 	o.engage(gone, fresh)
 	o.announceReload(removed, added)
-	o.routers.Change(&cfg.VRRP)
 	o.stale = true
 }
 

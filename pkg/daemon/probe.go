@@ -82,7 +82,7 @@ func Probe(ctx context.Context, file control.File, q status.CheckQuery) (*status
 		}
 	}
 	defer probe.ClosePlugins()
-	p, err := newProber(probe.Probe).all(ctx, list)
+	p, err := newProber(new(sessions).before(probe.Probe)).all(ctx, list)
 	return p, answer.Answer, err
 }
 

@@ -16,6 +16,8 @@ import (
 type routers interface {
 	Change(cfg *config.VRRP)
 	Services(quorums map[string]health.State)
+	// Observe tells of a BFD session.
+	Observe(o vrrp.Object, r vrrp.Reading)
 	Checked()
 }
 

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/netip"
 	"strings"
@@ -23,12 +24,25 @@ type routerGroup struct {
 	cfg     *config.VRRP
 	quorums map[string]health.State
 	checked bool
+	heard   []string
+}
+
+func (r *routerGroup) Observe(o vrrp.Object, is vrrp.Reading) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard = append(r.heard, fmt.Sprintf("%v %s up %v %s", o.Kind, o.Name, is.Up, is.Reason))
 }
 
 func (r *routerGroup) Checked() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.checked = true
+}
+
+func (r *routerGroup) wasChecked() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.checked
 }
 
 func (r *routerGroup) Change(cfg *config.VRRP) {
@@ -168,11 +182,11 @@ func TestRoutersAreTold(t *testing.T) {
 func TestRoutersWaitForChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := start(t, new(ipvstest.Kernel), t.TempDir(), strings.Replace(web, "[[virtual_server]]", "[[virtual_server]]\nwarmup = 60", 1))
-		if h.group.checked {
+		if h.group.wasChecked() {
 			t.Error("checked at once")
 		}
 		h.pass(time.Minute)
-		if !h.group.checked {
+		if !h.group.wasChecked() {
 			t.Error("not checked after all were")
 		}
 		h.stop()
