@@ -138,11 +138,13 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return server.Run(ctx) })
 	tasks.Go(func() error { return ended(ctx, d.engine.Run(ctx)) })
+	sessions, endSessions := context.WithCancel(context.WithoutCancel(ctx))
 	tasks.Go(func() error {
+		defer endSessions() // a neighbor that is told sooner would go elsewhere while this director still hands over
 		defer close(d.owner.ended)
 		return d.failover.Run(ctx)
 	})
-	tasks.Go(func() error { return d.owner.sessions.runner.Run(ctx) })
+	tasks.Go(func() error { return d.owner.sessions.runner.Run(sessions) })
 	tasks.Go(func() error { return d.owner.run(ctx) })
 	err = tasks.Wait()
 	d.owner.prober.close()
