@@ -74,12 +74,11 @@ func (l *loop) change(c *configuration) {
 		l.ending[in.Name] = in
 	}
 	l.do(l.router.Change(l.now, c.instances, c.groups))
-	l.flush() // before links go
 	l.ending = nil
+	l.place()
 	for _, in := range before {
 		in.move(nil)
 	}
-	l.place()
 }
 
 // move changes the link.

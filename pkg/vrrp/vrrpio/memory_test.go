@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -29,9 +30,11 @@ type port struct {
 
 	mu       sync.Mutex
 	open     []*memorySocket
-	opened   int   // how many there were
-	refuse   error // of open
-	mute     error // of send
+	opened   int // how many there were
+	closed   int
+	slow     time.Duration // to open
+	refuse   error         // of open
+	mute     error         // of send
 	cut      bool
 	queue    []arrival
 	busy     time.Duration // for how long wait returns too late
@@ -49,6 +52,7 @@ type memorySocket struct {
 	spec
 	port    *port
 	deliver func(vrrp.Packet)
+	closed  bool
 }
 
 func (n *lan) connect() *port {
@@ -60,6 +64,10 @@ func (n *lan) connect() *port {
 }
 
 func (p *port) openSocket(s spec) (socket, error) {
+	p.mu.Lock()
+	slow := p.slow
+	p.mu.Unlock()
+	time.Sleep(slow)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refuse != nil {
@@ -89,7 +97,7 @@ func (p *port) ignore(s socket) {
 	p.open = slices.DeleteFunc(p.open, func(m *memorySocket) bool { return m == s })
 }
 
-func (p *port) wait(until time.Time) error {
+func (p *port) wait(until time.Time) error { //nolint:unparam // it is a network's
 	var due <-chan time.Time
 	if !until.IsZero() {
 		due = time.After(time.Until(until))
@@ -131,12 +139,20 @@ func (p *port) wake() {
 
 func (p *port) close() {}
 
-func (s *memorySocket) close() {}
+func (s *memorySocket) close() {
+	s.port.mu.Lock()
+	defer s.port.mu.Unlock()
+	s.port.closed++
+	s.closed = true
+}
 
 func (s *memorySocket) send(batch []datagram) (int, error) {
 	s.port.mu.Lock()
 	err := s.port.mute
 	cut := s.port.cut
+	if s.closed {
+		err = net.ErrClosed
+	}
 	s.port.mu.Unlock()
 	if err != nil {
 		return 0, err
@@ -173,6 +189,18 @@ func (p *port) arrive(source, to netip.Addr, ipv6 bool, data []byte) {
 			p.wake()
 		}
 	}
+}
+
+// sockets returns those that are open, and how many there ever were. All others are closed.
+func (r *router) sockets() (open []*memorySocket, ever int) {
+	r.t.Helper()
+	p := r.port
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.opened-p.closed != len(p.open) {
+		r.t.Errorf("%d sockets were opened, %d closed, %d are in use", p.opened, p.closed, len(p.open))
+	}
+	return slices.Clone(p.open), p.opened
 }
 
 // set changes something of a port.

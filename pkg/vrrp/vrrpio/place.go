@@ -61,13 +61,21 @@ func (l *loop) place() {
 	if l.hosts == nil {
 		return
 	}
+	l.flush() // before links go
+	wishes := make([]spec, len(l.instances))
+	buffers := map[spec]int{}
+	for i, in := range l.instances {
+		wishes[i] = l.wish(in)
+		buffers[wishes[i]] = max(buffers[wishes[i]], in.ReceiveBuffer)
+	}
 	used := map[spec]bool{}
-	for _, in := range l.instances {
-		s := l.wish(in)
+	for i, in := range l.instances {
 		if in.why != "" {
 			in.move(nil)
 			continue
 		}
+		s := wishes[i]
+		s.buffer = buffers[s] // of all that share the socket
 		used[s] = true
 		k := l.links[s]
 		if k == nil {
@@ -87,9 +95,10 @@ func (l *loop) place() {
 	}
 }
 
-// wish finds an instance's source, and returns what its socket must be like. If there can't be one, it says why in the instance.
+// wish finds an instance's source, and returns what its socket must be like but for the buffer. If there can't be one, it says why in
+// the instance.
 func (l *loop) wish(in *instance) (s spec) {
-	s = spec{ipv6: in.IPv6, protocol: vrrp.ProtocolVRRP, device: in.Interface, buffer: in.ReceiveBuffer}
+	s = spec{ipv6: in.IPv6, protocol: vrrp.ProtocolVRRP, device: in.Interface}
 	if in.Version == 2 && in.Auth.Type == vrrp.AuthAH && in.HMAC == nil {
 		s.protocol = vrrp.ProtocolAH
 	}

@@ -129,70 +129,6 @@ func TestUnicastAndIPv6(t *testing.T) {
 	}
 }
 
-func TestInterfaceComesAndGoes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := &lan{}
-		r := n.host(t, 1)
-		r.Change([]vrrp.Instance{virtual(7, 150), virtual(8, 150)}, nil)
-		time.Sleep(time.Minute)
-		r.is("VI_7", vrrp.Initialize) // whether there is an interface is not known yet
-		r.Interfaces(nil)
-		synctest.Wait()
-		r.is("VI_7", vrrp.Fault)
-		if s := r.status("VI_7"); s.Reason != "interface eth0 does not exist" {
-			t.Errorf("reason %q", s.Reason)
-		}
-		r.Interfaces(eth0(1, 1))
-		time.Sleep(10 * time.Second)
-		r.is("VI_7", vrrp.Active)
-		r.is("VI_8", vrrp.Active)
-		if s := r.status("VI_7"); s.Source != r.addr || s.Counters.SendErrors != 0 {
-			t.Errorf("source %v, %+v", s.Source, s.Counters)
-		}
-		if r.opened != 1 {
-			t.Errorf("%d sockets", r.opened)
-		}
-		r.Interfaces(eth0(2, 1)) // made anew between two looks at it
-		time.Sleep(10 * time.Second)
-		r.is("VI_7", vrrp.Active)
-		if s := r.status("VI_7"); len(s.Transitions) != 3 || s.Counters.SendErrors != 0 {
-			t.Errorf("%+v", s)
-		}
-		if r.opened != 2 || len(r.open) != 1 {
-			t.Errorf("%d sockets, %d of them open", r.opened, len(r.open))
-		}
-		r.Interfaces(nil)
-		synctest.Wait()
-		r.is("VI_8", vrrp.Fault)
-		if len(r.open) != 0 {
-			t.Errorf("%d sockets are open", len(r.open))
-		}
-		r.cancel()
-	})
-}
-
-func TestSocketCannotBeOpened(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := &lan{}
-		r := n.host(t, 1)
-		r.set(func(p *port) { p.refuse = errRefused })
-		r.Interfaces(eth0(1, 1))
-		r.Change([]vrrp.Instance{virtual(7, 150, func(in *vrrp.Instance) { in.Source = r.addr })}, nil)
-		time.Sleep(time.Minute)
-		r.is("VI_7", vrrp.Fault) // and not active without hearing anybody
-		if s := r.status("VI_7"); s.Reason != "its socket can't be opened: refused" {
-			t.Errorf("reason %q", s.Reason)
-		}
-		if n := strings.Count(r.log.String(), "can't be opened"); n != 1 {
-			t.Errorf("%d lines of it in the log:\n%s", n, r.log)
-		}
-		r.set(func(p *port) { p.refuse = nil })
-		time.Sleep(10 * time.Second)
-		r.is("VI_7", vrrp.Active)
-		r.cancel()
-	})
-}
-
 func TestSendError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &lan{}
@@ -210,40 +146,9 @@ func TestSendError(t *testing.T) {
 	})
 }
 
-func TestReload(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := &lan{}
-		r := n.start(t, 1, virtual(7, 150), virtual(8, 150))
-		backup := n.start(t, 2, virtual(7, 100), virtual(8, 100))
-		time.Sleep(10 * time.Second)
-		r.took()
-		// One is renamed, the other one goes, and leaves its name to a third.
-		r.Change([]vrrp.Instance{
-			virtual(7, 150, func(in *vrrp.Instance) { in.Name = "renamed" }),
-			virtual(9, 150, func(in *vrrp.Instance) { in.Name = "VI_8" }),
-		}, nil)
-		synctest.Wait()
-		r.is("renamed", vrrp.Active)
-		r.is("VI_8", vrrp.Backup)
-		if s := backup.status("VI_8"); s.Counters.PriorityZeroReceived != 1 {
-			t.Errorf("%+v", s.Counters)
-		}
-		time.Sleep(time.Second)
-		backup.is("VI_8", vrrp.Active)
-		backup.is("VI_7", vrrp.Backup)
-		if s := backup.status("VI_7"); s.Counters.PriorityZeroReceived != 0 {
-			t.Errorf("%+v", s.Counters)
-		}
-		r.Change(nil, nil)
-		synctest.Wait()
-		if len(r.open) != 0 {
-			t.Errorf("%d sockets are open", len(r.open))
-		}
-		r.cancel()
-		backup.cancel()
-	})
-}
-
+// What is changed holds from then on: both routers get another password.
+// Sockets that nobody wants any more when they are open at last are closed, and those that can't be opened are given up.
+// A socket has the largest buffer that one of its instances asks for.
 func TestHostSlept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &lan{}
@@ -386,6 +291,40 @@ func TestStatusOfMany(t *testing.T) {
 			}
 		}
 		r.cancel()
+	})
+}
+
+// A reason is logged once, until another router is believed.
+func TestLogOfRejects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &lan{}
+		r := n.start(t, 1, virtual(7, 100))
+		better := n.start(t, 2, virtual(7, 150))
+		lines := func() int { return strings.Count(r.log.String(), "its TTL is not 255") }
+		bad := func() {
+			in, from := virtual(7, 255), netip.MustParseAddr("192.0.2.9")
+			a := vrrp.Advert{Version: 3, VRID: 7, Priority: 255, Addrs: in.Addresses, Interval: time.Second}
+			packet := vrrp.NewCodec(&in).Encode(a, from, in.Multicast, time.Now())
+			packet[8] = 1
+			n.forward(nil, from, in.Multicast, false, packet)
+		}
+		for range 5 {
+			time.Sleep(10 * time.Second)
+			bad()
+		}
+		if lines() != 1 {
+			t.Errorf("%d lines", lines())
+		}
+		best := n.start(t, 3, virtual(7, 200))
+		time.Sleep(10 * time.Second)
+		bad()
+		synctest.Wait()
+		if lines() != 2 {
+			t.Errorf("%d lines", lines())
+		}
+		r.cancel()
+		better.cancel()
+		best.cancel()
 	})
 }
 
