@@ -24,8 +24,9 @@ type Load struct {
 	failed   int
 	answer   time.Time     // when the last one came
 	silence  time.Duration // the longest time between two answers
-	marked   int           // sent, at the mark
-	broken   int           // failed, of those that started after the mark
+	marks    int           // so many marks were made
+	marked   int           // sent, at the last mark
+	broken   int           // failed, of those that started after it
 	why      error         // the last of them
 	byName   map[string]int
 	quit     atomic.Bool
@@ -34,17 +35,17 @@ type Load struct {
 
 // StartLoad begins to send.
 func StartLoad(send Request) *Load {
-	l := &Load{byName: map[string]int{}, finished: make(chan struct{}), marked: -1, answer: time.Now()}
+	l := &Load{byName: map[string]int{}, finished: make(chan struct{}), answer: time.Now()}
 	go func() {
 		defer close(l.finished)
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		var all sync.WaitGroup
 		for !l.quit.Load() {
-			late := l.isMarked()
+			marks := l.marksUntilNow()
 			all.Go(func() {
 				name, err := send()
-				l.count(name, err, late)
+				l.count(name, err, marks)
 			})
 			<-tick.C
 		}
@@ -53,13 +54,13 @@ func StartLoad(send Request) *Load {
 	return l
 }
 
-func (l *Load) count(name string, err error, late bool) {
+func (l *Load) count(name string, err error, marks int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent++
 	if err != nil {
 		l.failed++
-		if late {
+		if marks > 0 && marks == l.marks {
 			l.broken, l.why = l.broken+1, err
 		}
 		return
@@ -69,17 +70,17 @@ func (l *Load) count(name string, err error, late bool) {
 	l.byName[name]++
 }
 
-func (l *Load) isMarked() bool {
+func (l *Load) marksUntilNow() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.marked >= 0
+	return l.marks
 }
 
 // Mark divides the requests into those before and those after, and forgets who answered before.
 func (l *Load) Mark() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.marked = l.sent
+	l.marks, l.marked, l.broken = l.marks+1, l.sent, 0
 	clear(l.byName)
 }
 
