@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -255,4 +256,74 @@ release_to_lo = true
 	})
 	x.daemons[0].start()
 	on("its return", 0)
+}
+
+// TestKernelStopHandsOver: clients miss nothing when the active director's daemon is stopped, nor when it comes back. On a busy
+// machine some requests may be lost; with priority 0 alone it would be those of half a second.
+func TestKernelStopHandsOver(t *testing.T) {
+	x := newDirectors(t)
+	client := lab.NewHost(t, "client")
+	client.Connect(x.external, "eth0", "192.168.1.10/24")
+	const vip = "192.168.1.200"
+	for i, priority := range []int{150, 100} {
+		h := x.hosts[i]
+		h.Sysctl("net.ipv4.ip_nonlocal_bind", "1")
+		conn, err := h.ListenPacket("udp", vip+":7")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		go func() {
+			for b := make([]byte, 1); ; {
+				_, from, err := conn.ReadFrom(b)
+				if err != nil {
+					return
+				}
+				_, _ = conn.WriteTo([]byte(h.Name), from)
+			}
+		}()
+		x.daemons[i] = startIPVSD(t, h, fmt.Sprintf(`
+[vrrp_instance.VI_1]
+interface = "eth0"
+virtual_router_id = 51
+priority = %d
+virtual_ipaddress = ["192.168.1.200/24"]
+`, priority))
+	}
+	ask := func() (string, error) {
+		conn, err := client.DialContext(t.Context(), "udp", vip+":7")
+		if err != nil {
+			return "", err
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			return "", err
+		}
+		if _, err := conn.Write([]byte("?")); err != nil {
+			return "", err
+		}
+		b := make([]byte, 64)
+		n, err := conn.Read(b)
+		return string(b[:n]), err
+	}
+	by := func(when string, n int) {
+		t.Helper()
+		lab.WaitFor(t, patience, when, func() error {
+			if name, err := ask(); err != nil || name != x.hosts[n].Name {
+				return fmt.Errorf("%q answers, %v", name, err)
+			}
+			return nil
+		})
+	}
+	by("the election", 0)
+	load := lab.StartLoad(ask)
+	x.daemons[0].stop()
+	by("a clean stop", 1)
+	x.daemons[0].start()
+	by("the return", 0)
+	seen := load.Stop()
+	t.Logf("a stop and a return: %+v", seen)
+	if seen.Failed > 10 {
+		t.Errorf("%d of %d requests failed", seen.Failed, seen.Sent)
+	}
 }

@@ -29,9 +29,10 @@ type role struct {
 	lingers atomic.Bool   // it is a backup that still has its addresses
 }
 
-// linger is how long an instance that yields keeps its addresses. The other router's advert, which it yields to, comes before the
-// addresses are there and the neighbours know: without it, what they send in between is lost.
-const linger = 50 * time.Millisecond
+// linger is how long an instance that yields keeps its addresses. The other router's advert, which it yields to, comes before that
+// one has the addresses and the neighbours know, by a millisecond or by a hundred on a busy host: what they send in between would be
+// lost. Who asks for the address in that time may hear of both; few do, since the neighbours have just been told.
+const linger = 200 * time.Millisecond
 
 func (r *role) is() vrrp.State { return vrrp.State(r.state.Load()) }
 
