@@ -17,7 +17,7 @@ func vrrpCommand(a *app) *cobra.Command {
 		Use:   "vrrp [INSTANCE|GROUP]",
 		Short: "List the virtual routers: state, since when, priority, who is active, and why",
 		Long: `List the virtual routers and their sync groups: state, since when, effective and configured priority, who is active, the advert
-interval, how many of the addresses, routes and rules are there, and why. With the name of an instance or a group: all that is known of
+interval, how many of the addresses, routes and rules are there, and why; and the BFD sessions. With the name of an instance or a group: all that is known of
 it, such as timers, counters, adverts that were not believed, what is tracked and what that adds to the priority, the other routers that
 were heard, and the last transitions with their reasons.`,
 		Args: files(0, 1),

@@ -77,7 +77,7 @@ retry = 3
 			lab.WaitFor(t, patience, fmt.Sprintf("%s: the address of %s", when, h.Name), func() error {
 				got, err := has(h, "eth0", "192.168.1.200/24")
 				if err != nil || len(got) > 0 != (i == n) {
-					return fmt.Errorf("%v: %v", got, err)
+					return fmt.Errorf("%v: %w", got, err)
 				}
 				return nil
 			})
