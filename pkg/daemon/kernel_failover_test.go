@@ -3,6 +3,7 @@
 package daemon_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -60,7 +61,7 @@ virtual_ipaddress = ["10.0.100.200/24"]
 // has returns which of some addresses an interface of a host has.
 func has(h *lab.Host, dev string, of ...string) (found []string, err error) {
 	out, err := h.Output("ip", "-o", "address", "show", "dev", dev)
-	for _, f := range strings.Fields(out) {
+	for f := range strings.FieldsSeq(out) {
 		if slices.Contains(of, f) {
 			found = append(found, f)
 		}
@@ -86,7 +87,7 @@ func (x *directors) active(when string, n int, addresses ...string) {
 			}
 			inside, err := has(h, "eth1", "10.0.100.200/24")
 			if err != nil || len(inside) != min(len(want), 1) {
-				return fmt.Errorf("%s has %v on eth1: %v", h.Name, inside, err)
+				return cmp.Or(err, fmt.Errorf("%s has %v on eth1", h.Name, inside))
 			}
 			out, err := h.Output("ipvsadm", "-Ln", "--daemon")
 			if err != nil {
@@ -96,7 +97,7 @@ func (x *directors) active(when string, n int, addresses ...string) {
 				return fmt.Errorf("%s: %s", h.Name, out)
 			}
 			if got, err := h.Output("sysctl", "-n", "net.ipv4.vs.backup_only"); err != nil || strings.TrimSpace(got) != only {
-				return fmt.Errorf("%s: backup_only %s: %v", h.Name, got, err)
+				return cmp.Or(err, fmt.Errorf("%s: backup_only %s", h.Name, got))
 			}
 		}
 		return nil
@@ -135,7 +136,7 @@ func TestKernelFailover(t *testing.T) {
 	lab.WaitFor(t, patience, "the other one's takeover", func() error {
 		got, err := has(x.hosts[1], "eth0", first, second)
 		if err != nil || len(got) != 2 {
-			return fmt.Errorf("%v: %v", got, err)
+			return cmp.Or(err, fmt.Errorf("there are %v", got))
 		}
 		return nil
 	})
@@ -192,7 +193,7 @@ func TestKernelFailover(t *testing.T) {
 		lab.WaitFor(t, patience, "no addresses on "+h.Name, func() error {
 			got, err := has(h, "eth0", first, third)
 			if err != nil || len(got) > 0 {
-				return fmt.Errorf("%v: %v", got, err)
+				return cmp.Or(err, fmt.Errorf("there are %v", got))
 			}
 			return nil
 		})
@@ -236,7 +237,7 @@ release_to_lo = true
 				}
 				all, err := h.Output("ip", "-o", "-4", "address", "show", "to", "192.168.1.200")
 				if err != nil || strings.Count(all, "\n") != 1 || !strings.Contains(all, " "+dev+" ") || !strings.Contains(all, addr) {
-					return fmt.Errorf("%s has\n%s%v", h.Name, all, err)
+					return cmp.Or(err, fmt.Errorf("%s has\n%s", h.Name, all))
 				}
 			}
 			return nil
@@ -310,7 +311,7 @@ virtual_ipaddress = ["192.168.1.200/24"]
 		t.Helper()
 		lab.WaitFor(t, patience, when, func() error {
 			if name, err := ask(); err != nil || name != x.hosts[n].Name {
-				return fmt.Errorf("%q answers, %v", name, err)
+				return cmp.Or(err, fmt.Errorf("%q answers", name))
 			}
 			return nil
 		})

@@ -51,7 +51,7 @@ func TestFIFOLines(t *testing.T) {
 		tells := instance("VI_2", 52)
 		tells.Notify.PriorityChanges = true
 		cfg := config.VRRP{
-			Instances: []*config.Instance{instance("VI_1", 51), tells}, Groups: []*config.Group{groupOf("G1", "VI_1", "VI_2")},
+			Instances: []*config.Instance{instance("VI_1", 51), tells}, Groups: []*config.Group{groupOf("VG1", "VI_1", "VI_2")},
 			FIFOs: []config.FIFO{{Path: paths[0]}, {Path: paths[1]}},
 		}
 		s.Change(&cfg)
@@ -59,11 +59,11 @@ func TestFIFOLines(t *testing.T) {
 		reader := openFIFO(t, paths[0])
 		s.report([]vrrp.Action{
 			became("VI_1", vrrp.Initialize, vrrp.Backup), became("VI_2", vrrp.Initialize, vrrp.Backup),
-			vrrp.GroupBecame{Group: "G1", From: vrrp.Initialize, To: vrrp.Backup},
+			vrrp.GroupBecame{Group: "VG1", From: vrrp.Initialize, To: vrrp.Backup},
 		})
 		s.report([]vrrp.Action{
 			became("VI_2", vrrp.Backup, vrrp.Active), became("VI_1", vrrp.Backup, vrrp.Active),
-			vrrp.GroupBecame{Group: "G1", From: vrrp.Backup, To: vrrp.Active},
+			vrrp.GroupBecame{Group: "VG1", From: vrrp.Backup, To: vrrp.Active},
 			vrrp.Noticed{Instance: "VI_1", What: vrrp.RxLowerPriority, Priority: 100},
 			vrrp.Noticed{Instance: "VI_1", What: vrrp.PriorityChanged, Priority: 90}, // it has no notify_priority_changes
 			vrrp.Noticed{Instance: "VI_2", What: vrrp.PriorityChanged, Priority: 110},
@@ -74,10 +74,10 @@ func TestFIFOLines(t *testing.T) {
 		synctest.Wait()
 		want := `INSTANCE "VI_1" BACKUP 100
 INSTANCE "VI_2" BACKUP 100
-GROUP "G1" BACKUP 0
+GROUP "VG1" BACKUP 0
 INSTANCE "VI_2" MASTER 100
 INSTANCE "VI_1" MASTER 100
-GROUP "G1" MASTER 0
+GROUP "VG1" MASTER 0
 INSTANCE "VI_1" MASTER_RX_LOWER_PRI 100
 INSTANCE "VI_2" MASTER_PRIORITY 110
 INSTANCE "VI_2" FAULT 100
@@ -93,11 +93,11 @@ INSTANCE "VI_2" BACKUP_PRIORITY 120
 		again.AllStates = true
 		s.Change(&again)
 		synctest.Wait()
-		if got, want := drain(t, reader), "INSTANCE \"VI_1\" MASTER 90\nINSTANCE \"VI_2\" FAULT 120\nGROUP \"G1\" MASTER 0\n"; got != want {
+		if got, want := drain(t, reader), "INSTANCE \"VI_1\" MASTER 90\nINSTANCE \"VI_2\" FAULT 120\nGROUP \"VG1\" MASTER 0\n"; got != want {
 			t.Errorf("after a reload the FIFO has\n%s\nwant\n%s", got, want)
 		}
 		s.stop()
-		if got, want := drain(t, reader), "INSTANCE \"VI_1\" STOP 90\nINSTANCE \"VI_2\" STOP 120\nGROUP \"G1\" STOP 0\n"; got != want {
+		if got, want := drain(t, reader), "INSTANCE \"VI_1\" STOP 90\nINSTANCE \"VI_2\" STOP 120\nGROUP \"VG1\" STOP 0\n"; got != want {
 			t.Errorf("at the end the FIFO has\n%s\nwant\n%s", got, want)
 		}
 		if _, err := os.Stat(paths[0]); !errors.Is(err, os.ErrNotExist) {

@@ -58,6 +58,8 @@ func (f *Failover) kept(at time.Time, r vipnl.Report) {
 			f.parts.runner.PutBack(r.Owner)
 		}
 		f.sayKept(at, m, putBack, r.Object+": somebody else had removed it")
+	case vipnl.Fought:
+		f.sayKept(at, m, putBack, r.Object+": somebody else removes it again and again")
 	case vipnl.Failed:
 		if _, again := h.failed[r.Object]; !again {
 			f.sayKept(at, m, refused, r.Object+": "+r.Err.Error())

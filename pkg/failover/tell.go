@@ -1,7 +1,6 @@
 package failover
 
 import (
-	"context"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -38,14 +37,27 @@ type news struct {
 	priority uint8
 	reason   string
 
-	level   slog.Level
-	log     string // message; empty: none
+	log     logged
 	event   bool
 	line    bool // for the FIFOs
 	notify  *config.Notify
 	script  *config.Script // for this very event; nil: none
 	keyword string         // that names it
 }
+
+// logged is which line the log gets.
+type logged uint8
+
+const (
+	notLogged logged = iota
+	instanceChanged
+	groupChanged
+	instanceRemoved
+	twoActive
+	priorityChanged
+	handed
+	notHandedOver
+)
 
 // say has something be told.
 func (f *Failover) say(n news) {
@@ -65,7 +77,7 @@ func (f *Failover) say(n news) {
 func (f *Failover) sayBecame(at time.Time, m *member, b vrrp.Became) {
 	n := news{
 		at: at, of: ofInstance, name: m.config.Name, kind: b.To.String(), from: b.From.String(), priority: b.Priority, reason: b.Reason,
-		level: slog.LevelInfo, log: "virtual router changed", event: true,
+		log: instanceChanged, event: true,
 	}
 	if b.To != vrrp.Initialize && b.To != m.told && !f.stopping {
 		m.told = b.To
@@ -78,7 +90,7 @@ func (f *Failover) sayBecame(at time.Time, m *member, b vrrp.Became) {
 func (f *Failover) sayGroupBecame(at time.Time, g *group, b vrrp.GroupBecame) {
 	n := news{
 		at: at, of: ofGroup, name: g.config.Name, kind: b.To.String(), from: b.From.String(), reason: b.Reason,
-		level: slog.LevelInfo, log: "sync group changed", event: true,
+		log: groupChanged, event: true,
 	}
 	if b.To != vrrp.Initialize && b.To != g.told && !f.stopping {
 		g.told = b.To
@@ -90,25 +102,24 @@ func (f *Failover) sayGroupBecame(at time.Time, g *group, b vrrp.GroupBecame) {
 
 // sayNoticed tells of what is no transition.
 func (f *Failover) sayNoticed(at time.Time, m *member, a vrrp.Noticed) {
-	n := news{at: at, of: ofInstance, name: m.config.Name, priority: a.Priority, level: slog.LevelInfo, event: true}
+	n := news{at: at, of: ofInstance, name: m.config.Name, priority: a.Priority, event: true}
 	switch a.What {
 	case vrrp.RxLowerPriority:
 		n.kind, n.line, n.script, n.keyword = rxLowerPri, true, m.config.Notify.RxLowerPri, "notify_master_rx_lower_pri"
 		n.reason = "another router thinks that it is active, with a lower priority"
 		if at.Sub(m.warned) >= warningEvery {
-			m.warned, n.log, n.level = at, "two active virtual routers", slog.LevelWarn
+			m.warned, n.log = at, twoActive
 		}
 	case vrrp.PriorityChanged:
 		state := vrrp.Backup
 		if m.state == vrrp.Active {
 			state = vrrp.Active
 		}
-		n.kind, n.line, n.log = state.String()+priorityOf, m.config.Notify.PriorityChanges, "priority changed"
+		n.kind, n.line, n.log = state.String()+priorityOf, m.config.Notify.PriorityChanges, priorityChanged
 	case vrrp.HandedOver:
-		n.kind, n.log = handedOver, "handed over"
+		n.kind, n.log = handedOver, handed
 	case vrrp.NotHandedOver:
-		n.kind, n.log, n.level = notHanded, "not handed over", slog.LevelWarn
-		n.reason = "no other router took over"
+		n.kind, n.log, n.reason = notHanded, notHandedOver, "no other router took over"
 	}
 	f.say(n)
 }
@@ -125,7 +136,7 @@ func (f *Failover) sayRemoved(at time.Time, m *member) {
 	c := &m.config.Notify
 	n := news{
 		at: at, of: ofInstance, name: m.config.Name, kind: vrrp.Fault.String(), from: m.state.String(), priority: m.priority,
-		reason: "it left the configuration", level: slog.LevelInfo, log: "virtual router removed", event: true,
+		reason: "it left the configuration", log: instanceRemoved, event: true,
 	}
 	switch {
 	case c.TellDeleted:
@@ -200,13 +211,33 @@ func (f *Failover) tell() {
 	}
 	for i := range list {
 		n := &list[i]
-		if n.log != "" {
-			f.log.Log(context.Background(), n.level, n.log, n.attributes()...)
+		if n.log != notLogged {
+			n.logTo(f.log.With(n.attributes()...))
 		}
 		if n.line {
 			f.pipes.write(f.log, n.text())
 		}
 		f.queue(n)
+	}
+}
+
+func (n *news) logTo(log *slog.Logger) {
+	switch n.log {
+	case notLogged:
+	case instanceChanged:
+		log.Info("virtual router changed")
+	case groupChanged:
+		log.Info("sync group changed")
+	case instanceRemoved:
+		log.Info("virtual router removed")
+	case twoActive:
+		log.Warn("two active virtual routers")
+	case priorityChanged:
+		log.Info("priority changed")
+	case handed:
+		log.Info("handed over")
+	case notHandedOver:
+		log.Warn("not handed over")
 	}
 }
 
