@@ -91,8 +91,11 @@ func TestReload(t *testing.T) {
 		if s := backup.status("VI_8"); s.Counters.PriorityZeroReceived != 1 {
 			t.Errorf("%+v", s.Counters)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(10 * time.Second)
 		backup.is("VI_8", vrrp.Active)
+		if c := r.status("renamed").Counters; c.Rejected[vrrp.RejectUnknownVRID] == 0 {
+			t.Errorf("it still knows VRID 8: %+v", c)
+		}
 		backup.is("VI_7", vrrp.Backup)
 		if s := backup.status("VI_7"); s.Counters.PriorityZeroReceived != 0 {
 			t.Errorf("%+v", s.Counters)

@@ -3,10 +3,12 @@ package vrrpio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -325,6 +327,36 @@ func TestLogOfRejects(t *testing.T) {
 		r.cancel()
 		better.cancel()
 		best.cancel()
+	})
+}
+
+func TestStatusDuringReloads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &lan{}
+		r := n.host(t, 1)
+		configurations := make([][]vrrp.Instance, 2)
+		for i := range configurations {
+			for vrid := range byte(200) {
+				configurations[i] = append(configurations[i], virtual(vrid+1, 100, func(in *vrrp.Instance) { in.Name = fmt.Sprint(i, ".", vrid) }))
+			}
+		}
+		r.Change(configurations[0], nil)
+		var reloads sync.WaitGroup
+		reloads.Go(func() {
+			for i := range 100 {
+				r.Change(configurations[i%2], nil)
+				time.Sleep(time.Microsecond)
+			}
+		})
+		for range 100 {
+			all, _, err := r.Status(t.Context())
+			if err != nil || len(all) != 200 || all[0].Name[0] != all[199].Name[0] {
+				t.Fatalf("%d instances, %v", len(all), err)
+			}
+			time.Sleep(time.Microsecond)
+		}
+		reloads.Wait()
+		r.cancel()
 	})
 }
 
