@@ -181,7 +181,7 @@ var trackKeywords = []keyword{
 
 // vrrpGlobalKeywords are settings of all instances, and of the thread that runs them.
 var vrrpGlobalKeywords = []keyword{
-	{in: inGlobal, name: "dynamic_interfaces", kind: either(boolean, oneOf("allow_if_changes")), doc: "interfaces may come and go"},
+	{in: inGlobal, name: "dynamic_interfaces", kind: either(boolean, oneOf("allow_if_changes")), doc: "no warning of missing interfaces"},
 	{in: inGlobal, name: "default_interface", kind: device, doc: "interface of addresses without one"},
 	{in: inGlobal, name: "disable_local_igmp", kind: boolean, doc: "no reports for local groups"},
 	{in: inGlobal, name: "v3_checksum_as_v2", kind: boolean, doc: "checksum of VRRP 3 without pseudo header"},

@@ -26,7 +26,7 @@ type VRRP struct {
 	Pacing     map[string]vip.Pacing // of frames that tell neighbours, by interface; "" for the others
 	UpDelay    map[string]LinkDelay  // interface_up_down_delays
 	Linkbeat   map[string]string     // linkbeat_interfaces: links that are asked whether they are up; by MII, ETHTOOL, IOCTL, or "" for any
-	DynamicIfs bool                  // dynamic_interfaces: those missing at the start may come later
+	DynamicIfs bool                  // dynamic_interfaces: those missing may come later, which is nothing to warn of
 	FIFOs      []FIFO                // vrrp_notify_fifo, notify_fifo: each gets all lines
 	AllStates  bool                  // fifo_write_vrrp_states_on_reload: lines about all instances and groups after a reload
 	LogUnknown bool                  // log_unknown_vrids

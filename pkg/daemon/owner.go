@@ -266,7 +266,11 @@ func (o *owner) tellProblems(problems config.Diagnostics) {
 		if p.Severity == config.Warning {
 			level = slog.LevelWarn
 		}
-		o.log.Log(context.Background(), level, "configuration", "problem", p.String(), "hint", p.Hint)
+		args := []any{"problem", p.String()}
+		if p.Hint != "" {
+			args = append(args, "hint", p.Hint)
+		}
+		o.log.Log(context.Background(), level, "configuration", args...)
 	}
 }
 

@@ -3,8 +3,10 @@ package daemon
 import (
 	"fmt"
 	"maps"
+	"net"
 	"reflect"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -13,8 +15,8 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/script"
 )
 
-// unfit returns which scripts of a configuration can't be run and which files of its checks can't be read as things are, a warning
-// each. They are no reason to refuse it: what is put right works the next time.
+// unfit returns which scripts of a configuration can't be run, which files of its checks can't be read and which interfaces are not
+// there as things are, a warning each. They are no reason to refuse it: what is put right works the next time.
 func unfit(cfg *config.Config) config.Diagnostics {
 	uses := make(map[outside]int)
 	var wanted []outside
@@ -83,6 +85,36 @@ func unfit(cfg *config.Config) config.Diagnostics {
 			who += fmt.Sprintf(" and %d more", more)
 		}
 		list = append(list, cfg.Remark(o.path, fmt.Sprintf("%s will not %s: %v", who, what, err)))
+	}
+	return append(list, absent(cfg)...)
+}
+
+// absent returns a warning for each interface that virtual routers need, and that this host doesn't have.
+func absent(cfg *config.Config) (list config.Diagnostics) {
+	wanted := cfg.VRRP.Interfaces()
+	if len(wanted) == 0 || cfg.VRRP.DynamicIfs {
+		return nil
+	}
+	there, err := net.Interfaces()
+	if err != nil {
+		return nil // nothing is known, and what comes of it is in the status
+	}
+	var names []string
+	for i := range there {
+		if there[i].Flags&net.FlagLoopback == 0 {
+			names = append(names, there[i].Name)
+		}
+	}
+	for _, name := range wanted {
+		if slices.ContainsFunc(there, func(i net.Interface) bool { return i.Name == name }) {
+			continue
+		}
+		d := cfg.Remark(name, fmt.Sprintf("this host has no interface %s: it counts as down until it comes", name))
+		d.Hint = "dynamic_interfaces = true in [global_defs] says that it comes later"
+		if len(names) > 0 {
+			d.Hint = "it has " + strings.Join(names[:min(len(names), 8)], ", ") + "; " + d.Hint
+		}
+		list = append(list, d)
 	}
 	return list
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -68,7 +69,7 @@ group = ["VI_1", "VI_2"]
 notify_backup = "/bin/no-backup"
 [vrrp_instance.VI_1]
 version = 3
-interface = "eth0"
+interface = "lo"
 virtual_router_id = 51
 virtual_ipaddress = ["192.0.2.1/24"]
 notify = "/bin/no-notify"
@@ -76,7 +77,7 @@ notify_stop = "/bin/true"
 track_script = ["alive"]
 auth_hmac = { key = { 1 = "file:/no/key" } }
 [vrrp_instance.VI_2]
-interface = "eth0"
+interface = "lo"
 virtual_router_id = 52
 virtual_ipaddress = ["192.0.2.2/24"]
 notify = "/bin/no-notify"
@@ -97,5 +98,45 @@ notify = "/bin/no-notify"
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// An interface that this host doesn't have is a warning, at the place that names it first, unless it is said to come later.
+func TestUnfitInterfaces(t *testing.T) {
+	const text = `
+[vrrp_instance.VI_1]
+interface = "lo"
+virtual_router_id = 51
+virtual_ipaddress = ["192.0.2.1/24 dev no-such0", "192.0.2.2/24 dev made0"]
+track_interface = ["no-such1 weight 5"]
+[vrrp_instance.VI_2]
+interface = "lo"
+virtual_router_id = 52
+virtual_ipaddress = ["192.0.2.3/24"]
+use_vmac = "made0"
+[global_defs]
+dynamic_interfaces = %t
+`
+	for dynamic, want := range map[bool][]string{
+		false: {
+			"t.toml:5:22: warning: this host has no interface no-such0: it counts as down until it comes",
+			"t.toml:6:20: warning: this host has no interface no-such1: it counts as down until it comes",
+		},
+		true: nil,
+	} {
+		cfg, found := config.Load("t.toml", fmt.Appendf(nil, text, dynamic))
+		if cfg == nil {
+			t.Fatal(found)
+		}
+		var got []string
+		for _, d := range unfit(cfg) {
+			got = append(got, d.String())
+			if !strings.HasSuffix(d.Hint, "dynamic_interfaces = true in [global_defs] says that it comes later") {
+				t.Errorf("hint %q", d.Hint)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("dynamic_interfaces %t: got\n%s\nwant\n%s", dynamic, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
 	}
 }
