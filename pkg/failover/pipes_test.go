@@ -69,6 +69,7 @@ func TestFIFOLines(t *testing.T) {
 			vrrp.Noticed{Instance: "VI_2", What: vrrp.PriorityChanged, Priority: 110},
 			vrrp.Noticed{Instance: "VI_2", What: vrrp.NotHandedOver, Priority: 110},
 			became("VI_2", vrrp.Active, vrrp.Fault),
+			became("VI_2", vrrp.Initialize, vrrp.Fault), // no news
 			vrrp.Noticed{Instance: "VI_2", What: vrrp.PriorityChanged, Priority: 120},
 		})
 		synctest.Wait()
