@@ -2,7 +2,10 @@ package vipnl
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"log/slog"
+	"math/bits"
 	"net/netip"
 	"slices"
 	"time"
@@ -262,7 +265,23 @@ func (k *Keeper) report(e *entry, what What, err error) {
 }
 
 func (k *Keeper) tell(r Report) {
-	k.Log.Info("not an owner's doing", "what", r.What, "instance", r.Owner, "object", r.Object, "times", r.Times, "err", r.Err)
+	args := []any{"instance", cmp.Or(r.Owner, "-"), "object", r.Object} // - for static tables
+	switch r.What {
+	case PutBack:
+		level := slog.LevelWarn
+		if r.Times > fightTimes && bits.OnesCount(uint(r.Times)) > 1 {
+			level = slog.LevelDebug // a fight is told of each time that it has gone on for twice as long
+		}
+		k.Log.Log(context.Background(), level, "somebody else removed it: put back", append(args, "times", r.Times)...)
+	case Fought:
+		k.Log.Warn("somebody else removes it again and again: from now on it is put back once a second", args...)
+	case Failed:
+		k.Log.Warn("the kernel refuses it: it is tried again", append(args, "err", r.Err)...)
+	case Settled:
+		k.Log.Info("it is there now, after it had been refused", args...)
+	case Conflict:
+		k.Log.Warn("another host has this address: it is tried again", args...)
+	}
 	if k.Report != nil {
 		k.Report(r)
 	}
