@@ -110,11 +110,12 @@ func (l *links) prepare(w vip.Link, used map[string]bool) (*pair, error) {
 	}
 	l.made[w.Name] = true
 	if w.Kind == vip.MACVLAN && carries(w, false) {
-		for _, key := range []string{"arp_ignore", "arp_filter"} {
-			// Only the VMAC answers for its addresses, not the base beside it.
+		// Only the VMAC answers for its addresses, not the base beside it. Nor does the base ask in their name, which keepalived does
+		// not see to: whom it asks would learn the base's MAC address.
+		for key, value := range map[string]int{"arp_ignore": 1, "arp_filter": 1, "arp_announce": 2} {
 			path := "ipv4/conf/" + w.Base + "/" + key
 			used[path] = true
-			if err := l.sysctls.raise(path, 1); err != nil {
+			if err := l.sysctls.raise(path, value); err != nil {
 				return nil, err
 			}
 		}
