@@ -25,7 +25,7 @@ func (h *Host) Output(args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.WaitDelay = time.Second // a child may hold the pipes
+	cmd.WaitDelay = 5 * time.Second // a child may hold the pipes; longer, and only the machine is slow
 	if err := h.Do(cmd.Run); err != nil {
 		return stdout.String(), fmt.Errorf("%s: %s: %w: %s", h.Name, strings.Join(args, " "), err, bytes.TrimSpace(stderr.Bytes()))
 	}
