@@ -1,6 +1,7 @@
 package pair
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -108,13 +109,20 @@ func (d *Director) Ctl(args ...string) (string, error) {
 	return d.Output(append([]string{filepath.Join(d.bin, "ipvsctl"), "--socket", d.Path("socket")}, args...)...)
 }
 
-// Addresses returns the addresses of an interface, as ip shows them: "192.168.1.200/24".
+// Addresses returns the addresses of an interface, as ip shows them: "192.168.1.200/24". An interface that is not there has none.
 func (d *Director) Addresses(ifname string) ([]string, error) {
-	out, err := d.Output("ip", "-json", "address", "show", "dev", ifname)
+	all, err := d.allAddresses()
+	return all[ifname], err
+}
+
+// allAddresses returns those of all interfaces.
+func (d *Director) allAddresses() (map[string][]string, error) {
+	out, err := d.Output("ip", "-json", "address", "show")
 	if err != nil {
 		return nil, err
 	}
 	var links []struct {
+		Ifname   string
 		AddrInfo []struct {
 			Local     string
 			Prefixlen int
@@ -123,28 +131,29 @@ func (d *Director) Addresses(ifname string) ([]string, error) {
 	if err := json.Unmarshal([]byte(out), &links); err != nil {
 		return nil, fmt.Errorf("ip on %s says %q: %w", d.Name, out, err)
 	}
-	var list []string
+	all := make(map[string][]string)
 	for _, l := range links {
 		for _, a := range l.AddrInfo {
 			if a.Local != "" {
-				list = append(list, fmt.Sprintf("%s/%d", a.Local, a.Prefixlen))
+				all[l.Ifname] = append(all[l.Ifname], fmt.Sprintf("%s/%d", a.Local, a.Prefixlen))
 			}
 		}
 	}
-	return list, nil
+	return all, nil
 }
 
 // Holds returns nil if the addresses of all instances are on the host, or none of them is.
 func (d *Director) Holds(s Setup, all bool) error {
+	has, err := d.allAddresses()
+	if err != nil {
+		return err
+	}
 	for _, i := range s.Instances {
-		list, err := d.Addresses(i.Interface)
-		if err != nil {
-			return err
-		}
+		dev := cmp.Or(i.VMAC, i.Interface)
 		for _, line := range slices.Concat(i.Addresses, i.Excluded) {
 			address, _, _ := strings.Cut(line, " ")
-			if slices.Contains(list, address) != all {
-				return fmt.Errorf("%s on %s of %s: %v, wanted: %v (it has %v)", address, i.Interface, d.Name, !all, all, list)
+			if slices.Contains(has[dev], address) != all {
+				return fmt.Errorf("%s on %s of %s: %v, wanted: %v (it has %v)", address, dev, d.Name, !all, all, has[dev])
 			}
 		}
 	}

@@ -3,6 +3,7 @@
 package pair
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -38,8 +39,16 @@ func newTable(t *testing.T, first, second Tool) *table {
 	}
 	x.Observer = lab.NewHost(t, "observer")
 	x.Observer.Connect(x.External, "eth0", "192.168.1.10/24")
-	x.capture = lab.NewCapture(x.Observer, "eth0", "ip proto 112 or ip proto 51 or ip6 proto 112")
+	x.watch()
 	return x
+}
+
+// watch has the observer see what the directors send, from now on.
+func (x *table) watch() {
+	if x.capture != nil {
+		x.capture.Stop()
+	}
+	x.capture = lab.NewCapture(x.Observer, "eth0", "(ip proto 112 or ip proto 51 or ip6 proto 112) and not src host "+enemyAddr)
 }
 
 // start writes what both are told and starts them, the first one first.
@@ -67,27 +76,39 @@ func (x *table) active(n int, s Setup) {
 
 var advert = regexp.MustCompile(`(?:IP6?) \(?.*?(\S+) > (\S+?): .*vrid (\d+), prio (\d+)`)
 
-// alone sees the adverts that follow: they come from director n.
+// alone sees the adverts that follow: five at least of each instance on the external network, and all from director n.
 func (x *table) alone(n int, s Setup) {
 	x.t.Helper()
-	vrid := fmt.Sprint(s.Instances[0].VRID)
+	seen := make(map[string]int)
+	for _, i := range s.Instances {
+		if i.Interface == "eth0" {
+			seen[fmt.Sprint(i.VRID)] = 0
+		}
+	}
 	from := len(x.capture.Packets())
 	lab.WaitFor(x.t, patience, "adverts of "+x.Directors[n].Name+" alone", func() error {
-		seen := 0
+		for vrid := range seen {
+			seen[vrid] = 0
+		}
 		packets := x.capture.Packets()
 		for i, line := range packets[from:] {
 			m := advert.FindStringSubmatch(line)
-			switch {
-			case m == nil || m[3] != vrid:
-			case m[1] != addresses[n]["eth0"]:
+			if m == nil {
+				continue
+			}
+			if _, ours := seen[m[3]]; !ours {
+				continue
+			}
+			if m[1] != addresses[n]["eth0"] {
 				from += i + 1 // not yet
 				return fmt.Errorf("%s", line)
-			default:
-				seen++
 			}
+			seen[m[3]]++
 		}
-		if seen < 5 {
-			return fmt.Errorf("%d in\n%s", seen, strings.Join(packets[from:], "\n"))
+		for vrid, count := range seen {
+			if count < 5 {
+				return fmt.Errorf("%d of VRID %s in\n%s", count, vrid, strings.Join(packets[from:], "\n"))
+			}
 		}
 		return nil
 	})
@@ -133,6 +154,10 @@ func TestKernelMixedPairs(t *testing.T) {
 			{"unicast", unicast},
 			{"AH", ah},
 			{"IPv6", ipv6},
+			{"unicast IPv6", unicastIPv6},
+			{"preempt_delay", preemptDelay},
+			{"VMAC", vmac},
+			{"hostile packets", hostilePackets},
 		} {
 			t.Run(fmt.Sprintf("%s %s/%s", tools[0], tools[1], c.name), func(t *testing.T) {
 				t.Parallel()
@@ -140,6 +165,23 @@ func TestKernelMixedPairs(t *testing.T) {
 			})
 		}
 	}
+}
+
+// shows waits until ipvsctl has a line of such a label and text about the instance, where there is ipvsctl.
+func (x *table) shows(n int, label, text string) {
+	x.t.Helper()
+	d := x.Directors[n]
+	if d.Tool != IPVSD {
+		return
+	}
+	line := regexp.MustCompile(`(?m)^ *` + label + ` +[1-9]\d*` + text)
+	lab.WaitFor(x.t, patience, line.String(), func() error {
+		out, err := d.Ctl("vrrp", "VI_E")
+		if err == nil && !line.MatchString(out) {
+			err = errors.New(out)
+		}
+		return err
+	})
 }
 
 func startOrder(x *table) {
@@ -265,6 +307,9 @@ func authMismatch(x *table) {
 		}
 		return x.Directors[1].Holds(low, true)
 	})
+	for i := range x.Directors {
+		x.shows(i, "rejected", " for auth_type: set the same auth_type on all routers of the VRID")
+	}
 	agreed := low.with(func(i *Instance) { i.Auth = "PASS" })
 	x.write(high, agreed)
 	x.Directors[1].Reload()
@@ -277,6 +322,7 @@ func clash(x *table) {
 	other := one("BACKUP", 100).with(func(i *Instance) { i.Addresses = []string{"192.168.1.210/24"} })
 	x.start(high, other)
 	x.active(0, high)
+	x.shows(1, "mismatch", " adverts with other addresses than ours")
 }
 
 // intervalV2: version 2 drops what has another interval.
@@ -290,6 +336,9 @@ func intervalV2(x *table) {
 		}
 		return x.Directors[1].Holds(low, true)
 	})
+	for i := range x.Directors {
+		x.shows(i, "rejected", " for interval: version 2 demands the same advert_int on all routers of the VRID")
+	}
 }
 
 // intervalV3: a backup learns the interval.

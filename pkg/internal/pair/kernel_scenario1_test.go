@@ -152,6 +152,8 @@ func TestKernelScenario1(t *testing.T) {
 
 	// And planned: nothing at all is lost.
 	web, dns := lab.StartLoad(func() (string, error) { a, err := p.Get(); return a.Server, err }), lab.StartLoad(p.Query)
+	web.Mark()
+	dns.Mark()
 	fresh.download()
 	for _, step := range []struct{ from, to *Director }{{master, standby}, {standby, master}} {
 		if out, err := step.from.Ctl("switchover", "VG1"); err != nil {
@@ -166,7 +168,8 @@ func TestKernelScenario1(t *testing.T) {
 	}
 	for _, l := range []*lab.Load{web, dns} {
 		if seen := l.Stop(); seen.Failed > 0 {
-			t.Errorf("%d of %d requests failed in two switchovers", seen.Failed, seen.Sent)
+			_, why := l.FailedAfterMark()
+			t.Errorf("%d of %d requests failed in two switchovers: %v", seen.Failed, seen.Sent, why)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package pair
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -34,6 +35,7 @@ type Instance struct {
 	Source          string // unicast_src_ip; with Peers
 	Peers           []string
 	Scripts         []string // track_script
+	VMAC            string   // interface with the virtual router's MAC address, which has the addresses; empty: none
 	Words           []string // more lines in keepalived's words: "nopreempt", "preempt_delay 2"
 }
 
@@ -93,7 +95,7 @@ func (s Setup) Keepalived() string {
 		if len(i.Scripts) > 0 {
 			w("  track_script {\n    %s\n  }", strings.Join(i.Scripts, "\n    "))
 		}
-		for _, line := range i.Words {
+		for _, line := range i.words() {
 			w("  %s", line)
 		}
 		w("  virtual_ipaddress {\n    %s\n  }", strings.Join(i.Addresses, "\n    "))
@@ -122,6 +124,14 @@ func (s Setup) names() (names []string) {
 		names = append(names, i.Name)
 	}
 	return names
+}
+
+// words are all lines in keepalived's words.
+func (i Instance) words() []string {
+	if i.VMAC == "" {
+		return i.Words
+	}
+	return slices.Concat([]string{"use_vmac " + i.VMAC}, i.Words)
 }
 
 // IPVSD returns the setup as a file of ipvsd.
@@ -156,7 +166,7 @@ func (s Setup) IPVSD() string {
 		if len(i.Scripts) > 0 {
 			w("track_script = %s", quoted(i.Scripts))
 		}
-		for _, line := range i.Words {
+		for _, line := range i.words() {
 			w("%s", assignment(line))
 		}
 		w("virtual_ipaddress = %s", quoted(i.Addresses))
