@@ -112,9 +112,10 @@ func (f *Failover) brief() {
 	static := f.cfg.Static
 	static.Owner = ""
 	p.keeper.Wish(static)
-	d := &desk{keeper: p.keeper, seats: make(map[string]*seat, len(f.members))}
+	d := &desk{keeper: p.keeper, seats: make(map[string]*seat, len(f.members)), now: make(map[*role]*seat, len(f.members))}
 	for name, m := range f.members {
-		d.seats[name] = m.seat()
+		s := m.seat()
+		d.seats[name], d.now[m.role] = s, s
 	}
 	for old, name := range f.renamed {
 		d.seats[old] = d.seats[name]

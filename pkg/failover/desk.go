@@ -14,6 +14,7 @@ import (
 type desk struct {
 	keeper keeper
 	seats  map[string]*seat // by the name in the configuration, and by the one before, which the Runner may still use
+	now    map[*role]*seat
 }
 
 // seat is an instance's.
@@ -28,6 +29,14 @@ type role struct {
 	repeat  atomic.Uint64 // see vip.Wish
 	lingers atomic.Bool   // it is a backup that still has its addresses
 }
+
+// part is what a wish depends on.
+type part struct {
+	serves bool
+	repeat uint64
+}
+
+func (r *role) part() part { return part{r.is() == vrrp.Active || r.lingers.Load(), r.repeat.Load()} }
 
 // linger is how long an instance that yields keeps its addresses. The other router's advert, which it yields to, comes before that
 // one has the addresses and the neighbours know, by a millisecond or by a hundred on a busy host: what they send in between would be
@@ -52,13 +61,14 @@ func (m *member) seat() *seat {
 }
 
 // wish returns what an instance wants to be on the host in the role that it has.
-func (s *seat) wish() vip.Wish {
-	repeat := s.repeat.Load()
+func (s *seat) wish() vip.Wish { return s.wishAs(s.part()) }
+
+func (s *seat) wishAs(p part) vip.Wish {
 	w := s.idle
-	if s.is() == vrrp.Active || s.lingers.Load() {
+	if p.serves {
 		w = s.active
 	}
-	w.Repeat = repeat
+	w.Repeat = p.repeat
 	return w
 }
 
@@ -67,9 +77,12 @@ func (f *Failover) report(actions []vrrp.Action) {
 	for _, a := range actions {
 		switch a := a.(type) {
 		case vrrp.Became:
-			f.act(a.Instance, func(r *role) { r.become(a.From, a.To) })
-			if yields(a.From, a.To) {
-				time.AfterFunc(linger, func() { f.act(a.Instance, func(r *role) { r.lingers.Store(false) }) })
+			r := f.act(a.Instance, func(r *role) { r.become(a.From, a.To) })
+			if r != nil && yields(a.From, a.To) {
+				time.AfterFunc(linger, func() {
+					r.lingers.Store(false)
+					f.settle(f.desk.Load(), r)
+				})
 			}
 		case vrrp.Reannounce:
 			f.act(a.Instance, func(r *role) { r.repeat.Add(1) })
@@ -78,39 +91,58 @@ func (f *Failover) report(actions []vrrp.Action) {
 	f.inbox.put(actions)
 }
 
-// act changes a role and hands the new wish to the keeper. Where a change of the configuration comes at the same time, who comes last
-// sees what the other one has done, and the last wish is of both.
-func (f *Failover) act(instance string, change func(*role)) {
+// act changes an instance's role, which it returns, and hands the new wish to the keeper.
+func (f *Failover) act(instance string, change func(*role)) *role {
 	d := f.desk.Load()
 	if d == nil {
-		return // it has ended
+		return nil // it has ended
 	}
-	if s := d.seats[instance]; s != nil {
-		change(s.role)
+	s := d.seats[instance]
+	if s == nil {
+		return nil
 	}
+	change(s.role)
+	f.settle(d, s.role)
+	return s.role
+}
+
+// settle hands the wish of the instance that has a role to the keeper. Where a change of the configuration comes at the same time, it
+// corrects what it said by the one before: its owner may be gone, or have another name.
+func (f *Failover) settle(d *desk, r *role) {
 	for d != nil {
-		s := d.seats[instance]
-		if s == nil {
+		s := d.now[r]
+		if s == nil { // it left the configuration
 			return
 		}
-		d.keeper.Wish(s.wish())
+		d.settle(s)
 		now := f.desk.Load()
-		if now == d {
+		if now == d || now == nil {
 			return
 		}
+		now.correct(s.active.Owner)
 		d = now
 	}
 }
 
-// settle hands the wishes of a new desk to the keeper.
+// settle hands a wish to the keeper. Several do so at the same time: who comes last sees what the others have done, and says what is
+// true then.
 func (d *desk) settle(s *seat) {
 	for {
-		state, repeat := s.is(), s.repeat.Load()
-		d.keeper.Wish(s.wish())
-		if s.is() == state && s.repeat.Load() == repeat {
+		as := s.part()
+		d.keeper.Wish(s.wishAs(as))
+		if s.part() == as {
 			return
 		}
 	}
+}
+
+// correct hands the wish of an owner to the keeper, who may have heard one of before.
+func (d *desk) correct(owner string) {
+	if s := d.seats[owner]; s != nil && s.active.Owner == owner {
+		d.settle(s)
+		return
+	}
+	d.keeper.Wish(vip.Wish{Owner: owner})
 }
 
 // inbox is what the parts report, for Run's goroutine. Nobody holds its lock for longer than it takes to put something in.

@@ -130,6 +130,63 @@ func TestYield(t *testing.T) {
 	})
 }
 
+// Whoever comes between the making of a wish and its delivery, the last wish is that of the role and the configuration in the end.
+func TestWishesCross(t *testing.T) {
+	backup, active := became("VI_1", vrrp.Active, vrrp.Backup), became("VI_1", vrrp.Backup, vrrp.Active)
+	reload := func(names ...string) func(*stage) {
+		return func(s *stage) {
+			c := new(config.VRRP)
+			for i, name := range names {
+				c.Instances = append(c.Instances, instance(name, 51+uint8(i)))
+			}
+			s.Change(c)
+		}
+	}
+	pass := func(d time.Duration) func(*stage) { return func(*stage) { <-time.After(d) } }
+	tell := func(a ...vrrp.Action) func(*stage) { return func(s *stage) { s.report(a) } }
+	for _, c := range []struct {
+		what           string
+		first          func(*stage)
+		late, meantime func(*stage) // the first wish of the one is delivered after the other
+		want           map[string]int
+	}{
+		{"active while it stops to linger", tell(active, backup), pass(linger), tell(active), map[string]int{"VI_1": 1}},
+		{"it stops to linger while reloaded", tell(active, backup), reload("VI_1"), pass(2 * linger), map[string]int{"VI_1": 0}},
+		{"passive while reloaded", tell(active), reload("VI_1"), tell(became("VI_1", vrrp.Active, vrrp.Fault)), map[string]int{"VI_1": 0}},
+		{"removed while it becomes active", nil, tell(active), reload(), map[string]int{"VI_1": 0}},
+		{"renamed while it becomes active", nil, tell(active), reload("NEW"), map[string]int{"VI_1": 0, "NEW": 1}},
+		{"its name taken by another while it becomes active", nil, tell(active), reload("NEW", "VI_1"), map[string]int{"VI_1": 0, "NEW": 1}},
+		{"renamed while it lingers", func(s *stage) {
+			s.report([]vrrp.Action{active, backup})
+			reload("NEW")(s)
+		}, reload("NEW", "OTHER"), pass(0), map[string]int{"VI_1": 0, "NEW": 0}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := play(t)
+				reload("VI_1")(s)
+				s.told()
+				if c.first != nil {
+					c.first(s)
+				}
+				s.told() // nobody waits for a lock, which would stop the clock
+				s.mu.Lock()
+				s.between = func() { c.meantime(s) }
+				s.mu.Unlock()
+				c.late(s)
+				<-time.After(time.Second)
+				s.told()
+				for owner, n := range c.want {
+					if w := s.wishes[owner]; len(w.Addresses) != n {
+						t.Errorf("%d addresses of %s, not %d", len(w.Addresses), owner, n)
+					}
+				}
+				s.stop()
+			})
+		})
+	}
+}
+
 // At the end the others know first, then the addresses go, then scripts hear of it.
 func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -36,6 +36,7 @@ type stage struct {
 	roles   map[string]vrrp.State
 	fails   chan error // ends the runner
 	atEnd   []vrrp.Action
+	between func() // is called when the keeper is told an instance's wish, before it is taken in
 }
 
 func (s *stage) note(format string, args ...any) {
@@ -205,6 +206,15 @@ func (k fakeKeeper) Change(s vipnl.Setup) {
 }
 
 func (k fakeKeeper) Wish(w vip.Wish) {
+	k.mu.Lock()
+	between := k.between
+	if w.Owner != "" {
+		k.between = nil
+	}
+	k.mu.Unlock()
+	if between != nil && w.Owner != "" {
+		between()
+	}
 	text := "wish " + w.Owner + ":"
 	for _, a := range w.Addresses {
 		text += " " + a.Prefix.String()
