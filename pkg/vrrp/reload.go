@@ -61,6 +61,9 @@ func (r *Router) Change(now time.Time, instances []Instance, groups []Group) []A
 	heap.Init(&r.timers) // places in the file have changed
 	for _, u := range r.units {
 		u.settle()
+		if u.state == Backup && len(u.members) > 0 {
+			u.elect(u.members[0].willing) // those that it waited for may have left
+		}
 	}
 	return r.actions
 }

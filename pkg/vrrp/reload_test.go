@@ -140,3 +140,30 @@ func TestReloadDuringSwitchover(t *testing.T) {
 		t.Error("a reload ended that it yielded")
 	}
 }
+
+// A member that waited for the others of its group, willing to be active, is so as soon as it needs not wait any more.
+func TestReloadEndsWaiting(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		groups []Group
+		stays  []Instance
+	}{
+		{"without the group", nil, []Instance{instance("E"), instance("I")}},
+		{"without the other one", []Group{{Name: "G", Members: []string{"I"}}}, []Instance{instance("I")}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			g := pair(t)
+			g.startAll()
+			for range 10 {
+				g.pass(time.Second)
+				g.hear("E", upper, 150)
+			}
+			if s := g.status("I"); s.Waits != "group" {
+				t.Fatalf("I waits for %q", s.Waits)
+			}
+			g.change(c.groups, c.stays...)
+			g.pass(down100)
+			g.is("I", Active)
+		})
+	}
+}
