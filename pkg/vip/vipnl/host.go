@@ -71,9 +71,9 @@ const (
 	routeChange                       // somebody else changed a route or a rule
 )
 
-// load reads everything.
+// load reads everything. If that fails, all is known as before.
 func (h *host) load(r rtnetlink) error {
-	*h = host{links: map[int]link{}, index: map[string]int{}, addrs: map[addressKey]address{}, of: map[int]map[addressKey]int{}}
+	fresh := host{links: map[int]link{}, index: map[string]int{}, addrs: map[addressKey]address{}, of: map[int]map[addressKey]int{}}
 	for _, q := range []struct {
 		what    string
 		request message
@@ -91,9 +91,10 @@ func (h *host) load(r rtnetlink) error {
 			slices.Reverse(list[i:])
 		}
 		for _, m := range list {
-			h.apply(m)
+			fresh.apply(m)
 		}
 	}
+	*h = fresh
 	return nil
 }
 

@@ -38,6 +38,7 @@ type Keeper struct {
 	// The rest is of the goroutine of Run.
 	kernel  rtnetlink
 	tables  tables
+	lost    bool // the tables lack some news
 	entries map[any]*entry
 	dirty   map[*entry]bool // to be looked at
 	waiting map[*entry]bool // until their time has come
@@ -247,13 +248,14 @@ func (k *Keeper) listen() {
 			k.tryAt(time.Now().Add(time.Second))
 			return
 		}
-		if err != nil { // there was too much
+		if k.lost = k.lost || err != nil; k.lost { // there was too much
 			k.Log.Debug("rtnetlink lost news, everything is read again", "err", err)
 			if err := k.tables.load(k.kernel); err != nil {
 				k.Log.Warn("the kernel's addresses can't be read, trying again", "err", err)
 				k.tryAt(time.Now().Add(time.Second))
 				return
 			}
+			k.lost = false
 			k.again(func(e *entry) bool { return true })
 			continue
 		}

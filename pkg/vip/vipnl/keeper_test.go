@@ -30,7 +30,9 @@ type memory struct {
 	lost   bool  // the next news are
 	refuse error // of new addresses
 	broken error // of firewall and links
-	log    []string
+
+	unreadable error // of lists
+	log        []string
 }
 
 func newMemory(links ...string) *memory {
@@ -128,6 +130,9 @@ func (m *memory) steal(local string, heard bool) {
 func (m *memory) list(r message) ([]message, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.unreadable != nil {
+		return nil, m.unreadable
+	}
 	if r.kind == unix.RTM_GETLINK {
 		return m.links, nil
 	}

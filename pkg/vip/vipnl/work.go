@@ -69,7 +69,7 @@ func (k *Keeper) look(e *entry, now time.Time) move {
 	state := e.object.state(&k.tables)
 	if len(e.claims) == 0 {
 		switch {
-		case state == absent || !e.ours && !e.left:
+		case state == absent && !k.lost || !e.ours && !e.left:
 			delete(k.entries, e.object.id())
 			return stays
 		case now.Before(e.at):
