@@ -33,6 +33,7 @@ type belongings struct {
 	putBack   []string          // lines of what somebody else removed, the latest first
 	failed    map[string]string // reasons, by line
 	contested map[string]string // who else claims it, by line
+	warned    time.Time         // of those
 }
 
 // most is how many lines are kept of what was put back.

@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"time"
@@ -82,7 +83,14 @@ func (f *Failover) contested(at time.Time, c vip.Conflict) {
 		return
 	}
 	h.contested[line] = mac + " says that it has it"
-	f.sayKept(at, f.members[c.Owner], conflict, line+": "+h.contested[line])
+	n := news{
+		at: at, of: ofInstance, name: cmp.Or(c.Owner, "-"), kind: conflict, reason: line + ": " + h.contested[line],
+		event: f.members[c.Owner] != nil,
+	}
+	if at.Sub(h.warned) >= warningEvery {
+		h.warned, n.log = at, addressClaimed
+	}
+	f.say(n)
 }
 
 func (f *Failover) belongings(owner string) *belongings {

@@ -57,6 +57,8 @@ const (
 	priorityChanged
 	handed
 	notHandedOver
+	aloneAtStop
+	addressClaimed
 )
 
 // say has something be told.
@@ -120,6 +122,9 @@ func (f *Failover) sayNoticed(at time.Time, m *member, a vrrp.Noticed) {
 		n.kind, n.log = handedOver, handed
 	case vrrp.NotHandedOver:
 		n.kind, n.log, n.reason = notHanded, notHandedOver, "no other router took over"
+		if f.stopping {
+			n.log = aloneAtStop
+		}
 	}
 	f.say(n)
 }
@@ -225,8 +230,16 @@ func (n *news) logTo(log *slog.Logger) {
 	switch n.log {
 	case notLogged:
 	case instanceChanged:
+		if n.kind == vrrp.Fault.String() {
+			log.Warn("virtual router changed")
+			return
+		}
 		log.Info("virtual router changed")
 	case groupChanged:
+		if n.kind == vrrp.Fault.String() {
+			log.Warn("sync group changed")
+			return
+		}
 		log.Info("sync group changed")
 	case instanceRemoved:
 		log.Info("virtual router removed")
@@ -238,6 +251,10 @@ func (n *news) logTo(log *slog.Logger) {
 		log.Info("handed over")
 	case notHandedOver:
 		log.Warn("not handed over")
+	case aloneAtStop: // nothing to warn of: who stops a director that is alone knows that
+		log.Info("not handed over")
+	case addressClaimed:
+		log.Warn("another host says that it has an address of this one")
 	}
 }
 
@@ -247,7 +264,7 @@ func (n *news) attributes() []any {
 	if n.from != "" {
 		list = append(list, "from", n.from, "to", n.kind)
 	}
-	if n.of == ofInstance {
+	if n.priority > 0 {
 		list = append(list, "priority", n.priority)
 	}
 	if n.reason != "" {

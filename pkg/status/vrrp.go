@@ -111,6 +111,15 @@ type PeerRouter struct {
 	Interval time.Duration `json:"advert_interval"`
 	Last     time.Time     `json:"last"`
 	Adverts  uint64        `json:"adverts"`
+	// Mismatched: its last advert listed other addresses than this router has.
+	Mismatched bool `json:"addresses_mismatched,omitempty"`
+}
+
+// Rejection is an advert that was not believed.
+type Rejection struct {
+	At   time.Time  `json:"at"`
+	From netip.Addr `json:"from"`
+	Why  string     `json:"why"`
 }
 
 // RouterCounters count since the instance was configured.
@@ -118,6 +127,7 @@ type RouterCounters struct {
 	Sent                 uint64            `json:"adverts_sent"`
 	Received             uint64            `json:"adverts_received"` // those that passed all checks
 	Rejected             map[string]uint64 `json:"rejected,omitempty"`
+	LastRejected         *Rejection        `json:"last_rejected,omitempty"`
 	BecameActive         uint64            `json:"became_master"`
 	LeftActive           uint64            `json:"left_master"`
 	PriorityZeroSent     uint64            `json:"priority_zero_sent"`
@@ -213,6 +223,9 @@ func routerCountersOf(c *vrrp.Counters) RouterCounters {
 			r.Rejected = make(map[string]uint64, len(c.Rejected))
 		}
 		r.Rejected[why.String()] += n
+	}
+	if l := c.LastRejected; !l.At.IsZero() {
+		r.LastRejected = &Rejection{l.At, l.From, l.Why.String()}
 	}
 	return r
 }

@@ -75,9 +75,6 @@ func (v *VirtualRouter) details(b *strings.Builder, style Style, now time.Time) 
 	f.add("timers", "%s", v.timers(now))
 	f.add("preempt", "%s", v.preemption())
 	f.add("held", "%d of %d addresses, routes and rules", v.Held.Present, v.Held.Wished)
-	for _, p := range v.Held.PutBack {
-		f.add("put back", "%s", p)
-	}
 	for i, a := range v.Addresses[:min(shown, len(v.Addresses))] {
 		f.add([]string{"serves", ""}[min(i, 1)], "%s", a)
 	}
@@ -85,6 +82,9 @@ func (v *VirtualRouter) details(b *strings.Builder, style Style, now time.Time) 
 		f.add("", "and %d more", rest)
 	}
 	v.Counters.facts(f)
+	if len(v.Held.PutBack) > 0 {
+		f.add("put back", "%s, last: %s", counted(int(v.Counters.PutBack), "time"), v.Held.PutBack[0])
+	}
 	v.tables(b, style, now)
 }
 
@@ -137,7 +137,6 @@ func (c *RouterCounters) facts(f facts) {
 		{"late", c.Late, fmt.Sprintf("adverts that left later than a third of the interval, the worst by %s", brief(c.Latest))},
 		{"errors", c.SendErrors, "adverts that could not be sent, the last: " + c.LastSendError},
 		{"slept", c.SteppedDown, "times it gave up the role because this host did not run for too long"},
-		{"put back", c.PutBack, "addresses, routes or rules that somebody else removed"},
 		{"lower", c.LowerWhileActive, "adverts of lower priority while active: another router thought it was"},
 		{"mismatch", c.Mismatched, "adverts with other addresses than ours: compare virtual_ipaddress on all routers"},
 		{"mismatch", c.IntervalMismatched, "adverts with another interval than ours: compare advert_int on all routers"},
@@ -148,13 +147,8 @@ func (c *RouterCounters) facts(f facts) {
 		}
 	}
 	for _, why := range slices.Sorted(maps.Keys(c.Rejected)) {
-		hint := ""
-		for r := vrrp.RejectAuthHeader; r <= vrrp.RejectState; r++ {
-			if r.String() == why {
-				hint = ": " + r.Hint()
-			}
-		}
-		f.add("rejected", "%d for %s%s", c.Rejected[why], why, hint)
+		r := rejectOf(why)
+		f.add("rejected", "%d for %s: %s; %s", c.Rejected[why], why, r.Text(), r.Hint())
 	}
 }
 

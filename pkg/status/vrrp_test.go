@@ -55,7 +55,8 @@ func routers() *status.VRRP {
 			Counters: vrrp.Counters{
 				Sent: 15000, Received: 1234, BecameActive: 2, LeftIt: 1, PriorityZeroSent: 1, PriorityZeroReceived: 2, LowerWhileActive: 3, SendErrors: 4,
 				LastSendError: "network is down", Late: 5, Latest: 400 * time.Millisecond, SteppedDown: 6, PutBack: 7, Mismatched: 8, IntervalMismatched: 9, Unauthenticated: 10,
-				Rejected: map[vrrp.Reject]uint64{vrrp.RejectTTL: 3, vrrp.RejectPassword: 11},
+				Rejected:     map[vrrp.Reject]uint64{vrrp.RejectTTL: 3, vrrp.RejectPassword: 11, vrrp.RejectState: 1},
+				LastRejected: vrrp.Rejection{At: ago(time.Second), From: addr("192.0.2.4"), Why: vrrp.RejectPassword},
 			},
 			Transitions: []vrrp.Transition{
 				{At: ago(4*time.Hour + 10*time.Minute), From: vrrp.Backup, To: vrrp.Active, Reason: "192.0.2.2 (priority 100) was not heard for 3.4s"},
@@ -67,9 +68,10 @@ func routers() *status.VRRP {
 			Source: addr("10.0.0.1"), Interval: time.Second, Skew: 414 * time.Millisecond, ActiveDown: 3414 * time.Millisecond, Waits: "preempt delay", Deadline: in(12 * time.Second),
 			Heard: addr("10.0.0.2"), HeardPrio: 100, Contribs: []vrrp.Contribution{{Track: track(vrrp.TrackInterface, "eth1", 0), Reading: up}},
 			Peers: []vrrp.PeerStatus{
-				{Addr: addr("10.0.0.2"), Priority: 100, Interval: time.Second, Last: ago(time.Second / 2), Adverts: 60},
-				{Addr: addr("10.0.0.3"), Priority: 160, Interval: time.Second, Last: ago(time.Hour), Adverts: 60},
+				{Addr: addr("10.0.0.2"), Priority: 100, Interval: time.Second, Last: ago(time.Second / 2), Adverts: 60, Mismatched: true},
+				{Addr: addr("10.0.0.3"), Priority: 160, Interval: time.Second, Last: ago(time.Hour), Adverts: 60, Mismatched: true},
 			},
+			Counters: vrrp.Counters{LastRejected: vrrp.Rejection{At: ago(time.Minute), From: addr("10.0.0.4"), Why: vrrp.RejectTTL}},
 		},
 		{
 			Name: "VI_BROKEN", State: vrrp.Fault, Since: ago(3 * time.Second), Reason: "script chk_dns fails: exit status 1",

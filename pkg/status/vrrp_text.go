@@ -158,7 +158,41 @@ func (v *VirtualRouter) why(now time.Time) (list []string) {
 	case v.Waits == "group":
 		list = append(list, "waits for the other members of "+v.Group)
 	}
+	for _, d := range v.doubts(now) {
+		list = append(list, d.what)
+	}
 	return append(list, v.Held.problems()...)
+}
+
+// doubt is what is wrong with another router's adverts, and what can be done about it.
+type doubt struct{ what, hint string }
+
+// doubts returns what is wrong with the adverts that come now. Two routers of which one ignores the other are both active.
+func (v *VirtualRouter) doubts(now time.Time) (list []doubt) {
+	recent := max(10*time.Second, 3*v.Interval)
+	if l := v.Counters.LastRejected; l != nil && now.Sub(l.At) <= recent {
+		why := rejectOf(l.Why)
+		list = append(list, doubt{fmt.Sprintf("adverts of %s are ignored: %s", l.From, why.Text()), why.Hint()})
+	}
+	for i := range v.Peers {
+		if p := &v.Peers[i]; p.Mismatched && now.Sub(p.Last) <= recent {
+			list = append(list, doubt{
+				fmt.Sprintf("%s lists other addresses", p.Addr),
+				"compare virtual_ipaddress on all routers of the VRID; two clusters on one network need different ones",
+			})
+		}
+	}
+	return list
+}
+
+// rejectOf returns the reason of a word.
+func rejectOf(word string) vrrp.Reject {
+	for r := vrrp.RejectAuthHeader; r < vrrp.RejectState; r++ {
+		if r.String() == word {
+			return r
+		}
+	}
+	return vrrp.RejectState
 }
 
 // problems returns what is not on the host as it is wished.
@@ -207,6 +241,9 @@ func (s *VRRP) summary(line func(sgr, label, format string, args ...any)) {
 		if v.State == atFault {
 			line(red, "fault", "%s for %s: %s", v.Name, since(s.At, v.Since), printable(strings.Join(v.why(s.At), "; ")))
 			continue
+		}
+		for _, d := range v.doubts(s.At) {
+			line(red, "adverts", "%s: %s; %s", v.Name, printable(d.what), d.hint)
 		}
 		for _, p := range v.Held.problems() {
 			line(red, "address", "%s: %s", v.Name, printable(p))

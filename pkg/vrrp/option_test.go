@@ -327,6 +327,13 @@ func TestFault(t *testing.T) {
 	g.step(Observed{link, Reading{Known: true, Reason: "no carrier"}})
 	g.did("1m0s VI sends 0 every 1s", "1m0s VI MASTER to FAULT")
 	g.because("interface eth0 is down: no carrier")
+	g.step(Sourced{Instance: "VI", Why: "there is no interface eth0"})
+	g.step(Observed{link, Reading{Known: true, Reason: "there is no interface eth0"}})
+	if got := g.status("VI").Faults; len(got) != 1 || got[0] != "there is no interface eth0" {
+		t.Errorf("what is missing is told as %q", got)
+	}
+	g.step(Sourced{Instance: "VI", Addr: us})
+	g.forget()
 	g.hear("VI", upper, 50)
 	g.pass(time.Minute)
 	g.did()

@@ -2,7 +2,9 @@ package vrrp
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -72,7 +74,9 @@ func (m *machine) faults() []string {
 	for _, c := range m.contribs {
 		switch {
 		case c.Fault:
-			all = append(all, c.why())
+			if why := c.why(); !slices.Contains(all, why) { // an interface that is missing is no source, either
+				all = append(all, why)
+			}
 		case c.waits() && c.Track.Kind == TrackChecks:
 			all = append(all, "the virtual servers have not been checked yet")
 		case c.waits():
@@ -85,6 +89,9 @@ func (m *machine) faults() []string {
 // why tells what is wrong with the object of a contribution that is a fault.
 func (c Contribution) why() string {
 	words := c.Track.Kind.String() + " " + c.Track.Name
+	if !c.Reading.Up && strings.Contains(c.Reading.Reason, words) {
+		return c.Reading.Reason // which says it all
+	}
 	if c.Track.Kind == TrackFile {
 		return words + " has the value " + strconv.Itoa(c.Reading.Value)
 	}

@@ -67,8 +67,8 @@ var rejects = [...]struct{ word, text, hint string }{
 		"the packet came back by a loop, or two routers have the same address"},
 	RejectUnknownVRID: {"unknown_vrid", "no instance has its virtual_router_id on that interface",
 		"another cluster on this link, or a wrong virtual_router_id"},
-	RejectState: {"state", "this router does not take part now: it is at fault, or waits for its start",
-		"see why with ipvsctl vrrp"},
+	RejectState: {"state", "this router did not take part then: it was at fault, or waited for its start",
+		"nothing is wrong with the adverts"},
 }
 
 // String returns the word of status and metrics, which never changes.
@@ -76,6 +76,9 @@ func (r Reject) String() string { return rejects[r].word }
 
 // Error returns what is wrong, for the log.
 func (r Reject) Error() string { return "advert not believed: " + rejects[r].text }
+
+// Text returns what is wrong with the advert, as a part of a sentence.
+func (r Reject) Text() string { return rejects[r].text }
 
 // Hint returns what an operator can do about it.
 func (r Reject) Hint() string { return rejects[r].hint }

@@ -87,9 +87,15 @@ func (m *machine) meet(from netip.Addr, a Advert) {
 		i = MaxPeers - 1
 		m.peers[i] = PeerStatus{}
 	}
-	p := PeerStatus{from, a.Priority, a.Interval, m.router.now, m.peers[i].Adverts + 1}
+	p := PeerStatus{
+		Addr: from, Priority: a.Priority, Interval: a.Interval, Last: m.router.now, Adverts: m.peers[i].Adverts + 1,
+		Mismatched: m.mismatched(from, a),
+	}
 	if a.Priority == 0 {
 		p.Priority = m.peers[i].Priority
+	}
+	if m.SkipCheckAddresses && from == m.heard {
+		p.Mismatched = m.peers[i].Mismatched // it is not looked at again
 	}
 	copy(m.peers[1:], m.peers[:i])
 	m.peers[0] = p
@@ -107,9 +113,14 @@ func (m *machine) count(from netip.Addr, a Advert) {
 	if a.Interval != m.AdvertInterval {
 		m.counters.IntervalMismatched++
 	}
-	if !(m.SkipCheckAddresses && from == m.heard) && !sameAddrs(a.Addrs, m.Addresses) {
+	if m.mismatched(from, a) {
 		m.counters.Mismatched++
 	}
+}
+
+// mismatched says that an advert lists other addresses than ours.
+func (m *machine) mismatched(from netip.Addr, a Advert) bool {
+	return !(m.SkipCheckAddresses && from == m.heard) && !sameAddrs(a.Addrs, m.Addresses)
 }
 
 // sameAddrs compares two lists, whose order does not matter.

@@ -60,6 +60,8 @@ type PeerStatus struct {
 	Interval time.Duration
 	Last     time.Time
 	Adverts  uint64
+	// Mismatched says that the last advert listed other addresses than ours.
+	Mismatched bool
 }
 
 // Transition is one change of state.
@@ -78,6 +80,13 @@ type GroupStatus struct {
 	Members []string
 }
 
+// Rejection is an advert that was not believed.
+type Rejection struct {
+	At   time.Time
+	From netip.Addr
+	Why  Reject
+}
+
 // Counters are of one instance since it was configured.
 type Counters struct {
 	Sent, Received       uint64 // adverts; those received passed all checks
@@ -92,7 +101,8 @@ type Counters struct {
 	SteppedDown          uint64        // because this host did not run for too long
 	PutBack              uint64        // addresses, routes and rules that somebody else removed
 	Rejected             map[Reject]uint64
-	Mismatched           uint64 // adverts with other addresses than ours; they count all the same
-	IntervalMismatched   uint64 // version 3 only; they count all the same
-	Unauthenticated      uint64 // permissive auth_hmac: no trailer
+	LastRejected         Rejection // zero: none
+	Mismatched           uint64    // adverts with other addresses than ours; they count all the same
+	IntervalMismatched   uint64    // version 3 only; they count all the same
+	Unauthenticated      uint64    // permissive auth_hmac: no trailer
 }

@@ -79,8 +79,23 @@ func TestSkipCheckAddresses(t *testing.T) {
 	for range 3 {
 		g.step(Received{"VI", upper, Advert{Version: 3, VRID: 51, Priority: 150, Interval: time.Second, Addrs: []netip.Addr{us}}})
 	}
-	if c := g.status("VI").Counters; c.Mismatched != 1 {
-		t.Errorf("counted %d", c.Mismatched)
+	if s := g.status("VI"); s.Counters.Mismatched != 1 || !s.Peers[0].Mismatched {
+		t.Errorf("counted %d, %+v", s.Counters.Mismatched, s.Peers[0])
+	}
+}
+
+// Whoever lists other addresses is marked until its adverts list ours.
+func TestMismatchedPeer(t *testing.T) {
+	g := started(t, instance("VI", func(in *Instance) { in.Addresses = []netip.Addr{us} }))
+	for _, other := range []bool{true, false} {
+		addrs := []netip.Addr{us}
+		if other {
+			addrs = []netip.Addr{upper}
+		}
+		g.step(Received{"VI", upper, Advert{Version: 3, VRID: 51, Priority: 150, Interval: time.Second, Addrs: addrs}})
+		if p := g.status("VI").Peers[0]; p.Mismatched != other {
+			t.Errorf("%v heard: %+v", addrs, p)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ func TestInterfaceComesAndGoes(t *testing.T) {
 		r.Interfaces(nil)
 		synctest.Wait()
 		r.is("VI_7", vrrp.Fault)
-		if s := r.status("VI_7"); s.Reason != "interface eth0 does not exist" {
+		if s := r.status("VI_7"); s.Reason != "there is no interface eth0" {
 			t.Errorf("reason %q", s.Reason)
 		}
 		r.Interfaces(eth0(1, 1))
@@ -128,7 +128,8 @@ func TestReloadOfTheCodec(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		r.Change([]vrrp.Instance{virtual(7, 150, with('b'))}, nil)
 		time.Sleep(time.Minute)
-		if c := other.status("VI_7").Counters; c.Rejected[vrrp.RejectPassword] != 2 || c.BecameActive != 0 {
+		if c := other.status("VI_7").Counters; c.Rejected[vrrp.RejectPassword] != 2 || c.BecameActive != 0 ||
+			c.LastRejected.Why != vrrp.RejectPassword || c.LastRejected.From != r.status("VI_7").Source || time.Since(c.LastRejected.At) < time.Minute {
 			t.Errorf("%+v", c)
 		}
 		r.cancel()

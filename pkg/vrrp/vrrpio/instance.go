@@ -129,7 +129,7 @@ func (l *loop) receive(k *link, p vrrp.Packet) {
 	}
 	advert, err := in.codec.Decode(p, l.now)
 	if err != nil {
-		in.reject(err, p, l.log)
+		in.reject(err, p, l.now, l.log)
 		return
 	}
 	if in.heard != p.From {
@@ -141,7 +141,7 @@ func (l *loop) receive(k *link, p vrrp.Packet) {
 func (k *link) reject(why vrrp.Reject) { k.rejected[why]++ }
 
 // reject counts a packet that is not believed. It is logged once for each reason until another router is heard.
-func (in *instance) reject(err error, p vrrp.Packet, log *scribe) {
+func (in *instance) reject(err error, p vrrp.Packet, now time.Time, log *scribe) {
 	var why vrrp.Reject
 	if !errors.As(err, &why) {
 		return
@@ -150,9 +150,10 @@ func (in *instance) reject(err error, p vrrp.Packet, log *scribe) {
 		in.counters.Rejected = map[vrrp.Reject]uint64{}
 	}
 	in.counters.Rejected[why]++
+	in.counters.LastRejected = vrrp.Rejection{At: now, From: p.From, Why: why}
 	if int(why) < len(in.warned) && !in.warned[why] {
 		in.warned[why] = true
-		log.warn("a packet is ignored", "instance", in.Name, "from", p.From, "err", why, "hint", why.Hint())
+		log.warn("another router's adverts are ignored", "instance", in.Name, "from", p.From, "err", why, "hint", why.Hint())
 	}
 }
 
@@ -160,6 +161,7 @@ func (in *instance) reject(err error, p vrrp.Packet, log *scribe) {
 func (in *instance) addTo(c *vrrp.Counters) {
 	mine := in.counters
 	c.SendErrors, c.LastSendError, c.Late, c.Latest, c.PutBack = mine.SendErrors, mine.LastSendError, mine.Late, mine.Latest, mine.PutBack
+	c.LastRejected = mine.LastRejected
 	sources := []map[vrrp.Reject]uint64{mine.Rejected}
 	if in.link != nil {
 		sources = append(sources, in.link.rejected)

@@ -90,7 +90,7 @@ func (l *loop) do(actions []vrrp.Action) {
 	}
 }
 
-var errNoSocket = errors.New("there is no socket")
+var errNoSocket = errors.New("its interface was gone, or without an address to send from")
 
 // advertise puts an advert to those that are to leave.
 func (l *loop) advertise(a vrrp.Send, due time.Time) {

@@ -116,7 +116,7 @@ func (l *loop) wish(in *instance) (s spec) {
 	if s.device != "" {
 		h := l.hosts[s.device]
 		if h == nil {
-			in.why = "interface " + s.device + " does not exist"
+			in.why = "there is no interface " + s.device
 			return s
 		}
 		s.index = h.index

@@ -53,7 +53,7 @@ func TestWhereAdvertsComeFrom(t *testing.T) {
 			name: "vmac_xmit_base", interfaces: "eth0 192.0.2.1/24; vrrp.7", source: "192.0.2.1", device: "eth0",
 			change: []func(*vrrp.Instance){vmac, func(in *vrrp.Instance) { in.Base = "eth0" }},
 		},
-		{name: "no interface", interfaces: "eth1 192.0.2.1/24", why: "interface eth0 does not exist"},
+		{name: "no interface", interfaces: "eth1 192.0.2.1/24", why: "there is no interface eth0"},
 		{name: "no address", interfaces: "eth0 fe80::1/64", why: "interface eth0 has no IPv4 address that adverts could come from"},
 		{name: "no address of IPv6", interfaces: "eth0 2001:db8::1/64", change: []func(*vrrp.Instance){v6}, why: "interface eth0 has no link-local IPv6 address that adverts could come from"},
 	} {
