@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -33,10 +34,27 @@ func (f *Failover) Change(cfg *config.VRRP) {
 		}
 		members[c.Name] = m
 	}
+	f.holdBack(cfg.Groups, members)
 	f.take(cfg, members, before)
 	select {
 	case f.changed <- struct{}{}:
 	default:
+	}
+}
+
+// holdBack has sync groups take no part of which a member can't: it is all of them or none.
+func (f *Failover) holdBack(groups []*config.Group, members map[string]*member) {
+	for _, g := range groups {
+		i := slices.IndexFunc(g.Members, func(name string) bool { return members[name] != nil && members[name].unfit != nil })
+		if i < 0 {
+			continue
+		}
+		for _, name := range g.Members {
+			if m := members[name]; m != nil && m.unfit == nil {
+				m.unfit = fmt.Errorf("%s of its sync group takes no part: %w", g.Members[i], members[g.Members[i]].unfit)
+				f.log.Error("a virtual router takes no part", "instance", name, "err", m.unfit)
+			}
+		}
 	}
 }
 
