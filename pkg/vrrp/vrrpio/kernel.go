@@ -87,6 +87,9 @@ func (k *kernel) listen(s socket, deliver func(vrrp.Packet)) error {
 		return err
 	}
 	k.sockets[raw.serial] = raw
+	if all := len(k.sockets) + lastSerial + 1; len(k.events) < all { // what is not seen now would be later than the timers
+		k.events = make([]unix.EpollEvent, 2*all)
+	}
 	return nil
 }
 
