@@ -22,7 +22,8 @@ type instance struct {
 
 	counters vrrp.Counters // those that the router doesn't have
 	warned   [64]bool      // kinds of rejects that were logged since another router was heard
-	heard    netip.Addr    // the last router that was believed
+	heard    netip.Addr    // the router that was believed then
+	since    time.Time
 }
 
 // sourcing is what the router was told of the source.
@@ -132,8 +133,8 @@ func (l *loop) receive(k *link, p vrrp.Packet) {
 		in.reject(err, p, l.now, l.log)
 		return
 	}
-	if in.heard != p.From {
-		in.heard, in.warned = p.From, [64]bool{}
+	if in.heard != p.From && l.now.Sub(in.since) >= linesEvery { // two that are active take turns
+		in.heard, in.since, in.warned = p.From, l.now, [64]bool{}
 	}
 	l.step(vrrp.Received{Instance: in.Name, From: p.From, Advert: advert})
 }
