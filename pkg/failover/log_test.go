@@ -63,25 +63,3 @@ func TestLevels(t *testing.T) {
 		}
 	})
 }
-
-// A sync group is all or none also where the keys of one member can't be read.
-func TestGroupWithoutKeys(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := play(t)
-		locked := instance("VI_2", 52)
-		locked.HMAC, locked.KeyFiles = &vrrp.HMAC{}, map[uint8]string{1: t.TempDir() + "/none"}
-		s.Change(&config.VRRP{Instances: []*config.Instance{instance("VI_1", 51), locked, instance("VI_3", 53)},
-			Groups: []*config.Group{groupOf("G1", "VI_1", "VI_2")}})
-		s.wantOf("without a key", "instances", "instances VI_3, group G1")
-		got, err := s.Status(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, i := range got.Instances[:2] {
-			if i.State != "FAULT" || !strings.Contains(i.Reason, "/none: no such file") {
-				t.Errorf("%s %s: %s", i.Name, i.State, i.Reason)
-			}
-		}
-		s.stop()
-	})
-}
