@@ -32,11 +32,11 @@ type role struct {
 
 // part is what a wish depends on.
 type part struct {
-	serves bool
-	repeat uint64
+	active, lingers bool
+	repeat          uint64
 }
 
-func (r *role) part() part { return part{r.is() == vrrp.Active || r.lingers.Load(), r.repeat.Load()} }
+func (r *role) part() part { return part{r.is() == vrrp.Active, r.lingers.Load(), r.repeat.Load()} }
 
 // linger is how long an instance that yields keeps its addresses. The other router's advert, which it yields to, comes before that
 // one has the addresses and the neighbours know, by a millisecond or by a hundred on a busy host: what they send in between would be
@@ -65,8 +65,12 @@ func (s *seat) wish() vip.Wish { return s.wishAs(s.part()) }
 
 func (s *seat) wishAs(p part) vip.Wish {
 	w := s.idle
-	if p.serves {
+	switch {
+	case p.active:
 		w = s.active
+	case p.lingers: // the neighbours have just been told where the addresses are now
+		w = s.active
+		w.Announce = nil
 	}
 	w.Repeat = p.repeat
 	return w

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/vip"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
@@ -27,6 +28,31 @@ func TestGroupWithoutKeys(t *testing.T) {
 		for _, i := range got.Instances[:2] {
 			if i.State != "FAULT" || !strings.Contains(i.Reason, "/none: no such file") {
 				t.Errorf("%s %s: %s", i.Name, i.State, i.Reason)
+			}
+		}
+		s.stop()
+	})
+}
+
+// While the addresses linger, nothing more is announced: neither the second burst nor a refresh.
+func TestLingerIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		one := instance("VI_1", 51)
+		one.Active.Announce = &vip.Announce{Repeat: 5}
+		s.Change(&config.VRRP{Instances: []*config.Instance{one}})
+		s.told()
+		for _, c := range []struct {
+			became    vrrp.Became
+			announces bool
+		}{
+			{became("VI_1", vrrp.Backup, vrrp.Active), true},
+			{became("VI_1", vrrp.Active, vrrp.Backup), false},
+			{became("VI_1", vrrp.Backup, vrrp.Active), true},
+		} {
+			s.report([]vrrp.Action{c.became})
+			if w := s.wishes["VI_1"]; len(w.Addresses) != 1 || w.Announce != nil != c.announces {
+				t.Errorf("%s: %d addresses, %+v", c.became.To, len(w.Addresses), w.Announce)
 			}
 		}
 		s.stop()
