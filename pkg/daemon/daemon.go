@@ -99,7 +99,11 @@ func New(o Options) (_ *Daemon, err error) {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
 	}
 	d.owner.loader = loader
-	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles})
+	records, err := namespaceFiles()
+	if err != nil {
+		return nil, err
+	}
+	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles, Records: records})
 	d.owner.routers = d.failover
 	connector, err := probe.NewConnector()
 	if err != nil {

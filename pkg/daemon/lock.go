@@ -18,18 +18,16 @@ var ErrRunning = errors.New("another ipvsd is running")
 // takeLocks makes sure that this is the only ipvsd that writes to the table of its network namespace, and the only one on
 // its socket and on its state directory. The kernel drops the locks when the process ends, however it ends.
 func takeLocks(socket, stateDir string) ([]*os.File, error) {
-	ns, err := os.Stat("/proc/thread-self/ns/net")
+	namespace, err := namespaceFiles()
 	if err != nil {
-		return nil, fmt.Errorf("network namespace: %w", err)
+		return nil, err
 	}
-	number := ns.Sys().(*syscall.Stat_t).Ino
 	locks, err := lockDirectory(stateDir)
 	if err != nil {
 		return nil, err
 	}
 	for _, l := range []struct{ path, what string }{
-		// In the default directory even when the socket is elsewhere: one namespace, one lock.
-		{filepath.Join(filepath.Dir(control.Socket), fmt.Sprintf("netns-%d.lock", number)), "in this network namespace"},
+		{namespace + ".lock", "in this network namespace"},
 		{socket + ".lock", "on the socket " + socket},
 	} {
 		f, err := lock(l.path, l.what)
@@ -42,6 +40,16 @@ func takeLocks(socket, stateDir string) ([]*os.File, error) {
 		locks = append(locks, f)
 	}
 	return locks, nil
+}
+
+// namespaceFiles is how the names of files begin that are this network namespace's, until the machine's next start. They are in the
+// default directory even when the socket is elsewhere: one namespace, one lock.
+func namespaceFiles() (string, error) {
+	ns, err := os.Stat("/proc/thread-self/ns/net")
+	if err != nil {
+		return "", fmt.Errorf("network namespace: %w", err)
+	}
+	return filepath.Join(filepath.Dir(control.Socket), fmt.Sprintf("netns-%d", ns.Sys().(*syscall.Stat_t).Ino)), nil
 }
 
 // lockDirectory takes the lock of the state directory itself, so that one that is full or read-only can be locked. One that

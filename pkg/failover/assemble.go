@@ -10,6 +10,14 @@ import (
 // New returns a Failover without instances.
 func New(o Options) *Failover { return newFailover(o, assemble) }
 
+// record returns the file in which a part writes down what it changed on the host.
+func (f *Failover) record(part string) string {
+	if f.records == "" {
+		return ""
+	}
+	return f.records + "." + part
+}
+
 // assemble returns the real parts, or why they could not work.
 func assemble(f *Failover) (*parts, error) {
 	if err := permitted(); err != nil {
@@ -20,7 +28,7 @@ func assemble(f *Failover) (*parts, error) {
 		runner: vrrpio.New(vrrpio.Options{Log: f.log, Report: f.report, Realtime: vrrpio.Realtime(cfg.Realtime), LogUnknown: cfg.LogUnknown}),
 		keeper: vipnl.NewKeeper(vipnl.Options{
 			Log: f.log, Report: func(r vipnl.Report) { f.inbox.put(r) },
-			Firewall: vipnl.NewFirewall(), Links: vipnl.NewLinks(f.log),
+			Firewall: vipnl.NewFirewall(), Links: vipnl.NewLinks(f.log, f.record("links")), Record: f.record("addresses"),
 			Announcer: vipnl.NewAnnouncer(f.log, func(c vip.Conflict) { f.inbox.put(c) }),
 		}),
 		tracker:    track.New(track.Options{Log: f.log, Report: f.Observe}),

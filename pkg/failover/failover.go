@@ -30,6 +30,9 @@ type Options struct {
 	Log *slog.Logger
 	// Roles gets the states of all instances, by name, whenever one of them has changed. It must not block.
 	Roles func(map[string]vrrp.State)
+	// Records is how the names of files begin that say what sysctls were before, for a run after one that was killed. They are worth
+	// nothing after the machine's next start. Empty: there are none.
+	Records string
 }
 
 // Failover is the virtual routers of one network namespace. New starts nothing, Run does; all other methods may be called at any
@@ -38,6 +41,7 @@ type Failover struct {
 	log      *slog.Logger
 	roles    func(map[string]vrrp.State)
 	assemble func(*Failover) (*parts, error)
+	records  string
 	scripts  *script.Queues
 	changed  chan struct{} // the configuration is another
 	pipes    pipes         // only Run's goroutine touches it
@@ -72,7 +76,7 @@ type reading struct {
 
 func newFailover(o Options, assemble func(*Failover) (*parts, error)) *Failover {
 	return &Failover{
-		log: o.Log, roles: o.Roles, assemble: assemble, scripts: script.NewQueues(script.Run),
+		log: o.Log, roles: o.Roles, records: o.Records, assemble: assemble, scripts: script.NewQueues(script.Run),
 		changed: make(chan struct{}, 1), inbox: inbox{dirty: make(chan struct{}, 1)},
 		cfg: new(config.VRRP), members: make(map[string]*member), groups: make(map[string]*group),
 		readings: make(map[vrrp.Object]reading), services: make(map[string]health.State),

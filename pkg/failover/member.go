@@ -41,7 +41,7 @@ const most = 16
 
 // setupOf returns what the keeper has to know of a configuration.
 func setupOf(cfg *config.VRRP) vipnl.Setup {
-	s := vipnl.Setup{Universe: []vip.Wish{cfg.Static}, Pacing: cfg.Pacing}
+	s := vipnl.Setup{Universe: []vip.Wish{cfg.Static}, Pacing: cfg.Pacing, NoReports: cfg.NoReports}
 	for _, c := range cfg.Instances {
 		if c.Link != nil {
 			s.Links = append(s.Links, *c.Link)

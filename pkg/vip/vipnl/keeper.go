@@ -68,6 +68,8 @@ type Options struct {
 	Firewall  Firewall
 	Announcer Announcer
 	Links     Links
+	// Record is a file that says what sysctls were before, for a run after one that was killed. Empty: there is none.
+	Record string
 }
 
 // Setup is what a Keeper needs to know of the configuration.
@@ -78,6 +80,8 @@ type Setup struct {
 	Pacing   map[string]vip.Pacing
 	// PromoteSecondaries are interfaces whose secondary addresses stay when a primary one goes.
 	PromoteSecondaries []string
+	// NoReports keeps the kernel from reporting multicast groups of the link (disable_local_igmp).
+	NoReports bool
 }
 
 // What a Report is about.
@@ -108,7 +112,7 @@ func NewKeeper(o Options) *Keeper {
 	}
 	return &Keeper{
 		Options: o, wake: make(chan struct{}, 1), entries: map[any]*entry{}, dirty: map[*entry]bool{}, owners: map[string]*owner{},
-		wishes: map[string]vip.Wish{}, waiting: map[*entry]bool{}, touched: map[string]bool{},
+		wishes: map[string]vip.Wish{}, waiting: map[*entry]bool{}, touched: map[string]bool{}, sysctls: sysctls{record: o.Record},
 	}
 }
 

@@ -141,7 +141,7 @@ func TestKernelFramesAsKeepalived(t *testing.T) {
 			d.Start()
 
 			h, ours := prepare("ours")
-			links := vipnl.NewLinks(slog.New(slog.DiscardHandler))
+			links := vipnl.NewLinks(slog.New(slog.DiscardHandler), "")
 			on(t, h, func() error { return links.Make(c.links) })
 			var places []vip.Place
 			for _, p := range c.places {

@@ -163,7 +163,7 @@ func TestKernelNoFirewall(t *testing.T) {
 	t.Setenv("PATH", "")
 	var log strings.Builder
 	on(t, h, func() error {
-		f, links := vipnl.NewFirewall(), vipnl.NewLinks(slog.New(slog.NewTextHandler(&log, nil)))
+		f, links := vipnl.NewFirewall(), vipnl.NewLinks(slog.New(slog.NewTextHandler(&log, nil)), "")
 		err := f.Deny(addrs("192.0.2.9"))
 		if works != (err == nil) || err != nil && !strings.Contains(err.Error(), "NF_TABLES_IPV4") {
 			t.Errorf("no_accept: %v", err)
@@ -183,7 +183,7 @@ func TestKernelMembership(t *testing.T) {
 	seen.Connect(b, "eth0")
 	h := director(t, "director", b)
 	reports := lab.NewCapture(seen, "eth0", "-e -v igmp or (icmp6 and (ip6[40] = 143 or ip6[40] = 133)) or (ip6[6] = 0 and ip6[48] = 143)")
-	links := vipnl.NewLinks(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	links := vipnl.NewLinks(slog.New(slog.NewTextHandler(t.Output(), nil)), "")
 	four, six := vmac(51, "vrrp.51", "eth0", false), vmac(51, "vrrp6.51", "eth1", true)
 	on(t, h, func() error { return links.Make([]vip.Link{four, six}) })
 	on(t, h, func() error {

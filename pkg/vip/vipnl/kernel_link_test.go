@@ -182,7 +182,7 @@ func TestKernelLinksAsKeepalived(t *testing.T) {
 			d.Start()
 
 			h, before := prepare("ours")
-			links := vipnl.NewLinks(slog.New(slog.DiscardHandler))
+			links := vipnl.NewLinks(slog.New(slog.DiscardHandler), "")
 			on(t, h, func() error { return links.Make(c.links) })
 			lab.WaitFor(t, patience, "the same", func() error {
 				theirs := look(k, untouched)
@@ -229,14 +229,15 @@ func TestKernelLinks(t *testing.T) {
 		return strings.SplitN(h.Run("ip", "-o", "link", "show", "dev", dev), ":", 2)[0]
 	}
 	four, six := vmac(51, "vrrp.51", "eth0", false), vmac(51, "vrrp6.51", "eth0", true)
-	killed := vipnl.NewLinks(slog.New(slog.DiscardHandler))
+	record := filepath.Join(t.TempDir(), "sysctls")
+	killed := vipnl.NewLinks(slog.New(slog.DiscardHandler), record)
 	must(make(killed, four, six, vmac(53, "vrrp.53", "eth1", true)))
 	was := index("vrrp.51")
 	if out := h.Run("ip", "link", "show", "dev", "vrrp.51"); !strings.Contains(out, "group 7 ") || !strings.Contains(out, ",UP") {
 		t.Errorf("not up, or without the group of its base:\n%s", out)
 	}
 
-	links := vipnl.NewLinks(slog.New(slog.DiscardHandler))
+	links := vipnl.NewLinks(slog.New(slog.DiscardHandler), record)
 	must(make(links, four, six))
 	if is := index("vrrp.51"); is != was {
 		t.Errorf("index %s was not adopted, %s is there", was, is)
@@ -284,5 +285,27 @@ func TestKernelLinks(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, conf(t, h)); diff != "" {
 		t.Errorf("sysctls (-before +after):\n%s", diff)
+	}
+}
+
+// What a killed run changed has its old values when the next one has ended.
+func TestKernelLinksAfterKill(t *testing.T) {
+	b := lab.NewBridge(t, "switch", 1500)
+	h := director(t, "director", b)
+	h.Run("sysctl", "-q", "-w", "net.ipv4.conf.all.rp_filter=1")
+	before, record := conf(t, h), filepath.Join(t.TempDir(), "sysctls")
+	want := vip.Link{Kind: vip.MACVLAN, Name: "vrrp.51", Base: "eth0", MAC: [6]byte{0, 0, 0x5e, 0, 1, 51}}
+	for range 2 {
+		on(t, h, func() error { return vipnl.NewLinks(slog.New(slog.DiscardHandler), record).Make([]vip.Link{want}) })
+		if len(changes(before, conf(t, h))) == 0 {
+			t.Error("nothing was changed")
+		}
+	}
+	on(t, h, func() error { return vipnl.NewLinks(slog.New(slog.DiscardHandler), record).Make(nil) })
+	if diff := cmp.Diff(before, conf(t, h)); diff != "" {
+		t.Errorf("sysctls (-before +after):\n%s", diff)
+	}
+	if _, err := os.Stat(record); !os.IsNotExist(err) {
+		t.Errorf("there is still a record: %v", err)
 	}
 }

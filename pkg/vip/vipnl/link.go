@@ -19,9 +19,10 @@ import (
 // alias marks interfaces as made by us, also for a run after one that was killed.
 const alias = "ipvsd"
 
-// NewLinks returns Links that has made nothing yet.
-func NewLinks(log *slog.Logger) Links {
-	return &links{made: make(map[string]bool), memberships: memberships{log: log}}
+// NewLinks returns Links that has made nothing yet. The record is a file that says what sysctls were before, for a run after one that
+// was killed; empty: there is none.
+func NewLinks(log *slog.Logger, record string) Links {
+	return &links{made: make(map[string]bool), sysctls: sysctls{record: record}, memberships: memberships{log: log}}
 }
 
 // links makes VMACs and ipvlans, and sets the sysctls that they and their bases need.

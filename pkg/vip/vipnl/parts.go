@@ -97,12 +97,19 @@ func (k *Keeper) announce() {
 	}
 }
 
-// need raises sysctls to their values at least, and gives those that are needed no more their old ones. An interface that does not
-// exist has none.
+// need raises sysctls to their values at least, sets those to 0 that are to be 0, and gives those that are needed no more their old
+// ones. An interface that does not exist has none.
 func (s *sysctls) need(values map[string]int) error {
-	err := s.restore(func(path string) bool { return values[path] != 0 })
+	err := s.restore(func(path string) bool {
+		_, needed := values[path]
+		return needed
+	})
 	for _, path := range slices.Sorted(maps.Keys(values)) {
-		if e := s.raise(path, values[path]); e != nil && !errors.Is(e, fs.ErrNotExist) {
+		change := s.raise
+		if values[path] == 0 {
+			change = s.set
+		}
+		if e := change(path, values[path]); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)
 		}
 	}
@@ -116,6 +123,9 @@ func neededSysctls(s Setup) map[string]int {
 	needed := map[string]int{}
 	for _, dev := range s.PromoteSecondaries {
 		needed[promoteSecondaries(dev)] = 1
+	}
+	if s.NoReports {
+		needed["ipv4/igmp_link_local_mcast_reports"] = 0
 	}
 	loopback := map[netip.Addr]bool{}
 	for _, w := range s.Universe {

@@ -1,6 +1,7 @@
 package vipnl
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,43 @@ import (
 // sysctls are variables of a network namespace, by their path below /proc/sys/net, which we changed.
 type sysctls struct {
 	was map[string]int // as it was before
+	// record is a file that says what they were, for a run after one that was killed; empty: none. One that can't be read or written
+	// is no reason to do without what they are changed for.
+	record string
+	read   bool
+}
+
+// recall reads the record of an earlier run.
+func (s *sysctls) recall() {
+	if s.read || s.record == "" {
+		return
+	}
+	s.read = true
+	text, err := os.ReadFile(s.record)
+	if err == nil {
+		err = json.Unmarshal(text, &s.was)
+	}
+	if err != nil {
+		s.was = nil
+	}
+}
+
+// note writes the record.
+func (s *sysctls) note() {
+	if s.record == "" {
+		return
+	}
+	if len(s.was) == 0 {
+		_ = os.Remove(s.record)
+		return
+	}
+	text, err := json.Marshal(s.was)
+	if err == nil {
+		err = os.WriteFile(s.record+".new", text, 0o600)
+	}
+	if err == nil {
+		_ = os.Rename(s.record+".new", s.record)
+	}
 }
 
 func readSysctl(path string) (int, error) {
@@ -42,11 +80,9 @@ func writeSysctl(path string, value int) error {
 
 // set changes one until restore.
 func (s *sysctls) set(path string, value int) error {
+	s.recall()
 	is, err := readSysctl(path)
 	if err != nil || is == value {
-		return err
-	}
-	if err := writeSysctl(path, value); err != nil {
 		return err
 	}
 	if s.was == nil {
@@ -54,8 +90,9 @@ func (s *sysctls) set(path string, value int) error {
 	}
 	if _, known := s.was[path]; !known {
 		s.was[path] = is
+		s.note() // first: we may be killed at any time
 	}
-	return nil
+	return writeSysctl(path, value)
 }
 
 // raise is set for one that may be greater already.
@@ -69,6 +106,8 @@ func (s *sysctls) raise(path string, value int) error {
 
 // restore puts back those that are still used by nobody. Those of an interface that is gone went with it.
 func (s *sysctls) restore(used func(path string) bool) (err error) {
+	s.recall()
+	before := len(s.was)
 	for _, path := range slices.Sorted(maps.Keys(s.was)) {
 		if used(path) {
 			continue
@@ -78,6 +117,9 @@ func (s *sysctls) restore(used func(path string) bool) (err error) {
 			continue
 		}
 		delete(s.was, path)
+	}
+	if len(s.was) < before {
+		s.note()
 	}
 	return err
 }
