@@ -4,10 +4,10 @@ package pair
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -95,11 +95,16 @@ func (f *flow) block() error {
 func (f *flow) knownTo(d *Director) {
 	f.t.Helper()
 	lab.WaitFor(f.t, patience, "the connection on "+d.Name, func() error {
-		out, err := d.Output("ipvsadm", "-Lnc")
-		if err == nil && !strings.Contains(out, " ESTABLISHED "+f.conn.LocalAddr().String()+" ") {
-			err = errors.New(out)
+		lines, err := d.ReadConnections(netip.MustParseAddrPort(f.conn.RemoteAddr().String()))
+		if err != nil {
+			return err
 		}
-		return err
+		for _, line := range lines {
+			if strings.Contains(line, " ESTABLISHED "+f.conn.LocalAddr().String()+" ") {
+				return nil
+			}
+		}
+		return fmt.Errorf("%q", lines)
 	})
 }
 
