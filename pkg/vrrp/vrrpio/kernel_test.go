@@ -276,6 +276,27 @@ func TestKernelAllVRIDsOfAnInterface(t *testing.T) {
 	t.Logf("adverts at most %v late", latest)
 }
 
+// An interface that takes its time gets all adverts that are due at once.
+func TestKernelSlowInterface(t *testing.T) {
+	c := newCouple(t)
+	c.one.host.Run("tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "4mbit", "burst", "3000", "limit", "10000000")
+	var all []vrrp.Instance
+	for vrid := 1; vrid <= 255; vrid++ {
+		all = append(all, virtual(uint8(vrid), 150, func(in *vrrp.Instance) {
+			for i := range 60 {
+				in.Addresses = append(in.Addresses, netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}))
+			}
+		}))
+	}
+	c.one.Change(all, nil)
+	c.one.becomes(vrrp.Active)
+	for _, s := range c.one.statuses() {
+		if s.Counters.SendErrors != 0 {
+			t.Fatalf("%s: %d adverts did not leave: %s", s.Name, s.Counters.SendErrors, s.Counters.LastSendError)
+		}
+	}
+}
+
 const keepalived = `
 vrrp_instance VI_7 {
 	interface eth0

@@ -33,8 +33,15 @@ func openRaw(s spec) (int, error) {
 	return fd, nil
 }
 
+// sendBuffer has room for the adverts of a thousand instances, with many addresses, that a busy interface does not take at once: those
+// that find no room are lost, and they would be the same ones every time.
+const sendBuffer = 4 << 20
+
 func (s spec) set(fd int) error {
 	set := setter{fd: fd}
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer) != nil {
+		set.int("SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
+	}
 	if s.buffer > 0 {
 		// Beyond net.core.rmem_max it takes a capability.
 		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, s.buffer) != nil {
