@@ -5,5 +5,5 @@
 // is done for it by two others: the goroutine of Run opens and closes sockets, which waits for the kernel's lock on all
 // interfaces, and one writes the log. All end with Run.
 //
-// How the thread gets its processor is told in contrib/decisions/0016-vrrp-thread.md.
+// How the thread gets its processor is told in contrib/decisions/0017-vrrp-thread.md.
 package vrrpio

@@ -69,7 +69,7 @@ func bigConfig() []byte {
 	return []byte(conf.String())
 }
 
-// BenchmarkThread measures how late the thread wakes up that should every 10 milliseconds: decision 0016.
+// BenchmarkThread measures how late the thread wakes up that should every 10 milliseconds: decision 0017.
 func BenchmarkThread(b *testing.B) {
 	for _, load := range []string{"idle", "garbage", "config", "other processes"} {
 		for _, realtime := range []Realtime{{}, {Nice: -20}, {Priority: 50}} {
