@@ -167,3 +167,12 @@ func TestReloadEndsWaiting(t *testing.T) {
 		})
 	}
 }
+
+// A group whose members take no part here is nothing.
+func TestReloadEmptyGroup(t *testing.T) {
+	g := activePair(t)
+	g.change([]Group{{Name: "G", Members: []string{"E", "I"}}})
+	g.did("1m0s E sends 0 every 1s", "1m0s E MASTER to INIT", "1m0s I sends 0 every 1s", "1m0s I MASTER to INIT", "1m0s group G MASTER to INIT")
+	g.pass(time.Minute)
+	g.did()
+}

@@ -56,6 +56,9 @@ func (u *unit) fail(cause *machine) {
 
 // begin leaves Initialize or Fault when all members can.
 func (u *unit) begin() {
+	if len(u.members) == 0 {
+		return // none takes part
+	}
 	owners := true
 	for _, m := range u.members {
 		if !m.ready() {
