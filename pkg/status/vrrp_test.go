@@ -87,6 +87,7 @@ func routers() *status.VRRP {
 			Name: "VI_6", State: vrrp.Backup, Since: ago(time.Hour), Reason: "handed over to fe80::2", Base: 250, Effective: 250, Yielded: true, Source: addr("fe80::1"),
 			Interval: time.Second, Learned: 100 * time.Millisecond, Skew: 2 * time.Millisecond, ActiveDown: 302 * time.Millisecond, Waits: "active down", Deadline: in(250 * time.Millisecond),
 			Heard: addr("fe80::2"), HeardPrio: 100, Peers: []vrrp.PeerStatus{{Addr: addr("fe80::2"), Priority: 100, Interval: 100 * time.Millisecond, Last: ago(50 * time.Millisecond), Adverts: 36000}},
+			Counters: vrrp.Counters{LastRejected: vrrp.Rejection{At: ago(time.Second), From: addr("fe80::2"), Why: vrrp.RejectInterval}},
 		},
 	}
 	s := &status.VRRP{
