@@ -34,6 +34,7 @@ type port struct {
 	closed   int
 	slow     time.Duration // to open
 	refuse   error         // of open
+	full     error         // of listen
 	mute     error         // of send
 	cut      bool
 	queue    []arrival
@@ -85,6 +86,9 @@ func (p portNetwork) open(s spec) (socket, error) { return p.openSocket(s) }
 func (p *port) listen(s socket, deliver func(vrrp.Packet)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.full != nil {
+		return p.full
+	}
 	m := s.(*memorySocket)
 	m.deliver = deliver
 	p.open = append(p.open, m)

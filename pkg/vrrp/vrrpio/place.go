@@ -2,6 +2,7 @@ package vrrpio
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/vip"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
@@ -153,6 +154,9 @@ func (l *loop) opened(s spec, socket socket, err error) {
 	if err == nil && k != nil && k.socket == nil {
 		if err = l.net.listen(socket, func(p vrrp.Packet) { l.receive(k, p) }); err == nil {
 			k.socket = socket
+		} else {
+			l.porter.close(socket)
+			time.AfterFunc(retry, func() { l.porter.open(s) }) // if nobody wants it by then, it is closed again
 		}
 	} else if err == nil {
 		l.porter.close(socket) // nobody wants it any more

@@ -2,6 +2,7 @@ package vrrpio
 
 import (
 	"bytes"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -39,6 +40,26 @@ func TestRejectsDoNotFloodTheLog(t *testing.T) {
 		if lines := strings.Count(r.log.String(), "are ignored"); lines < 30 || lines > 60 {
 			t.Errorf("%d lines", lines)
 		}
+		r.cancel()
+	})
+}
+
+// A socket that can't be listened to is closed, and it is tried again.
+func TestSocketThatIsNotHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &lan{}
+		r := n.host(t, 1)
+		r.set(func(p *port) { p.full = errors.New("epoll is full") })
+		r.Interfaces(eth0(1, 1))
+		r.Change([]vrrp.Instance{virtual(7, 100)}, nil)
+		time.Sleep(10 * time.Second)
+		r.is("VI_7", vrrp.Fault)
+		if _, ever := r.sockets(); ever < 9 || ever > 11 {
+			t.Errorf("%d attempts", ever)
+		}
+		r.set(func(p *port) { p.full = nil })
+		time.Sleep(10 * time.Second)
+		r.is("VI_7", vrrp.Active)
 		r.cancel()
 	})
 }
