@@ -170,7 +170,9 @@ type doubt struct{ what, hint string }
 // doubts returns what is wrong with the adverts that come now. Two routers of which one ignores the other are both active.
 func (v *VirtualRouter) doubts(now time.Time) (list []doubt) {
 	recent := max(10*time.Second, 3*v.Interval)
-	believed := func(p PeerRouter) bool { return p.Addr == v.Counters.LastRejected.From && p.Last.After(v.Counters.LastRejected.At) }
+	believed := func(p PeerRouter) bool {
+		return p.Addr == v.Counters.LastRejected.From && p.Last.After(v.Counters.LastRejected.At)
+	}
 	if l := v.Counters.LastRejected; l != nil && now.Sub(l.At) <= recent && !slices.ContainsFunc(v.Peers, believed) {
 		why := rejectOf(l.Why)
 		list = append(list, doubt{fmt.Sprintf("adverts of %s are ignored: %s", l.From, why.Text()), why.Hint()})
