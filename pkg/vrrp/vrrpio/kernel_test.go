@@ -106,7 +106,9 @@ func TestKernelElection(t *testing.T) {
 			c := newCouple(t)
 			for i, d := range []*director{c.one, c.two} {
 				d.host.Run("ip", "link", "add", "vrrp.7", "link", "eth0", "address", "00:00:5e:00:01:07", "type", "macvlan", "mode", "private")
-				d.host.Run("ip", "link", "set", "vrrp.7", "up")
+				// Both have the same MAC address, which the kernel would make the same link-local address of.
+				d.host.Run("ip", "link", "set", "vrrp.7", "addrgenmode", "none", "up")
+				d.host.AddAddress("vrrp.7", fmt.Sprintf("fe80::7:%d/64", i+1))
 				in := virtual(7, uint8(150-50*i), func(in *vrrp.Instance) { in.AdvertInterval = 500 * time.Millisecond })
 				k.change(&in, i+1)
 				d.Change([]vrrp.Instance{in}, nil)

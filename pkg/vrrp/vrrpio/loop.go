@@ -82,9 +82,14 @@ func (l *loop) step(ev vrrp.Event) { l.do(l.router.Step(l.now, ev)) }
 
 func (l *loop) do(actions []vrrp.Action) {
 	for i, a := range actions {
-		if send, ok := a.(vrrp.Send); ok {
-			l.advertise(send, l.router.Due(i))
+		switch a := a.(type) {
+		case vrrp.Send:
+			l.advertise(a, l.router.Due(i))
 			continue
+		case vrrp.Noticed:
+			if in := l.named[a.Instance]; in != nil && a.What == vrrp.RxLowerPriority {
+				in.codec.Outrun()
+			}
 		}
 		l.reports = append(l.reports, a)
 	}
