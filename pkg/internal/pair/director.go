@@ -160,18 +160,21 @@ func (d *Director) Holds(s Setup, all bool) error {
 	return nil
 }
 
+// HeldBy returns nil if one director has all addresses and the others have none.
+func HeldBy(s Setup, active *Director, others ...*Director) error {
+	if err := active.Holds(s, true); err != nil {
+		return err
+	}
+	for _, d := range others {
+		if err := d.Holds(s, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // WaitActive waits until one director has all addresses and the others have none.
 func WaitActive(tb lab.TB, s Setup, active *Director, others ...*Director) {
 	tb.Helper()
-	lab.WaitFor(tb, patience, "all addresses on "+active.Name+", and only there", func() error {
-		if err := active.Holds(s, true); err != nil {
-			return err
-		}
-		for _, d := range others {
-			if err := d.Holds(s, false); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	lab.WaitFor(tb, patience, "all addresses on "+active.Name+", and only there", func() error { return HeldBy(s, active, others...) })
 }
