@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"regexp"
 	"strings"
 	"testing"
@@ -111,10 +112,10 @@ func hostilePackets(x *table) {
 	enemy.Connect(x.External, "eth0", enemyAddr+"/24")
 	stop, done := make(chan struct{}), make(chan error, 1)
 	pause := 10 * time.Millisecond
-	switch Keepalived {
-	case x.Directors[0].Tool:
+	switch {
+	case x.Directors[0].Tool == Keepalived:
 		pause = 2 * time.Second // after each packet that it drops, an active keepalived 2.2.7 waits a whole interval anew
-	case x.Directors[1].Tool:
+	case x.Directors[1].Tool == Keepalived:
 		pause = 100 * time.Millisecond // among a thousand packets a second a backup keepalived misses adverts
 	}
 	go func() { done <- storm(enemy, pause, stop) }()
@@ -190,7 +191,7 @@ func storm(enemy *lab.Host, every time.Duration, stop <-chan struct{}) error {
 		for {
 			all := packets
 			if n, _, err := unix.Recvfrom(ears, heard, 0); err == nil {
-				all = append(packets[:len(packets):len(packets)], heard[:n], heard[:n], heard[:n])
+				all = append(slices.Clip(packets), heard[:n], heard[:n], heard[:n])
 			}
 			for _, p := range all {
 				if err := unix.Sendto(out, p, 0, &unix.SockaddrInet4{Addr: group.As4()}); err != nil {
