@@ -27,7 +27,7 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // it lies in the lab's own /tmp
 	bin = dir
-	_ = flag.Set("test.parallel", "12") // most of them wait, most of the time
+	_ = flag.Set("test.parallel", "8") // most of them wait, most of the time
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/", "github.com/ipvsd/ipvsd/cmd/...")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, out)
