@@ -18,14 +18,10 @@ type Severity uint8
 const (
 	Error   Severity = iota // the file is refused
 	Warning                 // the file is used, but perhaps not as its author thinks
+	Note                    // good to know; nobody has to do anything
 )
 
-func (s Severity) String() string {
-	if s == Warning {
-		return "warning"
-	}
-	return "error"
-}
+func (s Severity) String() string { return [...]string{"error", "warning", "note"}[s] }
 
 // MarshalText makes a severity a JSON string.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
@@ -43,8 +39,8 @@ type Diagnostic struct {
 // String returns the first line of what Print writes: "ipvsd.toml:4:11: message".
 func (d Diagnostic) String() string {
 	s := d.Position.String() + ": "
-	if d.Severity == Warning {
-		s += "warning: "
+	if d.Severity != Error {
+		s += d.Severity.String() + ": "
 	}
 	return s + d.Message
 }
@@ -52,7 +48,7 @@ func (d Diagnostic) String() string {
 // Diagnostics is all there is to say about a file, in the order of the file.
 type Diagnostics []Diagnostic
 
-// Err returns nil if there are only warnings, else an *InvalidError.
+// Err returns nil if there are only warnings and notes, else an *InvalidError.
 func (ds Diagnostics) Err() error {
 	if ds.Count(Error) == 0 {
 		return nil
