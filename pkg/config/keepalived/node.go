@@ -31,6 +31,9 @@ type Node struct {
 	Before  []string // comments on the lines before it, without their marks
 	Behind  string   // comment at the end of its line
 	Trailer []string // comments in its block behind the last node
+
+	keyword *keyword // nil: a line of a block without keywords
+	scope   *scope   // of its block
 }
 
 // Fate is what becomes of a keyword.
@@ -65,4 +68,6 @@ type scope struct {
 type translation struct {
 	*document.Writer
 	host document.Host
+	open *frame // the table that is being written
+	// Who translates a part of the files keeps here what has to be known beyond one block: a field each.
 }

@@ -1,0 +1,172 @@
+package keepalived
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/ipvsd/ipvsd/pkg/config/document"
+)
+
+// KeywordFate is a row of the table of keywords.
+type KeywordFate struct {
+	Scope  string `json:"scope"` // the block that it stands in; empty for the top of a file
+	Name   string `json:"name"`
+	Fate   Fate   `json:"fate"`
+	Remark string `json:"remark,omitempty"`
+}
+
+func (k KeywordFate) compare(other KeywordFate) int {
+	return cmp.Or(cmp.Compare(k.Scope, other.Scope), cmp.Compare(k.Name, other.Name))
+}
+
+// Translate reads a keepalived.conf. The name is what the diagnostics call it, and where its includes are relative to.
+func Translate(name string, source []byte, host document.Host, settings document.Settings) *document.Document {
+	t := &translation{Writer: new(document.Writer), host: host}
+	nodes, sources := t.parse(name, source, settings)
+	t.globalDefs(nodes)
+	t.frame(func() { t.nodes(nodes) })
+	return t.Document(sources)
+}
+
+// globalDefs writes the one table that all blocks of global_defs become.
+func (t *translation) globalDefs(nodes []*Node) {
+	var blocks []*Node
+	for _, n := range nodes {
+		if n.Text == "global_defs" {
+			blocks = append(blocks, n)
+		}
+	}
+	if len(blocks) == 0 {
+		return
+	}
+	t.table(blocks[0], "global_defs", false, 0, func() {
+		for i, n := range blocks {
+			if i > 0 {
+				t.Comment(n.At, n.comments()...)
+			}
+			t.walk(n)
+		}
+	})
+}
+
+// frame is a table that is being written: a line a key, as the keywords come; then the tables in it.
+type frame struct {
+	lines []line
+	after []func()
+}
+
+// line is a key of a table, with the comments of its keyword.
+type line struct {
+	node  *Node
+	key   string
+	value any
+}
+
+// table writes a table with the comments of n: body says what it has, by put, walk and after.
+//
+//	func (t *translation) virtualServer(n *Node) {
+//		t.table(n, "virtual_server", true, 0, func() {
+//			t.put(n, "address", n.Args[0].Text)
+//			t.walk(n) // calls the translate functions of its block: put(n, "delay_loop", 6), after(func() { t.realServer(n) })
+//		})
+//	}
+func (t *translation) table(n *Node, header string, array bool, depth int, body func()) {
+	t.Table(n.At, header, array, depth, n.comments()...)
+	t.frame(body)
+}
+
+// frame runs body, which fills a frame, and writes what it has put there.
+func (t *translation) frame(body func()) {
+	f := new(frame)
+	outer := t.open
+	t.open = f
+	body()
+	for _, l := range f.lines {
+		if l.node != nil && !l.node.Braces {
+			t.Comment(l.node.At, l.node.comments()...)
+			l.node.Before, l.node.Behind = nil, "" // a keyword may become several keys
+		}
+		switch v := l.value.(type) {
+		case []document.Item:
+			t.List(l.at(), l.key, v)
+		default:
+			t.Set(l.at(), l.key, v)
+		}
+	}
+	for i := 0; i < len(f.after); i++ {
+		f.after[i]()
+	}
+	t.open = outer
+}
+
+func (l line) at() document.Origin {
+	if l.node == nil {
+		return document.Origin{}
+	}
+	return l.node.At
+}
+
+// put sets a key of the table that is being written, to a value as of document.Writer.Set or a []document.Item. A key that
+// was set before gets the new value, as with keepalived most keywords do when they come twice. The node may be nil.
+func (t *translation) put(n *Node, key string, value any) {
+	l := line{n, key, value}
+	if i := t.index(key); i >= 0 {
+		t.open.lines[i] = l
+		return
+	}
+	t.open.lines = append(t.open.lines, l)
+}
+
+// has says whether a key of the table that is being written is set.
+func (t *translation) has(key string) bool { return t.index(key) >= 0 }
+
+func (t *translation) index(key string) int {
+	return slices.IndexFunc(t.open.lines, func(l line) bool { return l.key == key })
+}
+
+// after has a function run when all keys of the table are written: it writes tables that belong to it.
+func (t *translation) after(f func()) { t.open.after = append(t.open.after, f) }
+
+// walk calls the translate function of each keyword in a block.
+func (t *translation) walk(n *Node) { t.nodes(n.Block) }
+
+func (t *translation) nodes(nodes []*Node) {
+	for _, n := range nodes {
+		k := n.keyword
+		switch {
+		case k == nil || k.translate == nil && (k.fate == Honoured || k.fate == Mapped): // told already, or done elsewhere
+		case k.translate != nil:
+			k.translate(t, n)
+		case k.fate == Refused:
+			t.Error(n.At, k.remark, "%s can't be had", n.Text)
+		case k.fate == Idle:
+			t.Note(n.At, k.remark, "%s has nothing to act on", n.Text)
+		}
+	}
+}
+
+// comments returns all comments of a node that are outside its block.
+func (n *Node) comments() []string {
+	if n.Behind == "" {
+		return n.Before
+	}
+	return append(slices.Clip(n.Before), n.Behind)
+}
+
+// arg returns the text of an argument of a keyword, empty if there is none.
+func (n *Node) arg(i int) string {
+	if i >= len(n.Args) {
+		return ""
+	}
+	return n.Args[i].Text
+}
+
+// String names a node in messages.
+func (n *Node) String() string {
+	s := n.Text
+	for _, a := range n.Args {
+		s += " " + a.Text
+	}
+	return fmt.Sprintf("%q", s)
+}
