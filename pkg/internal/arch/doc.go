@@ -39,6 +39,7 @@
 //	pkg/status          | pure | bfd health ipvs vip vrrp                                | the snapshot, as JSON and as text
 //	pkg/control         | io   | connection ipvs status                         | HTTP over a Unix socket
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state
+//	pkg/manual          | test | internal/golden                                | manual pages from what the programs say
 //	pkg/internal/arch   | test |                                                | this table
 //	pkg/internal/golden | test |                                                | compares output with files in testdata
 //	pkg/internal/lab    | test |                                                | hosts, servers, observers on a kernel
