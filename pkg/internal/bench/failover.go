@@ -1,11 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net"
+	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/internal/pair"
@@ -32,21 +32,11 @@ var burdens = []burden{
 	{"disk and CPU stress", stress},
 }
 
-// crowd is 1000 clients each of whom always waits for an answer.
+// crowd is ab, which has 1000 requests under way all the time. It ends when too many fail at once, and begins again.
 func crowd(_ *bench, p *lab.NATPair) func() {
-	ctx, cancel := context.WithCancel(context.Background())
-	var all sync.WaitGroup
-	for range 1000 {
-		all.Go(func() {
-			for ctx.Err() == nil {
-				_, _ = p.Get()
-			}
-		})
-	}
-	return func() {
-		cancel()
-		all.Wait()
-	}
+	ab := p.Client.Start("sh", "-c", fmt.Sprintf(
+		"ulimit -n 4096; while :; do ab -q -r -s 10 -t 3600 -n 5000000 -c 1000 http://%s/ >/dev/null 2>&1; sleep 0.1; done", lab.WebVIP.Addr()))
+	return ab.Kill
 }
 
 // stress is one process that computes and one that writes to the disk, on the same processor and kernel as the directors.
@@ -84,150 +74,127 @@ var accidents = []accident{
 		returned: "switchover back"},
 }
 
-// couple is a pair of directors of one tool.
-type couple struct {
-	*bench
-	*lab.NATPair
-	first, second *pair.Director
-	setup         pair.Setup
-}
-
-func (c *couple) switchover(from *pair.Director) {
-	if out, err := from.Ctl("switchover", "VG1"); err != nil {
-		c.Fatalf("switchover: %v\n%s", err, out)
-	}
-}
-
 // suffered is what clients saw of one kind of accident.
 type suffered struct {
+	mu           sync.Mutex
 	web, dns     series
 	failed, sent int
+	missed       int   // so often it did not come to the end that it should have
+	why          error // the last time
+}
+
+func (s *suffered) String() string {
+	if len(s.web) == 0 {
+		return fmt.Sprintf("never as it should be (%d runs): %v", s.missed, s.why)
+	}
+	text := fmt.Sprintf("%-32v %-32v %d of %d", s.web, s.dns, s.failed, s.sent)
+	if s.missed > 0 {
+		text += fmt.Sprintf("; %d runs of %d not as they should be: %v", s.missed, s.missed+len(s.web), s.why)
+	}
+	return text
+}
+
+// contest is one burden with one rhythm: the tools take turns, on the same hosts.
+type contest struct {
+	besides burden
+	every   rhythm
+	seen    map[string]map[pair.Tool]*suffered
+	rows    []string
 }
 
 func measureFailover(b *bench, bin string, runs int, only string) {
-	fmt.Printf("longest time without an answer, %d runs, one boot: median (fastest to slowest); HTTP and DNS clients that each ask every 10 ms\n\n", runs)
+	fmt.Printf("longest time without an answer, %d runs, one boot, tools in turns: median (fastest to slowest); HTTP and DNS clients that each ask every 10 ms\n\n", runs)
 	fmt.Printf("%-18s %-22s %-16s %-11s %-32s %-32s %s\n", "adverts", "besides", "", "", "HTTP", "DNS", "failed requests")
 	for _, besides := range burdens {
 		for _, every := range rhythms {
 			if only != "" && only != besides.name && only != every.interval && only != besides.name+","+every.interval {
 				continue
 			}
-			seen := make(map[string]map[pair.Tool]*suffered)
-			var rows []string
-			for _, tool := range []pair.Tool{pair.IPVSD, pair.Keepalived} {
-				b.Within(func() {
-					c := newCouple(b, bin, tool, every)
-					end := besides.begin(b, c.NATPair)
-					defer end()
-					for range runs {
-						for _, a := range accidents {
-							if a.only != "" && a.only != tool {
-								continue
-							}
-							for _, row := range []string{a.name, a.returned} {
-								if row != "" && seen[row] == nil {
-									seen[row] = make(map[pair.Tool]*suffered)
-									rows = append(rows, row)
-								}
-								if row != "" && seen[row][tool] == nil {
-									seen[row][tool] = new(suffered)
-								}
-							}
-							c.suffer(a, seen[a.name][tool], seen[a.returned][tool])
-						}
-					}
-				})
+			c := &contest{besides: besides, every: every, seen: make(map[string]map[pair.Tool]*suffered)}
+			b.Within(func() { c.measure(b, bin, runs) })
+			c.print()
+		}
+	}
+}
+
+// enough is how many runs of a tool may end badly before it has no more.
+const enough = 3
+
+func (c *contest) measure(b *bench, bin string, runs int) {
+	p := lab.NewNATPair(b)
+	var couples []*couple
+	for _, tool := range []pair.Tool{pair.IPVSD, pair.Keepalived} {
+		couples = append(couples, newCouple(b, p, bin, tool, c.every))
+	}
+	end := c.besides.begin(b, p)
+	defer end()
+	for n := range runs {
+		for _, couple := range couples {
+			if couple.bad < enough {
+				began := time.Now()
+				c.run(couple)
+				fmt.Fprintf(os.Stderr, "%s, %s: run %d of %d, %s: %v\n", c.every.name, c.besides.name, n+1, runs, couple.tool, time.Since(began).Round(time.Second))
 			}
-			for _, row := range rows {
-				for _, tool := range []pair.Tool{pair.IPVSD, pair.Keepalived} {
-					if s := seen[row][tool]; s != nil {
-						fmt.Printf("%-18s %-22s %-16s %-11s %-32v %-32v %d of %d\n", every.name, besides.name, row, tool, s.web, s.dns, s.failed, s.sent)
-					}
-				}
+		}
+		slices.Reverse(couples) // who was first is second
+	}
+}
+
+// run has all accidents happen to a couple, which it starts and stops.
+func (c *contest) run(p *couple) {
+	bad := p.start()
+	if bad != nil {
+		p.Logf("%s does not start: %v", p.tool, bad)
+	}
+	for _, a := range accidents {
+		if a.only != "" && a.only != p.tool {
+			continue
+		}
+		during, after := c.row(a.name, p.tool), c.row(a.returned, p.tool)
+		if bad == nil {
+			bad = p.suffer(a, during, after)
+		} else {
+			during.miss(bad)
+			after.miss(bad)
+		}
+	}
+	if bad != nil {
+		p.bad++
+	}
+	p.stop()
+}
+
+// row is where a tool's measurements of a kind are written. No name: nowhere.
+func (c *contest) row(name string, tool pair.Tool) *suffered {
+	if name == "" {
+		return new(suffered)
+	}
+	if c.seen[name] == nil {
+		c.seen[name] = make(map[pair.Tool]*suffered)
+		c.rows = append(c.rows, name)
+	}
+	if c.seen[name][tool] == nil {
+		c.seen[name][tool] = new(suffered)
+	}
+	return c.seen[name][tool]
+}
+
+func (c *contest) print() {
+	for _, row := range c.rows {
+		for _, tool := range []pair.Tool{pair.IPVSD, pair.Keepalived} {
+			if s := c.seen[row][tool]; s != nil {
+				fmt.Printf("%-18s %-22s %-16s %-11s %v\n", c.every.name, c.besides.name, row, tool, s)
 			}
 		}
 	}
 }
 
-func newCouple(b *bench, bin string, tool pair.Tool, every rhythm) *couple {
-	c := &couple{bench: b, NATPair: lab.NewNATPair(b), setup: pair.Scenario1(true, every.version, every.interval)}
-	c.first = pair.NewDirector(b, c.Directors[0], tool, bin)
-	c.second = pair.NewDirector(b, c.Directors[1], tool, bin)
-	c.first.Write(c.setup)
-	c.second.Write(pair.Scenario1(false, every.version, every.interval))
-	c.first.Start()
-	c.second.Start()
-	c.wait(c.first, true)
-	c.wait(c.second, false)
-	for _, d := range c.Directors {
-		lab.WaitFor(b, patience, "all servers in the table", func() error {
-			rows, err := d.ReadTable()
-			if err == nil && len(rows) != 2+6 {
-				err = fmt.Errorf("the table has %d lines", len(rows))
-			}
-			return err
-		})
-	}
-	return c
+func (s *suffered) add(web, dns lab.Seen) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.web, s.dns = append(s.web, web.Silence), append(s.dns, dns.Silence)
+	s.failed += web.Failed + dns.Failed
+	s.sent += web.Sent + dns.Sent
 }
 
-// suffer measures one accident, and its undoing.
-func (c *couple) suffer(a accident, during, after *suffered) {
-	c.watch(during, func() {
-		a.happen(c)
-		c.wait(c.second, true)
-		if !a.stays {
-			c.wait(c.first, false)
-		}
-	})
-	c.watch(after, func() {
-		a.undo(c)
-		c.wait(c.first, true)
-		c.wait(c.second, false)
-	})
-}
-
-// watch has clients ask while something happens, and for a while after that.
-func (c *couple) watch(s *suffered, f func()) {
-	web, dns := lab.StartLoad(func() (string, error) {
-		a, err := c.Get()
-		return a.Server, err
-	}), lab.StartLoad(c.Query)
-	for _, l := range []*lab.Load{web, dns} {
-		l.Mark()
-		lab.WaitFor(c, patience, "requests before", func() error { return l.After(20) })
-	}
-	f()
-	for _, l := range []*lab.Load{web, dns} {
-		l.Mark()
-		lab.WaitFor(c, patience, "requests after", func() error { return l.After(100) })
-	}
-	w, d := web.Stop(), dns.Stop()
-	if s == nil {
-		return
-	}
-	s.web, s.dns = append(s.web, w.Silence), append(s.dns, d.Silence)
-	s.failed += w.Failed + d.Failed
-	s.sent += w.Sent + d.Sent
-}
-
-// wait waits until a director has all addresses, or none. It looks itself, for a program that looks would need the processor.
-func (c *couple) wait(d *pair.Director, all bool) {
-	lab.WaitFor(c, patience, fmt.Sprintf("addresses on %s: %v", d.Name, all), func() error {
-		return d.Do(func() error {
-			var found []string
-			list, err := net.InterfaceAddrs()
-			for _, a := range list {
-				found = append(found, a.String())
-			}
-			for _, i := range c.setup.Instances {
-				for _, address := range i.Addresses {
-					if err == nil && slices.Contains(found, address) != all {
-						err = fmt.Errorf("it has %v", found)
-					}
-				}
-			}
-			return err
-		})
-	})
-}
+func (s *suffered) miss(why error) { s.missed, s.why = s.missed+1, why }

@@ -65,9 +65,15 @@ func (l *Load) count(name string, err error, marks int) {
 		}
 		return
 	}
-	now := time.Now()
-	l.silence, l.answer = max(l.silence, now.Sub(l.answer)), now
+	l.hear()
 	l.byName[name]++
+}
+
+// hear ends a silence. What is answered after the end says nothing of it: few are still asked for by then.
+func (l *Load) hear() {
+	if now := time.Now(); !l.quit.Load() {
+		l.silence, l.answer = max(l.silence, now.Sub(l.answer)), now
+	}
 }
 
 func (l *Load) marksUntilNow() int {
@@ -113,7 +119,10 @@ func (l *Load) Answered(name string) error {
 
 // Stop ends the sending, waits for all answers, and returns what the client saw.
 func (l *Load) Stop() Seen {
+	l.mu.Lock()
+	l.hear()
 	l.quit.Store(true)
+	l.mu.Unlock()
 	<-l.finished
 	return Seen{l.sent, l.failed, l.silence}
 }
