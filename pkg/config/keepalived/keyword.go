@@ -1,6 +1,10 @@
 package keepalived
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ipvsd/ipvsd/pkg/config/document"
+)
 
 // scopes are the blocks of a file and what each may have. Several entries of one name are one scope: who translates VRRP adds
 // its keywords to the top of a file and to global_defs beside who translates IPVS.
@@ -21,14 +25,14 @@ var topScope = scope{"", []keyword{
 }}
 
 // Keywords returns each keyword of keepalived.conf, with what becomes of it, by scope and name.
-func Keywords() []KeywordFate {
-	var all []KeywordFate
+func Keywords() []document.KeywordFate {
+	var all []document.KeywordFate
 	for _, s := range scopes {
 		for _, k := range s.keywords {
-			all = append(all, KeywordFate{Scope: s.name, Name: k.name, Fate: k.fate, Remark: k.remark})
+			all = append(all, document.KeywordFate{Scope: s.name, Name: k.name, Fate: k.fate, Remark: k.remark})
 		}
 	}
-	slices.SortFunc(all, KeywordFate.compare)
+	slices.SortFunc(all, document.KeywordFate.Compare)
 	return all
 }
 

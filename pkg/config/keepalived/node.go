@@ -36,23 +36,18 @@ type Node struct {
 	scope   *scope   // of its block
 }
 
-// Fate is what becomes of a keyword.
-type Fate uint8
-
-// The fates.
+// The fates of keywords.
 const (
-	Honoured Fate = iota // it means what it means to keepalived
-	Mapped               // it is written in another way, or means a little less or more; the remark says how
-	Idle                 // it is accepted and has nothing to act on here; a note says why
-	Refused              // it can't be had; an error says what to write instead
+	Honoured = document.Honoured
+	Mapped   = document.Mapped
+	Idle     = document.Idle
+	Refused  = document.Refused
 )
-
-func (f Fate) String() string { return [...]string{"honoured", "mapped", "idle", "refused"}[f] }
 
 // keyword is a row of the table: what a keyword of a block becomes.
 type keyword struct {
 	name   string
-	fate   Fate
+	fate   document.Fate
 	remark string // for people: what it becomes, or why nothing; required unless honoured
 	// translate writes what the node says; nil: nothing is written (and if the fate is Idle or Refused, the remark is told).
 	translate func(t *translation, n *Node)

@@ -1,24 +1,11 @@
 package keepalived
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/ipvsd/ipvsd/pkg/config/document"
 )
-
-// KeywordFate is a row of the table of keywords.
-type KeywordFate struct {
-	Scope  string `json:"scope"` // the block that it stands in; empty for the top of a file
-	Name   string `json:"name"`
-	Fate   Fate   `json:"fate"`
-	Remark string `json:"remark,omitempty"`
-}
-
-func (k KeywordFate) compare(other KeywordFate) int {
-	return cmp.Or(cmp.Compare(k.Scope, other.Scope), cmp.Compare(k.Name, other.Name))
-}
 
 // Translate reads a keepalived.conf. The name is what the diagnostics call it, and where its includes are relative to.
 func Translate(name string, source []byte, host document.Host, settings document.Settings) *document.Document {
@@ -26,7 +13,7 @@ func Translate(name string, source []byte, host document.Host, settings document
 	nodes, sources := t.parse(name, source, settings)
 	t.globalDefs(nodes)
 	t.frame(func() { t.nodes(nodes) })
-	return t.Document(sources)
+	return t.Document(name, sources)
 }
 
 // globalDefs writes the one table that all blocks of global_defs become.
