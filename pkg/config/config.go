@@ -36,6 +36,13 @@ func (c *Config) Remark(path, message string) Diagnostic {
 	return d
 }
 
+// Relocate changes the places of Remark's warnings, for a text that was made of another file.
+func (c *Config) Relocate(place func(Diagnostic) Diagnostic) {
+	for path, d := range c.outside {
+		c.outside[path] = place(d)
+	}
+}
+
 // GlobalDefs are the settings of global_defs that have an effect. The others are checked and reported as warnings.
 type GlobalDefs struct {
 	RouterID       string

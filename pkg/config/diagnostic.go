@@ -56,6 +56,17 @@ func (ds Diagnostics) Err() error {
 	return &InvalidError{ds}
 }
 
+// Strict returns the same with errors for warnings.
+func (ds Diagnostics) Strict() Diagnostics {
+	strict := slices.Clone(ds)
+	for i := range strict {
+		if strict[i].Severity == Warning {
+			strict[i].Severity = Error
+		}
+	}
+	return strict
+}
+
 // Count returns how many there are of a severity.
 func (ds Diagnostics) Count(s Severity) int {
 	n := 0
@@ -122,6 +133,8 @@ func (d Diagnostic) format(lines []string) string {
 // assignment is the beginning of one, in a line that may be no TOML; assigned is the value that follows.
 var (
 	assignment = regexp.MustCompile(`([\w-]+)["']?\s*=\s*`)
+	// unassigned is the same where there is no sign between the two, as in keepalived.conf, there perhaps behind a brace.
+	unassigned = regexp.MustCompile(`(?:^|[{}])\s*([\w-]+)\s+([^\s={}#!][^{}]*)`)
 	assigned   = regexp.MustCompile(`^(?:"(?:\\.|[^"\\])*"?|'[^']*'?|\[[^\]]*\]?|\{.*|[^\s,}\]]+)`)
 )
 
@@ -144,6 +157,11 @@ func secretive(word string) bool {
 
 // withoutSecrets returns a line with stars for each character of a secret.
 func withoutSecrets(line string) string {
+	for _, m := range unassigned.FindAllStringSubmatchIndex(line, -1) {
+		if secretive(line[m[2]:m[3]]) {
+			return line[:m[4]] + strings.Repeat("*", utf8.RuneCountInString(line[m[4]:])) // and whatever follows
+		}
+	}
 	var b strings.Builder
 	from := 0
 	for _, m := range assignment.FindAllStringSubmatchIndex(line, -1) {
@@ -216,6 +234,7 @@ func (d Diagnostic) before(other Diagnostic) bool {
 func (ds Diagnostics) arrange() Diagnostics {
 	slices.SortStableFunc(ds, func(a, b Diagnostic) int {
 		return cmp.Or(
+			cmp.Compare(a.File, b.File), // a text made of another may have parts of several
 			cmp.Compare(a.Line, b.Line),
 			cmp.Compare(a.Column, b.Column),
 			cmp.Compare(a.Severity, b.Severity),
@@ -250,6 +269,7 @@ func (s spot) path() string {
 // report collects diagnostics on one file.
 type report struct {
 	lines   *lines
+	line    func(int) string // Loader.Line
 	found   Diagnostics
 	outside places
 }
@@ -272,7 +292,16 @@ func (r *report) fail(at spot, hint, format string, args ...any) {
 
 // firstAt is the hint for what is there twice.
 func (r *report) firstAt(at spot) string {
-	return fmt.Sprintf("the first one is on line %d", r.lines.position(at.from).Line)
+	return "the first one is on " + r.lineOf(at.from)
+}
+
+// lineOf is what a message calls the line of a byte.
+func (r *report) lineOf(offset int) string {
+	line := r.lines.position(offset).Line
+	if r.line != nil {
+		return r.line(line)
+	}
+	return fmt.Sprintf("line %d", line)
 }
 
 // warn reports what is allowed but probably not meant.

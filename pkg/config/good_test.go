@@ -27,7 +27,7 @@ func accept(t *testing.T, text string, warnings ...string) *Config {
 	if diff := cmp.Diff(warnings, got, cmpopts.EquateEmpty()); c == nil || diff != "" {
 		t.Fatalf("diagnostics (-want +got):\n%s", diff)
 	}
-	if _, inOne := whole("t.toml", text); !cmp.Equal(found, inOne) {
+	if _, inOne := (&Loader{name: "t.toml"}).whole(text); !cmp.Equal(found, inOne) {
 		t.Errorf("by parts and in one piece:\n%s", cmp.Diff(found, inOne))
 	}
 	reloads(t, c)
@@ -377,7 +377,7 @@ func FuzzLoad(f *testing.F) {
 		if diff := cmp.Diff(found, same); diff != "" {
 			t.Fatalf("loaded twice:\n%s", diff)
 		}
-		inOne, same := whole("f", withoutMark(string(text)))
+		inOne, same := (&Loader{name: "f"}).whole(withoutMark(string(text)))
 		if diff := cmp.Diff(found, same); diff != "" {
 			t.Fatalf("by parts and in one piece:\n%s", diff)
 		}

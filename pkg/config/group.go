@@ -15,7 +15,7 @@ const insteadOfMany = "mark the packets in the firewall instead and write fwmark
 // group is a virtual_server_group.
 type group struct {
 	name    string
-	line    int        // of its header
+	line    string     // of its header, for messages
 	idle    Diagnostic // should nobody serve it
 	entries []claim
 	broken  bool // some could not be read
@@ -23,7 +23,7 @@ type group struct {
 
 // group resolves a group by itself.
 func (r *report) group(name string, b *block) *group {
-	g := &group{name: name, line: r.lines.position(b.header.from).Line}
+	g := &group{name: name, line: r.lineOf(b.header.from)}
 	g.idle = r.diagnostic(Warning, b.at(), "no virtual_server serves the group", fmt.Sprintf("write group = %q in one", name))
 	count := 0
 	for _, keyword := range []string{"address", "fwmark"} {

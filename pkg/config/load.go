@@ -18,6 +18,10 @@ func Load(name string, source []byte) (*Config, Diagnostics) {
 // other tables are the same, is the same object in both versions: a change of a large file costs little more than what it
 // changes. The zero value is ready. It is not safe for concurrent use.
 type Loader struct {
+	// Line is what messages call a line of the text: "line 7" if it is nil. A text that was made of another file tells by it
+	// where in that file the line comes from.
+	Line func(line int) string
+
 	name  string
 	frame *frame
 	parts map[string]part // of the last version that was loaded, by text
@@ -27,17 +31,17 @@ type Loader struct {
 func (l *Loader) Load(name, text string) (*Config, Diagnostics) {
 	text = withoutMark(text)
 	if name != l.name {
-		*l = Loader{name: name}
+		*l = Loader{Line: l.Line, name: name}
 	}
 	if c, found, ok := l.byParts(text); ok {
 		return c, found
 	}
-	return whole(name, text) // what is wrong is told by who sees all of it
+	return l.whole(text) // what is wrong is told by who sees all of it
 }
 
 // whole loads a file in one piece.
-func whole(name, text string) (*Config, Diagnostics) {
-	r := &report{lines: newLines(name, text)}
+func (l *Loader) whole(text string) (*Config, Diagnostics) {
+	r := &report{lines: newLines(l.name, text), line: l.Line}
 	tree := parse(text, r)
 	if tree == nil {
 		return nil, r.found

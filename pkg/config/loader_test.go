@@ -94,7 +94,7 @@ func TestLoaderSaysTheSame(t *testing.T) {
 
 func sameAsWhole(t *testing.T, l *Loader, text string) {
 	t.Helper()
-	want, problems := whole("t.toml", text)
+	want, problems := (&Loader{name: "t.toml"}).whole(text)
 	got, found := l.Load("t.toml", text)
 	if diff := cmp.Diff(problems, found); diff != "" {
 		t.Errorf("%s\n(-whole +loader):\n%s", text, diff)
@@ -159,7 +159,7 @@ quorum_up = "/bin/tell up"
 `
 	read := map[string]*Config{}
 	read["by parts"], _ = Load("f", []byte(text))
-	read["in one piece"], _ = whole("f", text)
+	read["in one piece"], _ = (&Loader{name: "f"}).whole(text)
 	for how, c := range read {
 		for path, at := range map[string]string{
 			"/etc/ca.pem": "f:3:6: ", "/bin/tell": "f:9:13: ", "/bin/check": "f:14:29: ", "/etc/passwd": "f:15:31: ",

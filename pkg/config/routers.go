@@ -106,8 +106,7 @@ func (r *routers) clashes() {
 		m := r.instances[i.Name]
 		id := identity{i.home(), i.VRID, i.IPv6}
 		if first := seen[id]; first != nil && id.vrid != 0 {
-			r.fail(m.block.value("virtual_router_id").at, fmt.Sprintf("line %d has it: each needs its own",
-				r.lines.position(first.block.value("virtual_router_id").at.from).Line),
+			r.fail(m.block.value("virtual_router_id").at, r.lineOf(first.block.value("virtual_router_id").at.from)+" has it: each needs its own",
 				"%s has the virtual_router_id %d of %s, on the same interface", i.Name, i.VRID, first.Name)
 		} else {
 			seen[id] = m

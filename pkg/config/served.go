@@ -126,7 +126,7 @@ func (r *report) duplicates(claims []claim) {
 			if c.group == nil {
 				return ""
 			}
-			return fmt.Sprintf(": the group %s on line %d has it, as %s", c.group.name, c.group.line, c.what())
+			return fmt.Sprintf(": the group %s on %s has it, as %s", c.group.name, c.group.line, c.what())
 		}
 		r.fail(later.at, r.firstAt(first.at)+whose(first), "the service %s is there twice%s", key, whose(later))
 	})

@@ -7,6 +7,12 @@
 package document
 
 import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
 	"github.com/ipvsd/ipvsd/pkg/config"
 )
 
@@ -40,34 +46,100 @@ type Origin struct {
 
 // Document is what a foreign file says, as TOML.
 type Document struct {
+	Name    string             // of the file that was translated
 	Text    string             // what package config loads
-	Origins []Origin           // of each line of Text
+	Origins []Origin           // of each line of Text; nil: Text is the original
 	Found   config.Diagnostics // what is said of the original before package config has its say
 	Sources map[string]string  // the text of each file that was read, by the name that diagnostics call it
 }
 
 // Load reads the TOML as package config does, and tells all that there is to say with places in the original. The Config is
-// nil when Diagnostics.Err is not.
-func (d *Document) Load(loader *config.Loader, name string) (*config.Config, config.Diagnostics) {
-	if d.Found.Err() != nil {
-		// What the original means is not known; but what else is wrong is told at once, too.
-		_, found := new(config.Loader).Load(name, d.Text)
-		return nil, d.Found.With(d.place(found))
+// nil when Diagnostics.Err is not. A loader that has loaded an earlier version of the file makes the same objects of what has
+// not changed.
+func (d *Document) Load(loader *config.Loader) (*config.Config, config.Diagnostics) {
+	if d.Origins == nil {
+		c, found := loader.Load(d.Name, d.Text)
+		return c, d.Found.With(found)
 	}
-	c, found := loader.Load(name, d.Text)
-	return c, d.Found.With(d.place(found))
+	if d.Found.Err() != nil {
+		loader = new(config.Loader) // what the file means is not known; but what else is wrong is told at once, too
+	}
+	loader.Line = d.called
+	c, found := loader.Load(d.Name, d.Text)
+	loader.Line = nil
+	for i := range found {
+		found[i] = d.place(found[i])
+	}
+	if d.Found.Err() != nil {
+		c = nil
+	}
+	if c != nil {
+		c.Relocate(d.place)
+	}
+	return c, d.arrange(found)
 }
 
-// place moves diagnostics about the TOML to the lines of the original.
-func (d *Document) place(found config.Diagnostics) config.Diagnostics {
-	placed := make(config.Diagnostics, len(found))
-	for i, f := range found {
-		if f.Line >= 1 && f.Line <= len(d.Origins) {
-			if o := d.Origins[f.Line-1]; o.Line > 0 {
-				f.Position, f.Width = o.Position, max(o.Width, 1)
-			}
-		}
-		placed[i] = f
+// arrange puts what was found beside d.Found, the file that was named first.
+func (d *Document) arrange(found config.Diagnostics) config.Diagnostics {
+	found = d.Found.With(found)
+	slices.SortStableFunc(found, func(a, b config.Diagnostic) int {
+		return cmp.Compare(d.included(a), d.included(b))
+	})
+	return found
+}
+
+func (d *Document) included(f config.Diagnostic) int {
+	if f.File == d.Name {
+		return 0
 	}
-	return placed
+	return 1
+}
+
+// origin returns where a line of the TOML comes from. A line that nothing stands for belongs to the one before it.
+func (d *Document) origin(line int) Origin {
+	for i := min(line, len(d.Origins)) - 1; i >= 0; i-- {
+		if d.Origins[i].Line > 0 {
+			return d.Origins[i]
+		}
+	}
+	return Origin{Position: config.Position{File: d.Name, Line: 1, Column: 1}, Width: 1}
+}
+
+// place moves what is said of the TOML to the line of the original.
+func (d *Document) place(f config.Diagnostic) config.Diagnostic {
+	o := d.origin(f.Line)
+	f.Position, f.Width = o.Position, max(o.Width, 1)
+	return f
+}
+
+// called is what messages call a line of the TOML: by where it comes from.
+func (d *Document) called(line int) string {
+	o := d.origin(line)
+	if o.File != d.Name {
+		return fmt.Sprintf("line %d of %s", o.Line, o.File)
+	}
+	return fmt.Sprintf("line %d", o.Line)
+}
+
+// Print writes diagnostics as their own method does, each with the line of the file that it is about.
+func (d *Document) Print(w io.Writer, found config.Diagnostics) error {
+	for len(found) > 0 {
+		file := found[0].File
+		n := 1
+		for n < len(found) && found[n].File == file {
+			n++
+		}
+		if err := found[:n].Print(w, []byte(d.Sources[file])); err != nil {
+			return err
+		}
+		found = found[n:]
+	}
+	return nil
+}
+
+// Format returns what Print writes.
+func (d *Document) Format(found config.Diagnostics) string {
+	var b strings.Builder
+	_ = d.Print(&b, found) // a Builder never fails
+	return b.String()
 }

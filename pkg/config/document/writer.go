@@ -71,6 +71,14 @@ func (w *Writer) List(at Origin, key string, items []Item) {
 	w.line(at, "]")
 }
 
+// Insert writes lines that are TOML already, all from one place.
+func (w *Writer) Insert(at Origin, text string) {
+	w.indent = ""
+	for line := range strings.Lines(text) {
+		w.line(at, strings.TrimSuffix(line, "\n"))
+	}
+}
+
 // Error says what keeps the file from being used, and the hint what to write instead.
 func (w *Writer) Error(at Origin, hint, format string, args ...any) {
 	w.say(config.Error, at, hint, format, args...)
@@ -90,9 +98,9 @@ func (w *Writer) say(s config.Severity, at Origin, hint, format string, args ...
 	w.found = append(w.found, config.Diagnostic{Position: at.Position, Width: max(at.Width, 1), Severity: s, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// Document returns what was written, and said.
-func (w *Writer) Document(sources map[string]string) *Document {
-	return &Document{Text: w.text.String(), Origins: w.origins, Found: w.found, Sources: sources}
+// Document returns what was written, and said, of the file that was named.
+func (w *Writer) Document(name string, sources map[string]string) *Document {
+	return &Document{Name: name, Text: w.text.String(), Origins: append([]Origin{}, w.origins...), Found: w.found, Sources: sources}
 }
 
 // Raw is a value that is TOML already.
