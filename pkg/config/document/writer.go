@@ -39,16 +39,21 @@ func (w *Writer) Comment(at Origin, lines ...string) {
 // Table begins a table: header is what stands in the brackets, such as Header("vrrp_instance", "VI_1"), and array says whether
 // they are double. A blank line comes before it, and the lines of comment that belong to it. Depth is how far it is indented.
 func (w *Writer) Table(at Origin, header string, array bool, depth int, comments ...string) {
-	if w.text.Len() > 0 {
-		w.indent = ""
-		w.line(Origin{}, "")
-	}
+	w.Gap()
 	w.indent = strings.Repeat("  ", depth)
 	w.Comment(at, comments...)
 	if array {
 		header = "[" + header + "]"
 	}
 	w.line(at, "["+header+"]")
+}
+
+// Gap writes a blank line, unless it would be the first.
+func (w *Writer) Gap() {
+	w.indent = ""
+	if w.text.Len() > 0 {
+		w.line(Origin{}, "")
+	}
 }
 
 // Set writes "key = value". A value is a string, a bool, a number, a []string (on the same line), or Raw.
@@ -78,6 +83,9 @@ func (w *Writer) Insert(at Origin, text string) {
 		w.line(at, strings.TrimSuffix(line, "\n"))
 	}
 }
+
+// Report says what was found elsewhere.
+func (w *Writer) Report(found config.Diagnostics) { w.found = append(w.found, found...) }
 
 // Error says what keeps the file from being used, and the hint what to write instead.
 func (w *Writer) Error(at Origin, hint, format string, args ...any) {

@@ -25,6 +25,19 @@ const (
 // Load reads commands as ipvsadm -R would carry them out on an empty table. The name is what the diagnostics call the file;
 // nothing is opened. The Config is nil when Diagnostics.Err is not; with warnings alone it can be used.
 func Load(name string, source []byte) (*config.Config, config.Diagnostics) {
+	r := read(name, source)
+	if r.found.Err() != nil {
+		return nil, r.found
+	}
+	c := r.settings()
+	for _, s := range r.table() {
+		c.VirtualServers = append(c.VirtualServers, s.virtual)
+	}
+	return c, r.found
+}
+
+// read carries out all lines of a file.
+func read(name string, source []byte) *reader {
 	r := &reader{file: name, services: make(map[ipvs.ServiceKey]*service), options: make(map[string]given)}
 	number, words := 0, []word(nil)
 	for line := range strings.Lines(strings.TrimPrefix(string(source), "\ufeff")) {
@@ -37,18 +50,26 @@ func Load(name string, source []byte) (*config.Config, config.Diagnostics) {
 	slices.SortStableFunc(r.found, func(a, b config.Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	if r.found.Err() != nil {
-		return nil, r.found
-	}
+	return r
+}
+
+// settings is a configuration of what the file says beside services.
+func (r *reader) settings() *config.Config {
 	c := config.Of(nil, ipvs.Settings{})
 	c.GlobalDefs.LVSTimeouts, c.GlobalDefs.LVSSyncDaemon = r.timeouts, r.daemons
+	return c
+}
+
+// table returns the services that are there in the end, in the order of the file.
+func (r *reader) table() []*service {
+	var all []*service
 	for _, key := range r.order {
 		if s := r.services[key]; s != nil {
-			c.VirtualServers = append(c.VirtualServers, s.virtual)
+			all = append(all, s)
 			delete(r.services, key) // it may have been deleted and added again: then it is in order twice
 		}
 	}
-	return c, r.found
+	return all
 }
 
 // reader carries out commands, one after the other.

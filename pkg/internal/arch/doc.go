@@ -33,7 +33,7 @@
 //	pkg/config          | pure | bfd health ipvs vip vrrp + github.com/BurntSushi/toml       | TOML to Config, or diagnostics
 //	pkg/config/document | pure | config                                         | foreign files as TOML, with their places
 //	pkg/config/keepalived | pure | config config/document                       | keepalived.conf to a document
-//	pkg/config/ipvsadm  | pure | config ipvs                                    | ipvsadm -S lines to Config, and out
+//	pkg/config/ipvsadm  | pure | config config/document ipvs                   | ipvsadm -S lines to Config, and out
 //	pkg/desired         | pure | config health ipvs vrrp                        | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
 //	pkg/status          | pure | bfd health ipvs vip vrrp                                | the snapshot, as JSON and as text
