@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -65,6 +66,18 @@ func (s *Script) runAs(names []string) *wrong {
 	}
 	return nil
 }
+
+// SplitCommand returns the words of a command as it will be run, for those who translate one. The error says what is wrong with it.
+func SplitCommand(command string) ([]string, error) {
+	words, w := splitWords(command)
+	if w != nil {
+		return nil, errors.New(w.message)
+	}
+	return words, nil
+}
+
+// JoinCommand is the reverse of SplitCommand.
+func JoinCommand(words []string) string { return joinWords(words) }
 
 // splitWords splits a command into words like keepalived: at blanks, except within quotes. A backslash takes the meaning
 // from the next character, but not within single quotes.
