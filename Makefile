@@ -10,39 +10,41 @@ KERNEL_PARALLEL ?= 2
 
 PREFIX ?= /usr/local
 
-.PHONY: help demo build install test check test-kernel bench lint fmt packages
+.PHONY: help demo build install test check test-kernel bench lint fmt packages test-packages tools
 
 help: ## list the targets
 	@echo "make TARGET, where TARGET is one of:"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
-demo: packages build ## watch a director balance web and DNS on a real kernel, and take a dead server out
+demo: tools build ## watch a director balance web and DNS on a real kernel, and take a dead server out
 	scripts/demo
 
 build: ## make bin/ipvsd and bin/ipvsctl
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 
 install: build ## copy programs, manual pages and the systemd unit to PREFIX (/usr/local)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin bin/ipvsd
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin bin/ipvsctl
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 contrib/man/ipvsd.8
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 contrib/man/ipvsctl.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 contrib/man/*.8
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 contrib/man/*.5
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 contrib/man/*.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system contrib/systemd/ipvsd.service
 
-test: packages check ## run all tests: with the race detector here, then on a real kernel
+test: tools check ## run all tests: with the race detector here, then on a real kernel
 	go test -race ./...
 	@$(MAKE) test-kernel
+	@$(MAKE) test-packages
 
 check: ## look at the sources with gofmt and go vet
 	@files=$$(gofmt -l .) && test -z "$$files" || { echo "make fmt would change: $$files" >&2; exit 1; }
 	go vet ./...
 	go vet -tags kernel ./...
 
-test-kernel: packages ## run the tests that need IPVS: in place if this kernel has it, else in User Mode Linux
+test-kernel: tools ## run the tests that need IPVS: in place if this kernel has it, else in User Mode Linux
 	go test -tags kernel -run '^TestKernel' -count=1 -timeout $(KERNEL_TIMEOUT) -p $(KERNEL_PARALLEL) \
 		-exec "'$(CURDIR)/scripts/lab'" $(addprefix ./,$(KERNEL_PACKAGES))
 
-bench: packages build ## measure against keepalived and ipvsadm in one boot of the same kernel
+bench: tools build ## measure against keepalived and ipvsadm in one boot of the same kernel
 	scripts/bench
 
 lint: ## look at the sources with golangci-lint and at go.mod
@@ -53,6 +55,12 @@ fmt: ## format the sources and go.mod
 	gofmt -w .
 	go mod tidy
 
+packages: build ## make bin/ipvsd_VERSION_ARCH.deb and .rpm
+	scripts/packages
+
+test-packages: tools packages ## install them in a clean Debian, look at what is there, and purge them
+	scripts/test-packages
+
 # The Debian packages that the lab and its tests run: a kernel with IPVS, servers, and the observers.
-packages:
+tools:
 	@scripts/install
