@@ -27,6 +27,7 @@
 //	pkg/failover        | io   | bfd config health script status track vip vip/vipnl vrrp vrrp/vrrpio | who is active, and what follows
 //	pkg/script          | io   |                                                | runs the user's commands, in order
 //	pkg/connection      | pure | ipvs                                           | reads, filters, counts connections
+//	pkg/connection/relay | io  | connection ipvs                                | tells other directors of connections
 //	pkg/health          | pure | + github.com/dlclark/regexp2                   | from results of probes to up and down
 //	pkg/health/probe    | io   | health script                                  | one file a check type
 //	pkg/health/engine   | io   | health health/probe                            | runs the checks when they are due
@@ -34,6 +35,8 @@
 //	pkg/config/document | pure | config                                         | foreign files as TOML, with their places
 //	pkg/config/keepalived | pure | config config/document                       | keepalived.conf to a document
 //	pkg/config/ipvsadm  | pure | config config/document ipvs                   | ipvsadm -S lines to Config, and out
+//	pkg/config/dialect  | pure | config config/document config/ipvsadm config/keepalived | whose file it is, and loading it
+//	pkg/config/dialect/dialecthost | io | config/document                    | what such a file asks of the machine
 //	pkg/desired         | pure | config health ipvs vrrp                        | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
 //	pkg/status          | pure | bfd health ipvs vip vrrp                                | the snapshot, as JSON and as text
