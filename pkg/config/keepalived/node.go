@@ -63,6 +63,7 @@ type scope struct {
 type translation struct {
 	*document.Writer
 	host document.Host
+	root []*Node
 	open *frame // the table that is being written
 	// Who translates a part of the files keeps here what has to be known beyond one block: a field each.
 }

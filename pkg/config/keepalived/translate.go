@@ -11,8 +11,11 @@ import (
 func Translate(name string, source []byte, host document.Host, settings document.Settings) *document.Document {
 	t := &translation{Writer: new(document.Writer), host: host}
 	nodes, sources := t.parse(name, source, settings)
-	t.globalDefs(nodes)
-	t.frame(func() { t.nodes(nodes) })
+	t.root = nodes
+	t.frame(func() {
+		t.globalDefs(nodes)
+		t.nodes(nodes)
+	})
 	return t.Document(name, sources)
 }
 
@@ -39,8 +42,9 @@ func (t *translation) globalDefs(nodes []*Node) {
 
 // frame is a table that is being written: a line a key, as the keywords come; then the tables in it.
 type frame struct {
-	lines []line
-	after []func()
+	lines   []line
+	after   []func()
+	written bool // the lines are
 }
 
 // line is a key of a table, with the comments of its keyword.
@@ -58,7 +62,13 @@ type line struct {
 //			t.walk(n) // calls the translate functions of its block: put(n, "delay_loop", 6), after(func() { t.realServer(n) })
 //		})
 //	}
+//
+// A table in a table waits until the keys of the outer one are written: TOML has no way back. The top of the file is one, too.
 func (t *translation) table(n *Node, header string, array bool, depth int, body func()) {
+	if t.open != nil && !t.open.written {
+		t.after(func() { t.table(n, header, array, depth, body) })
+		return
+	}
 	t.Table(n.At, header, array, depth, n.comments()...)
 	t.frame(body)
 }
@@ -81,6 +91,7 @@ func (t *translation) frame(body func()) {
 			t.Set(l.at(), l.key, v)
 		}
 	}
+	f.written = true
 	for i := 0; i < len(f.after); i++ {
 		f.after[i]()
 	}
