@@ -51,6 +51,9 @@ type GlobalDefs struct {
 	LVSSyncDaemon  SyncDaemons
 	LVSSysctl      Sysctls
 	Checks         CheckLimits
+	Mail           Mail
+	Webhooks       []Webhook
+	FIFOs          []FIFO
 }
 
 // CheckLimits is how much the checks of all servers may take together. Zero fields are the engine's own limits.
@@ -88,6 +91,7 @@ type VirtualServer struct {
 	Omega        bool          // the stop of the daemon is told to NotifyDown and QuorumDown
 	QuorumUp     *Script       // nil: none
 	QuorumDown   *Script
+	Mail         ServiceMail
 }
 
 // RealServer is one server of a virtual server.
@@ -101,6 +105,7 @@ type RealServer struct {
 	SlowStart        time.Duration // from coming back to its full weight; 0: at once
 	NotifyUp         *Script       // nil: none
 	NotifyDown       *Script
+	NoMail           bool // smtp_alert = false
 }
 
 // Script is a command that is run without a shell.

@@ -103,6 +103,7 @@ func (b *block) called() string {
 var namedTables = map[string]scope{
 	"vrrp_instance": inInstance, "vrrp_sync_group": inSyncGroup, "vrrp_script": inScript, "vrrp_track_process": inProcess,
 	"bfd_instance": inBFD, "track_route": inTrackRoute, "track_group": inTrackGroup, "garp_group": inGARPGroup,
+	"webhook": inWebhook,
 }
 
 // root decodes the whole file.

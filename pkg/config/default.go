@@ -52,6 +52,11 @@ var defaults = []unset{
 	{"lvs_sysctl_defaults", true, "false", "the kernel's own defaults drop or misdirect connections; see contrib/decisions"},
 	{"lvs_sysctl_restore", false, "", "they serve the connections that outlive the daemon, too"},
 	{"log_all_failures", false, "", "one line for each change of state"},
+	{"smtp_connect_timeout", 30 * time.Second, "", "mail waits in a queue, and nothing waits for it"},
+	{"smtp_tls", MailTLSOpportunistic, "none", "what the server can is better than nothing; a certificate that nobody trusts keeps no mail away"},
+	{"smtp_alert_format", FormatKeepalived, "", "the names of the keywords are keepalived's"},
+	{"smtp_alert_repeat", time.Duration(0), "", "who has read it knows"},
+	{"smtp_alert_phases", allPhases, "", "ldirectord's"},
 
 	{"vrrp_version", int64(2), "", "the other directors may be keepalived's; version 3 on all of them is faster"},
 	{"vrrp_mcast_group4", netip.MustParseAddr("224.0.0.18"), "", "the one of the RFC"},

@@ -16,9 +16,10 @@ import (
 // Format prints a configuration as TOML that Load reads as an equal one, positions aside. It writes what differs from the
 // defaults; settings that all servers share stand with the virtual server. The same Config gives the same bytes.
 func Format(c *Config) []byte {
-	p := &printer{}
+	p := &printer{mails: !unmailed(c.VirtualServers), defs: &c.GlobalDefs}
 	p.root(&c.VRRP)
 	p.global(&c.GlobalDefs, &c.VRRP)
+	p.webhooks(c.GlobalDefs.Webhooks)
 	p.routers(&c.VRRP)
 	p.groups(c.VirtualServers)
 	for _, vs := range c.VirtualServers {
@@ -33,7 +34,9 @@ type printer struct {
 	indent   string
 	lost     bool // the header that is due is still to be written
 	due      string
-	protocol string          // of the virtual server
+	protocol string // of the virtual server
+	defs     *GlobalDefs
+	mails    bool            // there is mail about servers that say nothing of it
 	shared   map[string]bool // groups of several virtual servers: their marks have the family of each
 }
 
@@ -89,6 +92,9 @@ func (p *printer) global(g *GlobalDefs, v *VRRP) {
 	differs(p, "max_checks_in_flight", int64(g.Checks.InFlight), 0)
 	differs(p, "max_checks_per_second", int64(g.Checks.PerSecond), 0)
 	differs(p, "max_check_scripts", int64(g.Checks.Scripts), 0)
+	p.mail(&g.Mail)
+	differs(p, "smtp_alert_checker", p.mails, true)
+	p.fifos(g.FIFOs)
 	p.routerDefs(v)
 	p.table("", "[global_defs.lvs_sysctl]")
 	for _, name := range slices.Sorted(maps.Keys(g.LVSSysctl.Values)) {
@@ -222,6 +228,7 @@ func (p *printer) virtualServer(vs *VirtualServer) {
 	differs(p, "drain_timeout", vs.DrainTimeout, defaultOf("drain_timeout").(time.Duration))
 	differs(p, "ha_suspend", vs.HASuspend, false)
 	differs(p, "omega", vs.Omega, false)
+	p.serviceMail(&vs.Mail, &p.defs.Mail)
 	p.servers(vs)
 }
 

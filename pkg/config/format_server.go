@@ -82,7 +82,7 @@ func (p *printer) servers(vs *VirtualServer) {
 	simple := func(list []RealServer, anyway settings) (addrs []string) {
 		for i := range list {
 			rs := &list[i]
-			if _, checked := own(rs); checked || settingsOf(rs).under(anyway, rs) != anyway || rs.NotifyUp != nil || rs.NotifyDown != nil {
+			if _, checked := own(rs); checked || settingsOf(rs).under(anyway, rs) != anyway || rs.NotifyUp != nil || rs.NotifyDown != nil || rs.NoMail == p.mails {
 				break
 			}
 			addrs = append(addrs, hostAndPort(rs.Destination.Addr))
@@ -97,6 +97,7 @@ func (p *printer) servers(vs *VirtualServer) {
 			settingsOf(rs).under(anyway, rs).write(p, anyway)
 			p.script("notify_up", rs.NotifyUp)
 			p.script("notify_down", rs.NotifyDown)
+			differs(p, "smtp_alert", !rs.NoMail, p.mails)
 			if words, needed := own(rs); needed {
 				words.write(p)
 				words.writeTables(p, "    ", table)

@@ -58,15 +58,6 @@ func (p *printer) routerDefs(v *VRRP) {
 	differs(p, "disable_local_igmp", v.NoReports, false)
 	differs(p, "log_unknown_vrids", v.LogUnknown, false)
 	differs(p, "fifo_write_vrrp_states_on_reload", v.AllStates, false)
-	for i, f := range v.FIFOs {
-		name := "vrrp_notify_fifo"
-		if i < len(v.FIFOs)-1 {
-			name = "notify_fifo"
-		}
-		owned := []string{f.Path, f.User, f.Group}
-		p.set(name, slices.DeleteFunc(owned, func(s string) bool { return s == "" }))
-		p.script(name+"_script", f.Script)
-	}
 	pace := v.Pacing[""]
 	differs(p, "vrrp_garp_interval", pace.ARP, 0)
 	differs(p, "vrrp_gna_interval", pace.NA, 0)
@@ -246,4 +237,5 @@ func (p *printer) notify(n *Notify) {
 	p.script("notify_deleted", n.Deleted)
 	p.script("notify", n.Any)
 	p.script("notify_master_rx_lower_pri", n.RxLowerPri)
+	differs(p, "smtp_alert", n.Mail, false)
 }

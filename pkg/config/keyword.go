@@ -21,7 +21,7 @@ type keyword struct {
 // checked, and a warning says that nothing comes of it.
 var keywords = slices.Concat(tables, checkTables(), groupKeywords, serverKeywords, quorumKeywords, checkKeywords, tlsKeywords,
 	httpKeywords, mailKeywords, accountKeywords, networkKeywords, scriptKeywords, sessionKeywords, idleServerKeywords, globalKeywords, syncKeywords, sysctlKeywords(), idleGlobalKeywords,
-	vrrpTables, staticKeywords, instanceKeywords, groupedKeywords, trackKeywords, vrrpGlobalKeywords, idleVRRPKeywords)
+	alertKeywords, vrrpTables, staticKeywords, instanceKeywords, groupedKeywords, trackKeywords, vrrpGlobalKeywords, idleVRRPKeywords)
 
 var tables = []keyword{
 	{in: inRoot, name: "global_defs", doc: "settings of the whole daemon"},
@@ -96,7 +96,6 @@ var quorumKeywords = []keyword{
 
 // Why keywords have no effect yet.
 const (
-	noMail    = "this version sends no e-mail"
 	noScripts = "scripts run as their user, by the path that is written, and never in a shell"
 	noSNMP    = "this version has no SNMP"
 	noDBus    = "this version has no D-Bus"
@@ -105,9 +104,6 @@ const (
 var idleServerKeywords = slices.Concat(
 	idle(inVirtual, "the kernel sets this flag on every service by itself",
 		keyword{name: "hashed", kind: boolean, doc: "the kernel's own flag"},
-	),
-	idle(inVirtual|inReal, noMail,
-		keyword{name: "smtp_alert", kind: boolean, doc: "mail when the state changes"},
 	),
 	idle(inURL, "the matcher needs no stack",
 		keyword{name: "regex_stack", kind: either(texts, listOf(positive, 2)), doc: "memory for the matcher"},

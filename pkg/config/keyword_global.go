@@ -56,7 +56,6 @@ var (
 
 const (
 	noProcesses = "ipvsd is one process, and its unit file sets what the system should give it"
-	noFIFO      = "this version tells of servers by scripts only"
 	noFirewall  = "ipvsd has a table of its own in nftables, which nobody else needs to know"
 	noDumps     = "ipvsctl shows the state instead of dump files"
 	noIncludes  = "this version reads one file"
@@ -81,18 +80,6 @@ var idleGlobalKeywords = slices.Concat(
 	),
 	idle(inRoot, "write linkbeat_interfaces with those that don't tell of themselves",
 		keyword{name: "linkbeat_use_polling", kind: boolean, doc: "polls the state of links"},
-	),
-	idle(inGlobal, noMail,
-		keyword{name: "notification_email", kind: texts, doc: "who gets mail"},
-		keyword{name: "notification_email_from", kind: text, doc: "sender of mail"},
-		keyword{name: "smtp_server", kind: text, doc: "mail server"},
-		keyword{name: "smtp_connect_timeout", kind: wholeTime, doc: "time limit for mail"},
-		keyword{name: "smtp_helo_name", kind: text, doc: "our name towards the mail server"},
-		keyword{name: "smtp_alert", kind: boolean, doc: "default of smtp_alert"},
-		keyword{name: "smtp_alert_vrrp", kind: boolean, doc: "default for VRRP"},
-		keyword{name: "smtp_alert_checker", kind: boolean, doc: "default for checks"},
-		keyword{name: "no_email_faults", kind: boolean, doc: "no mail on FAULT"},
-		keyword{name: "no_checker_emails", kind: boolean, doc: "mail for servers, not for each check"},
 	),
 	idle(inGlobal, "scripts of servers run on changes only",
 		keyword{name: "rs_init_notifies", kind: boolean, doc: "scripts for the first state too"},
@@ -155,10 +142,6 @@ var idleGlobalKeywords = slices.Concat(
 		keyword{name: "nftables_ipvs", kind: flagOrText, doc: "one mark for a group of services"},
 		keyword{name: "nftables_ipvs_priority", kind: integer(math.MinInt32, math.MaxInt32), doc: "chain priority"},
 		keyword{name: "nftables_ipvs_start_fwmark", kind: integer(1, math.MaxUint32), doc: "first mark"},
-	),
-	idle(inGlobal, noFIFO,
-		keyword{name: "lvs_notify_fifo", kind: texts, doc: "pipe for events of servers"},
-		keyword{name: "lvs_notify_fifo_script", kind: texts, doc: "reader of that pipe"},
 	),
 	idle(inGlobal, noSNMP,
 		keyword{name: "enable_snmp_vrrp", kind: boolean, doc: "VRRP in SNMP"},

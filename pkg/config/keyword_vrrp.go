@@ -228,9 +228,6 @@ var vrrpGlobalKeywords = []keyword{
 
 // idleVRRPKeywords are those that nothing comes of.
 var idleVRRPKeywords = slices.Concat(
-	idle(routed, noMail,
-		keyword{name: "smtp_alert", kind: boolean, doc: "mail when the state changes"},
-	),
 	idle(inSyncGroup, "it means nothing to keepalived any more, either",
 		keyword{name: "global_tracking", kind: boolean, doc: "old"},
 	),

@@ -194,8 +194,6 @@ func (r *routers) settings() {
 	v.NoReports, _ = lookup[bool]("disable_local_igmp", r.global)
 	v.LogUnknown, _ = lookup[bool]("log_unknown_vrids", r.global)
 	v.AllStates, _ = lookup[bool]("fifo_write_vrrp_states_on_reload", r.global)
-	r.fifo("notify_fifo")
-	r.fifo("vrrp_notify_fifo")
 	if len(v.Instances) == 0 {
 		return
 	}
@@ -205,25 +203,6 @@ func (r *routers) settings() {
 	v.Realtime.Priority, v.Realtime.Nice = int(rt), int(nice)
 	v.Realtime.NoSwap, _ = lookup[bool]("vrrp_no_swap", r.global)
 	v.Realtime.CPUs, _ = lookup[[]int]("vrrp_cpu_affinity", r.global)
-}
-
-// fifo resolves one of the pipes, with its reader.
-func (r *routers) fifo(name string) {
-	f, v := lookup[FIFO](name, r.global)
-	script := r.global.value(name + "_script")
-	if v == nil {
-		if script != nil {
-			r.fail(script.key, "add "+name, "%s_script works only with %s", name, name)
-		}
-		return
-	}
-	f.Script = r.command(name+"_script", r.global)
-	for _, other := range r.v.FIFOs {
-		if other.Path == f.Path {
-			r.fail(v.at, "leave one of them out, or each line would be there twice", "notify_fifo and vrrp_notify_fifo are the same pipe")
-		}
-	}
-	r.v.FIFOs = append(r.v.FIFOs, f)
 }
 
 // garpGroup resolves interfaces that share a pace.

@@ -23,6 +23,7 @@ const (
 	inTrackRoute
 	inTrackGroup
 	inGARPGroup
+	inWebhook
 	inVirtual
 	inReal
 	inSorry
@@ -88,6 +89,7 @@ var tableHeaders = map[scope]string{
 	inTrackRoute:  "[track_route.NAME]",
 	inTrackGroup:  "[track_group.NAME]",
 	inGARPGroup:   "[garp_group.NAME]",
+	inWebhook:     "[webhook.NAME]",
 	inVirtual:     "[[virtual_server]]",
 	inReal:        "[[virtual_server.real_server]]",
 	inSorry:       "[[virtual_server.sorry_server]]",

@@ -122,6 +122,7 @@ func (r *resolver) server(vs, b *block, s *ipvs.Service, sv *served) (rs RealSer
 		r.fail(weighed.at, "leave it out", "a sorry server with weight 0 would get no clients")
 	}
 	rs.NotifyUp, rs.NotifyDown = r.command("notify_up", b), r.command("notify_down", b)
+	rs.NoMail = !alerts(true, b, r.global, "smtp_alert_checker")
 
 	at, addressed := lookup[endpoint]("address", b)
 	if b.lacks("address") {

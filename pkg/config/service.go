@@ -78,6 +78,7 @@ func (r *resolver) virtualServer(b *block) (*VirtualServer, *served) {
 		r.warn(suspended.key, "leave it out", "ha_suspend has no effect: a fwmark has no address")
 	}
 	vs.QuorumUp, vs.QuorumDown = r.command("quorum_up", b), r.command("quorum_down", b)
+	vs.Mail = r.serviceMail(b)
 	if sv == nil {
 		return vs, nil
 	}

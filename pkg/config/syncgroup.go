@@ -76,6 +76,7 @@ func (r *routers) notify(b *block) Notify {
 		Master: r.command("notify_master", b), Backup: r.command("notify_backup", b), Fault: r.command("notify_fault", b),
 		Stop: r.command("notify_stop", b), Deleted: r.command("notify_deleted", b), Any: r.command("notify", b),
 		RxLowerPri:  r.command("notify_master_rx_lower_pri", b),
+		Mail:        alerts(false, b, r.global, "smtp_alert_vrrp"),
 		TellDeleted: script || deleted == true,
 	}
 }

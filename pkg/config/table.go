@@ -13,6 +13,7 @@ func Of(t ipvs.Table, s ipvs.Settings) *Config {
 			LVSTimeouts:   s.Timeouts,
 			LVSSyncDaemon: SyncDaemons{Master: s.Master, Backup: s.Backup},
 			LVSSysctl:     Sysctls{Defaults: defaultOf("lvs_sysctl_defaults").(bool)},
+			Mail:          usualMail(),
 		},
 		VirtualServers: make([]*VirtualServer, 0, len(t)),
 	}

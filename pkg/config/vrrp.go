@@ -27,7 +27,7 @@ type VRRP struct {
 	UpDelay    map[string]LinkDelay  // interface_up_down_delays
 	Linkbeat   map[string]string     // linkbeat_interfaces: links that are asked whether they are up; by MII, ETHTOOL, IOCTL, or "" for any
 	DynamicIfs bool                  // dynamic_interfaces: those missing may come later, which is nothing to warn of
-	FIFOs      []FIFO                // vrrp_notify_fifo, notify_fifo: each gets all lines
+	FIFOs      []FIFO                // those of GlobalDefs with lines about virtual routers
 	AllStates  bool                  // fifo_write_vrrp_states_on_reload: lines about all instances and groups after a reload
 	LogUnknown bool                  // log_unknown_vrids
 	NoReports  bool                  // disable_local_igmp: the sysctl igmp_link_local_mcast_reports is 0
@@ -75,14 +75,16 @@ type Notify struct {
 	Any                                  *Script // notify
 	RxLowerPri                           *Script // notify_master_rx_lower_pri
 	PriorityChanges                      bool    // lines in the FIFO for those
+	Mail                                 bool    // smtp_alert
 	TellDeleted                          bool    // notify_deleted: an instance that a reload removes is DELETED, not at FAULT
 }
 
-// FIFO is where events are written for whoever reads there.
+// FIFO is where events are written for whoever reads there: notify_fifo, vrrp_notify_fifo, lvs_notify_fifo.
 type FIFO struct {
 	Path        string
 	Script      *Script // reader that the daemon starts, with the path as last argument; nil: none
 	User, Group string  // owner of a FIFO that is made
+	VRRP, LVS   bool    // lines about virtual routers, about virtual servers
 }
 
 // TrackFile is a track_file (vrrp_track_file).

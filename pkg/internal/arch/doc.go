@@ -31,7 +31,7 @@
 //	pkg/health          | pure | + github.com/dlclark/regexp2                   | from results of probes to up and down
 //	pkg/health/probe    | io   | health script                                  | one file a check type
 //	pkg/health/engine   | io   | health health/probe                            | runs the checks when they are due
-//	pkg/config          | pure | bfd health ipvs vip vrrp + github.com/BurntSushi/toml       | TOML to Config, or diagnostics
+//	pkg/config          | pure | bfd health ipvs vip vrrp + github.com/BurntSushi/toml net/mail       | TOML to Config, or diagnostics
 //	pkg/config/document | pure | config                                         | foreign files as TOML, with their places
 //	pkg/config/keepalived | pure | config config/document                       | keepalived.conf to a document
 //	pkg/config/ipvsadm  | pure | config config/document ipvs                   | ipvsadm -S lines to Config, and out
