@@ -103,7 +103,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles, Records: records})
+	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles, Handover: d.owner.settings.handover, Records: records})
 	d.owner.routers = d.failover
 	connector, err := probe.NewConnector()
 	if err != nil {
@@ -142,8 +142,14 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return server.Run(ctx) })
 	tasks.Go(func() error { return ended(ctx, d.engine.Run(ctx)) })
+	handover, endHandover := context.WithCancel(context.WithoutCancel(ctx))
+	tasks.Go(func() error {
+		d.owner.settings.handover.relay.Run(handover)
+		return nil
+	})
 	sessions, endSessions := context.WithCancel(context.WithoutCancel(ctx))
 	tasks.Go(func() error {
+		defer endHandover()
 		defer endSessions() // a neighbor that is told sooner would go elsewhere while this director still hands over
 		defer close(d.owner.ended)
 		return d.failover.Run(ctx)

@@ -90,7 +90,7 @@ func importTo(ctx context.Context, k kernel, cfg *config.Config, o ImportOptions
 	}
 	settings := desired.ComputeSettings(&config.Config{GlobalDefs: config.GlobalDefs{
 		LVSTimeouts: cfg.GlobalDefs.LVSTimeouts, LVSSyncDaemon: cfg.GlobalDefs.LVSSyncDaemon,
-	}}, nil, nil, nil)
+	}}, nil, false, nil, nil)
 	if o.DryRun {
 		found, err := reconcile.ReadSettings(ctx, k)
 		if err != nil {

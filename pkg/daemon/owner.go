@@ -134,8 +134,10 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		suspension: suspension{addresses: vipnl.Namespace{}},
 		tracked:    tracked{watch: probe.WatchFiles, paths: make(map[health.ID]string)},
 		reconciler: reconcile.New(k),
-		settings:   settings{tuner: reconcile.NewTuner(k), changed: desired.Changed{}, index: interfaceIndex},
-		started:    time.Now(),
+		settings: settings{
+			tuner: reconcile.NewTuner(k), handover: newHandover(o.Log, connectionTable), changed: desired.Changed{}, index: interfaceIndex,
+		},
+		started: time.Now(),
 	}
 	n.sessions = newSessions(o.Log, func(object vrrp.Object, r vrrp.Reading) { n.routers.Observe(object, r) }, func(ids []health.ID) { n.checks.Now(ids) })
 	n.prober = newProber(n.sessions.before(probe.Probe))
@@ -171,6 +173,8 @@ func (o *owner) run(ctx context.Context) error {
 		case roles := <-o.roles:
 			o.takeRoles(roles)
 			o.due = time.Now() // the sync daemons
+		case <-o.settings.handover.changed:
+			o.due = time.Now() // likewise
 		case request := <-o.requests:
 			request(ctx)
 		case <-timer.C:
@@ -230,6 +234,8 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	o.board.change(gone, fresh, o.verdicts)
 	o.tracked.follow(gone, fresh)
 	o.look()
+	o.settings.handover.follow(cfg)
+	o.routers.Balanced(balanced(cfg))
 	o.routers.Change(&cfg.VRRP)
 	o.sessions.follow(cfg.VRRP.BFD, gone, fresh) // before a check asks, and after who tracks them can hear
 	o.checks.Limit(engine.Limits(cfg.GlobalDefs.Checks))

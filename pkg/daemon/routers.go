@@ -14,6 +14,7 @@ import (
 // routers are the virtual routers of this host: *failover.Failover. They have goroutines of their own, and wait for nobody here: the
 // owner tells them what the configuration is and which virtual servers have their quorum, and hears which roles they have.
 type routers interface {
+	Balanced(at []netip.AddrPort)
 	Change(cfg *config.VRRP)
 	Services(quorums map[string]health.State)
 	// Observe tells of a BFD session.
@@ -44,17 +45,21 @@ func (o *owner) awaitRouters(watchdog <-chan time.Time) {
 		select {
 		case roles := <-o.roles:
 			o.follow(roles)
+		case <-o.settings.handover.changed:
+			o.follow(o.settings.roles)
 		case <-o.ended:
 			over = true
 		case <-watchdog:
 			notify(alive)
 		}
 	}
+	roles := o.settings.roles
 	select {
-	case roles := <-o.roles: // the last word
-		o.follow(roles)
+	case roles = <-o.roles: // the last word
 	default:
 	}
+	o.settings.handover.close()
+	o.follow(roles)
 }
 
 // follow has the settings follow the roles at once, at the stop.

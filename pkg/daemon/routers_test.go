@@ -20,11 +20,12 @@ import (
 
 // routerGroup are virtual routers that do nothing but know what they were told.
 type routerGroup struct {
-	mu      sync.Mutex
-	cfg     *config.VRRP
-	quorums map[string]health.State
-	checked bool
-	heard   []string
+	mu       sync.Mutex
+	cfg      *config.VRRP
+	quorums  map[string]health.State
+	checked  bool
+	balanced []netip.AddrPort
+	heard    []string
 }
 
 func (r *routerGroup) Observe(o vrrp.Object, is vrrp.Reading) {
@@ -43,6 +44,12 @@ func (r *routerGroup) wasChecked() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.checked
+}
+
+func (r *routerGroup) Balanced(at []netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.balanced = at
 }
 
 func (r *routerGroup) Change(cfg *config.VRRP) {

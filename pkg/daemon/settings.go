@@ -33,7 +33,8 @@ type namespace struct {
 type settings struct {
 	tuner    *reconcile.Tuner
 	roles    map[string]vrrp.State // of the virtual routers, by name
-	defaults []ipvs.SysctlDefault  // that we have for this kernel
+	handover *handover
+	defaults []ipvs.SysctlDefault // that we have for this kernel
 	changed  desired.Changed
 	want     desired.Settings // at the last look
 	found    ipvs.Settings    // after it
@@ -41,6 +42,12 @@ type settings struct {
 	links    map[string]int // index of the interface of each sync daemon, at the last look
 	index    func(name string) int
 	round    reconcile.SettingsRound // what the last round of the table did to them
+}
+
+// compute returns how the settings should be now.
+func (s *settings) compute(cfg *config.Config) desired.Settings {
+	roles, takes := s.handover.apply(s.roles, cfg.VRRP.SyncRole)
+	return desired.ComputeSettings(cfg, roles, takes, s.defaults, s.changed)
 }
 
 // sysctlDefaults returns what we set on the running kernel.
@@ -57,7 +64,7 @@ func sysctlDefaults() ([]ipvs.SysctlDefault, error) {
 func (o *owner) tune(ctx context.Context, now time.Time, look bool) {
 	s := &o.settings
 	s.round = reconcile.SettingsRound{}
-	want := desired.ComputeSettings(o.cfg, s.roles, s.defaults, s.changed)
+	want := s.compute(o.cfg)
 	owed := s.tuner.Deadline()
 	if !look && slices.Equal(want, s.want) && now.Before(s.looked.Add(sweep*resync)) && (owed.IsZero() || now.Before(owed)) {
 		return
@@ -222,5 +229,5 @@ func planSettings(ctx context.Context, k kernel, cfg *config.Config, s settings)
 	if err != nil {
 		return nil, err
 	}
-	return reconcile.DiffSettings(&found, desired.ComputeSettings(cfg, s.roles, s.defaults, s.changed)), nil
+	return reconcile.DiffSettings(&found, s.compute(cfg)), nil
 }

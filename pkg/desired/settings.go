@@ -54,8 +54,9 @@ type Change struct {
 }
 
 // ComputeSettings returns how the settings should be on a kernel that has these defaults of ours, while the virtual routers have
-// these roles, by name.
-func ComputeSettings(cfg *config.Config, roles map[string]vrrp.State, defaults []ipvs.SysctlDefault, changed Changed) Settings {
+// these roles, by name. One that takes over from a director that is alive hears of its connections for a while: then both sync daemons
+// run.
+func ComputeSettings(cfg *config.Config, roles map[string]vrrp.State, takes bool, defaults []ipvs.SysctlDefault, changed Changed) Settings {
 	g := &cfg.GlobalDefs
 	want := timeouts(g.LVSTimeouts)
 	want = append(want, sysctls(&g.LVSSysctl, defaults)...)
@@ -67,7 +68,7 @@ func ComputeSettings(cfg *config.Config, roles map[string]vrrp.State, defaults [
 		role   ipvs.SyncRole
 		daemon ipvs.SyncDaemon
 		wanted bool
-	}{{ipvs.SyncMaster, g.LVSSyncDaemon.Master, active}, {ipvs.SyncBackup, g.LVSSyncDaemon.Backup, !active}} {
+	}{{ipvs.SyncMaster, g.LVSSyncDaemon.Master, active}, {ipvs.SyncBackup, g.LVSSyncDaemon.Backup, !active || takes}} {
 		switch s := (Setting{Name: KindSyncDaemon + d.role.String()}); {
 		case d.daemon.Interface == "":
 		case !follows || d.wanted:

@@ -72,7 +72,7 @@ func TestSettings(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := desired.ComputeSettings(&config.Config{GlobalDefs: tt.global}, nil, defaults, tt.changed)
+			got := desired.ComputeSettings(&config.Config{GlobalDefs: tt.global}, nil, false, defaults, tt.changed)
 			if diff := cmp.Diff(tt.want, got, addrs); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -99,14 +99,16 @@ func TestSettingsFollowRole(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		roles map[string]vrrp.State
+		takes bool
 		want  desired.Settings
 	}{
-		{nil, standby},
-		{map[string]vrrp.State{"VI_1": vrrp.Backup, "VI_2": vrrp.Active}, standby},
-		{map[string]vrrp.State{"VI_1": vrrp.Fault}, standby},
-		{map[string]vrrp.State{"VI_1": vrrp.Active, "VI_2": vrrp.Backup}, serving},
+		{nil, false, standby},
+		{map[string]vrrp.State{"VI_1": vrrp.Backup, "VI_2": vrrp.Active}, false, standby},
+		{map[string]vrrp.State{"VI_1": vrrp.Fault}, false, standby},
+		{map[string]vrrp.State{"VI_1": vrrp.Active, "VI_2": vrrp.Backup}, false, serving},
+		{map[string]vrrp.State{"VI_1": vrrp.Active}, true, append(serving[1:len(serving):len(serving)], standby[3])},
 	} {
-		got := desired.ComputeSettings(&cfg, tt.roles, nil, desired.Changed{"sync daemon master": {}, "sync daemon backup": {}})
+		got := desired.ComputeSettings(&cfg, tt.roles, tt.takes, nil, desired.Changed{"sync daemon master": {}, "sync daemon backup": {}})
 		if diff := cmp.Diff(tt.want, got, addrs); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", tt.roles, diff)
 		}

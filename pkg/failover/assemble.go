@@ -28,7 +28,7 @@ func assemble(f *Failover) (*parts, error) {
 		runner: vrrpio.New(vrrpio.Options{Log: f.log, Report: f.report, Realtime: vrrpio.Realtime(cfg.Realtime), LogUnknown: cfg.LogUnknown}),
 		keeper: vipnl.NewKeeper(vipnl.Options{
 			Log: f.log, Report: func(r vipnl.Report) { f.inbox.put(r) },
-			Firewall: vipnl.NewFirewall(), Links: vipnl.NewLinks(f.log, f.record("links")), Record: f.record("addresses"),
+			Firewall: vipnl.NewFirewall(), Silencer: vipnl.NewSilencer(), Links: vipnl.NewLinks(f.log, f.record("links")), Record: f.record("addresses"),
 			Announcer: vipnl.NewAnnouncer(f.log, func(c vip.Conflict) { f.inbox.put(c) }),
 		}),
 		tracker:    track.New(track.Options{Log: f.log, Report: f.Observe}),

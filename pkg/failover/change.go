@@ -132,7 +132,7 @@ func (f *Failover) brief() {
 	p.keeper.Wish(static)
 	d := &desk{keeper: p.keeper, seats: make(map[string]*seat, len(f.members)), now: make(map[*role]*seat, len(f.members))}
 	for name, m := range f.members {
-		s := m.seat()
+		s := m.seat(f.balanced)
 		d.seats[name], d.now[m.role] = s, s
 	}
 	for old, name := range f.renamed {

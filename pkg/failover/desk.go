@@ -1,6 +1,8 @@
 package failover
 
 import (
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +23,7 @@ type desk struct {
 type seat struct {
 	*role
 	active, idle vip.Wish
+	balanced     []netip.AddrPort // at the addresses
 }
 
 // role is what an instance is.
@@ -28,34 +31,49 @@ type role struct {
 	state   atomic.Uint32
 	repeat  atomic.Uint64 // see vip.Wish
 	lingers atomic.Bool   // it is a backup that still has its addresses
+	fresh   atomic.Int64  // until then, in Unix time's nanoseconds, it is active and hears of the other router's connections
 }
 
 // part is what a wish depends on.
 type part struct {
-	active, lingers bool
-	repeat          uint64
+	active, lingers, fresh bool
+	repeat                 uint64
 }
 
-func (r *role) part() part { return part{r.is() == vrrp.Active, r.lingers.Load(), r.repeat.Load()} }
+func (r *role) part() part {
+	return part{r.is() == vrrp.Active, r.lingers.Load(), time.Now().UnixNano() < r.fresh.Load(), r.repeat.Load()}
+}
 
 // linger is how long an instance that yields keeps its addresses. The other router's advert, which it yields to, comes before that
 // one has the addresses and the neighbours know, by a millisecond or by a hundred on a busy host: what they send in between would be
 // lost. Who asks for the address in that time may hear of both; few do, since the neighbours have just been told.
 const linger = 200 * time.Millisecond
 
+// silence is how long an instance that takes the role from a router that is alive keeps from resetting connections that it does not
+// know: it hears of them in that time, and what clients send until then they send again.
+const silence = 2 * time.Second
+
 func (r *role) is() vrrp.State { return vrrp.State(r.state.Load()) }
 
 // become changes the state. Who yields to another active router keeps the addresses for a moment.
-func (r *role) become(from, to vrrp.State) {
-	r.lingers.Store(yields(from, to))
-	r.state.Store(uint32(to))
+func (r *role) become(b vrrp.Became) {
+	r.lingers.Store(yields(b.From, b.To))
+	if b.Planned {
+		r.fresh.Store(time.Now().Add(silence).UnixNano())
+	}
+	r.state.Store(uint32(b.To))
 }
 
 func yields(from, to vrrp.State) bool { return from == vrrp.Active && to == vrrp.Backup }
 
 // seat returns an instance's. What it has while it isn't active is for the other director's clients, who go on when our daemon ends.
-func (m *member) seat() *seat {
-	s := &seat{m.role, m.config.Active, m.config.Idle}
+func (m *member) seat(balanced []netip.AddrPort) *seat {
+	s := &seat{role: m.role, active: m.config.Active, idle: m.config.Idle}
+	for _, at := range balanced {
+		if slices.ContainsFunc(s.active.Addresses, func(a vip.Address) bool { return a.Prefix.Addr() == at.Addr() }) {
+			s.balanced = append(s.balanced, at)
+		}
+	}
 	s.idle.Stays = len(s.idle.Addresses) > 0
 	return s
 }
@@ -68,6 +86,9 @@ func (s *seat) wishAs(p part) vip.Wish {
 	switch {
 	case p.active:
 		w = s.active
+		if p.fresh {
+			w.Silent = s.balanced
+		}
 	case p.lingers: // the neighbours have just been told where the addresses are now
 		w = s.active
 		w.Announce = nil
@@ -81,18 +102,29 @@ func (f *Failover) report(actions []vrrp.Action) {
 	for _, a := range actions {
 		switch a := a.(type) {
 		case vrrp.Became:
-			r := f.act(a.Instance, func(r *role) { r.become(a.From, a.To) })
-			if r != nil && yields(a.From, a.To) {
-				time.AfterFunc(linger, func() {
-					r.lingers.Store(false)
-					f.settle(f.desk.Load(), r)
-				})
-			}
+			f.became(a)
 		case vrrp.Reannounce:
 			f.act(a.Instance, func(r *role) { r.repeat.Add(1) })
 		}
 	}
 	f.inbox.put(actions)
+}
+
+// became has the addresses follow a transition, and the connections.
+func (f *Failover) became(b vrrp.Became) {
+	r := f.act(b.Instance, func(r *role) { r.become(b) })
+	switch {
+	case r == nil:
+	case yields(b.From, b.To):
+		f.handover.Gives(b.Instance)
+		time.AfterFunc(linger, func() {
+			r.lingers.Store(false)
+			f.settle(f.desk.Load(), r)
+		})
+	case b.Planned:
+		f.handover.Takes(b.Instance)
+		time.AfterFunc(silence, func() { f.settle(f.desk.Load(), r) })
+	}
 }
 
 // act changes an instance's role, which it returns, and hands the new wish to the keeper.

@@ -1,8 +1,10 @@
 package failover
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,9 +32,22 @@ type Options struct {
 	Log *slog.Logger
 	// Roles gets the states of all instances, by name, whenever one of them has changed. It must not block.
 	Roles func(map[string]vrrp.State)
+	// Handover is who tells other directors of connections. Nil: nobody does.
+	Handover Handover
 	// Records is how the names of files begin that say what sysctls were before, for a run after one that was killed. They are worth
 	// nothing after the machine's next start. Empty: there are none.
 	Records string
+}
+
+// Handover is what keeps connections going while an instance moves between directors that are alive.
+type Handover interface {
+	// Prepare comes before an instance asks another router to take over. It returns when that one knows the connections of now, and
+	// hears of those to come, or when the context is done.
+	Prepare(ctx context.Context)
+	// Gives says that an instance has yielded to another router, Takes that it takes the role from one that is alive. They are called on
+	// the thread that sends the adverts, and must not block.
+	Gives(instance string)
+	Takes(instance string)
 }
 
 // Failover is the virtual routers of one network namespace. New starts nothing, Run does; all other methods may be called at any
@@ -40,6 +55,7 @@ type Options struct {
 type Failover struct {
 	log      *slog.Logger
 	roles    func(map[string]vrrp.State)
+	handover Handover
 	assemble func(*Failover) (*parts, error)
 	records  string
 	scripts  *script.Queues
@@ -59,6 +75,7 @@ type Failover struct {
 	tracked  map[vrrp.Object]bool
 	readings map[vrrp.Object]reading // of what is tracked
 	services map[string]health.State
+	balanced []netip.AddrPort
 	held     map[string]*belongings // by owner
 	parts    *parts                 // nil: nothing runs
 	news     []news                 // not told yet
@@ -76,7 +93,7 @@ type reading struct {
 
 func newFailover(o Options, assemble func(*Failover) (*parts, error)) *Failover {
 	return &Failover{
-		log: o.Log, roles: o.Roles, records: o.Records, assemble: assemble, scripts: script.NewQueues(script.Run),
+		log: o.Log, roles: o.Roles, handover: cmp.Or[Handover](o.Handover, alone{}), records: o.Records, assemble: assemble, scripts: script.NewQueues(script.Run),
 		changed: make(chan struct{}, 1), inbox: inbox{dirty: make(chan struct{}, 1)},
 		cfg: new(config.VRRP), members: make(map[string]*member), groups: make(map[string]*group),
 		readings: make(map[vrrp.Object]reading), services: make(map[string]health.State),
@@ -164,6 +181,21 @@ func serviceReading(name string, is health.State) (vrrp.Object, vrrp.Reading) {
 // firstChecks is what all instances wait for, with weight 0: a director that took over before it knew its servers, as one does that has
 // just been started and preempts, would have none for the clients.
 var firstChecks = vrrp.Object{Kind: vrrp.TrackChecks}
+
+// Balanced tells at which addresses and TCP ports connections are balanced that the other directors tell of, before the Change that
+// comes with it.
+func (f *Failover) Balanced(at []netip.AddrPort) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.balanced = at
+}
+
+// alone is the Handover of who tells nobody.
+type alone struct{}
+
+func (alone) Prepare(context.Context) {}
+func (alone) Gives(string)            {}
+func (alone) Takes(string)            {}
 
 // Checked tells that the virtual servers have been checked once. Nobody waits for it longer than vrrp_wait_for_checks.
 func (f *Failover) Checked() { f.Observe(firstChecks, vrrp.Reading{Known: true, Up: true}) }

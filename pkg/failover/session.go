@@ -129,6 +129,7 @@ func (f *Failover) handOver(p *parts, runner *task) {
 	if len(names) == 0 {
 		return
 	}
+	f.prepare(context.Background())
 	ctx, cancel := context.WithTimeout(context.Background(), wait+margin)
 	defer cancel()
 	for _, name := range names {
@@ -148,6 +149,15 @@ func (f *Failover) handOver(p *parts, runner *task) {
 		}
 	}
 	<-time.After(linger)
+}
+
+// preparation is how long a switchover waits for connections to be told at most.
+const preparation = 2 * time.Second
+
+func (f *Failover) prepare(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, preparation)
+	defer cancel()
+	f.handover.Prepare(ctx)
 }
 
 // serving returns the groups, and the instances without one, that are active, and how long the last of them takes to be relieved.
@@ -187,7 +197,7 @@ func (f *Failover) detach() {
 	f.desk.Store(nil)
 	f.each(func(m *member) {
 		m.state = vrrp.Initialize
-		m.role.become(m.role.is(), vrrp.Initialize)
+		m.role.become(vrrp.Became{From: m.role.is(), To: vrrp.Initialize})
 	}, func(*group) {})
 	f.inbox.wake()
 }

@@ -86,7 +86,7 @@ func (f *Failover) instanceStatus(c *config.Instance, routers []vrrp.Status) sta
 	for _, a := range c.Active.Addresses {
 		v.Addresses = append(v.Addresses, a.Prefix)
 	}
-	v.Held = f.heldOf(c.Name, m.seat().wish())
+	v.Held = f.heldOf(c.Name, m.seat(f.balanced).wish())
 	return v
 }
 
@@ -131,6 +131,9 @@ func (f *Failover) Switchover(ctx context.Context, name string) error {
 	f.mu.Unlock()
 	if p == nil {
 		return ErrIdle
+	}
+	if names, _ := f.serving(); len(names) > 0 {
+		f.prepare(ctx)
 	}
 	return p.runner.Switchover(ctx, name)
 }

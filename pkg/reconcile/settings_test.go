@@ -38,7 +38,7 @@ func settingsLaws(t *testing.T, histories int, ifname string, open func(testing.
 			f := &refusing{Settable: k, after: u.IntN(4)}
 			tuner, now := reconcile.NewTuner(f), time.Unix(0, 0)
 			tune := func(now time.Time) reconcile.SettingsRound {
-				return tune(t, tuner, now, desired.ComputeSettings(&config.Config{GlobalDefs: *g}, nil, nil, changed), changed)
+				return tune(t, tuner, now, desired.ComputeSettings(&config.Config{GlobalDefs: *g}, nil, false, nil, changed), changed)
 			}
 			first := tune(now)
 			if f.refused != (len(first.Refused) == 1) {
@@ -54,7 +54,7 @@ func settingsLaws(t *testing.T, histories int, ifname string, open func(testing.
 			inForce(t, settings(t, k), before, g)
 		}
 		for range 2 { // to put everything back, and to find it so
-			want := desired.ComputeSettings(new(config.Config), nil, nil, changed)
+			want := desired.ComputeSettings(new(config.Config), nil, false, nil, changed)
 			tune(t, reconcile.NewTuner(k), time.Unix(0, 0), want, changed)
 		}
 		if diff := cmp.Diff(before, settings(t, k), addrs); diff != "" || len(changed) != 0 {
@@ -362,7 +362,7 @@ func TestSettingsPutBack(t *testing.T) {
 	if err := k.SetSysctl(t.Context(), "am_droprate", "8"); err != nil {
 		t.Fatal(err)
 	}
-	none := func() desired.Settings { return desired.ComputeSettings(new(config.Config), nil, nil, changed) }
+	none := func() desired.Settings { return desired.ComputeSettings(new(config.Config), nil, false, nil, changed) }
 	tune(t, tuner, start, none(), changed)
 	if len(changed) != 1 || changed["sysctl conntrack"].Was != "0" {
 		t.Errorf("on record: %v", changed)

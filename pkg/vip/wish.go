@@ -9,9 +9,12 @@ import (
 // file. Who carries it out makes it so in the order of the fields, and takes away in the opposite one what an earlier wish of the
 // same owner had and this one lacks.
 type Wish struct {
-	Owner     string       // name of the vrrp_instance; empty: the static tables
-	Denied    []netip.Addr // no_accept: packets to them are dropped, but for neighbour discovery
-	Addresses []Address    // each with its Dev
+	Owner  string       // name of the vrrp_instance; empty: the static tables
+	Denied []netip.Addr // no_accept: packets to them are dropped, but for neighbour discovery
+	// Silent are places at the addresses where connections that are not known here are not reset: another router is still to tell of
+	// them. TCP; what somebody listens at is not silenced.
+	Silent    []netip.AddrPort
+	Addresses []Address // each with its Dev
 	Routes    []Route
 	Rules     []Rule
 	// Announce says how the neighbours are told of the addresses: at once, when they come. Nil: not at all, which is for addresses

@@ -86,6 +86,8 @@ type Became struct {
 	From, To State
 	Priority uint8 // effective
 	Reason   string
+	// Planned says of a new active router that another one was alive, and gives up the role: what is under way there goes on here.
+	Planned bool
 }
 
 // GroupBecame tells of a transition of a sync group, after those of its members.

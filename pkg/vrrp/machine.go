@@ -368,11 +368,17 @@ func (m *machine) becomeBackup(wait time.Duration, reason string) {
 }
 
 func (m *machine) becomeActive(reason string) {
+	planned := m.relieves()
 	m.forget()
 	m.counters.BecameActive++
 	m.advertise()
 	m.arm(m.router.now.Add(m.AdvertInterval))
-	m.enter(Active, reason)
+	m.enterAs(Became{m.Name, m.state, Active, m.effective, reason, planned})
+}
+
+// relieves tells whether the router that it would take the role from is alive: it gave up the role, or has a lower priority.
+func (m *machine) relieves() bool {
+	return m.heard.IsValid() && (m.heardPrio == 0 || m.heardPrio < m.effective) && m.router.now.Sub(m.heardAt) < m.activeDown()
 }
 
 // forget loses what it knows of the active router.
@@ -388,7 +394,11 @@ func (m *machine) forget() {
 
 // enter changes the state.
 func (m *machine) enter(to State, reason string) {
-	from := m.state
+	m.enterAs(Became{m.Name, m.state, to, m.effective, reason, false})
+}
+
+func (m *machine) enterAs(b Became) {
+	from, to, reason := b.From, b.To, b.Reason
 	if from == Active {
 		m.counters.LeftIt++
 		m.clash = clash{}
@@ -399,7 +409,7 @@ func (m *machine) enter(to State, reason string) {
 	}
 	m.state, m.since, m.reason = to, m.router.now, reason
 	m.remember(Transition{m.since, from, to, reason})
-	m.router.emit(Became{m.Name, from, to, m.effective, reason})
+	m.router.emit(b)
 }
 
 // advertise sends an advert.

@@ -138,6 +138,9 @@ func (k *Keeper) take(w vip.Wish) {
 	now := make(map[any]bool, len(list))
 	old := o.ids
 	denied := !slices.Equal(o.wish.Denied, w.Denied)
+	if !slices.Equal(o.wish.Silent, w.Silent) {
+		k.silence = attempt{due: true}
+	}
 	o.wish, o.ids = w, nil
 	if denied {
 		k.deny = k.wishedDenied()

@@ -51,6 +51,7 @@ type Keeper struct {
 	denied    []netip.Addr // as the firewall has it
 	deny      []netip.Addr // as is wished
 	denyAgain attempt
+	silence   attempt
 	links     []vip.Link
 	linksDue  bool
 	linkAgain attempt
@@ -66,6 +67,7 @@ type Options struct {
 	Report func(Report)
 	// The parts that are no rtnetlink objects. Nil: there is none, and what it should do is not done.
 	Firewall  Firewall
+	Silencer  Silencer
 	Announcer Announcer
 	Links     Links
 	// Record is a file that says what sysctls were before, for a run after one that was killed. Empty: there is none.

@@ -16,6 +16,13 @@ type Firewall interface {
 	Deny(addrs []netip.Addr) error
 }
 
+// Silencer keeps the host from resetting connections that it does not know.
+type Silencer interface {
+	// Silence drops packets to these addresses and TCP ports that neither IPVS nor anybody else takes, and to no others. It is so when it
+	// returns.
+	Silence(at []netip.AddrPort) error
+}
+
 // Announcer tells the neighbours where addresses are, with the pacing and the bursts of vip.Announce, in a goroutine of its own.
 type Announcer interface {
 	// Announce says how it is with an owner now, in place of what was said before.

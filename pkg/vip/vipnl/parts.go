@@ -17,6 +17,13 @@ func (k *Keeper) parts(now time.Time) {
 	if k.linksDue && k.Links != nil {
 		k.linksDue = !k.try(&k.linkAgain, "interfaces", now, func() error { return k.Links.Make(k.links) })
 	}
+	if k.silence.due && k.Silencer != nil {
+		var at []netip.AddrPort
+		for _, o := range k.owners {
+			at = append(at, o.wish.Silent...)
+		}
+		k.silence.due = !k.try(&k.silence, "silence", now, func() error { return k.Silencer.Silence(at) })
+	}
 	if k.sysctlDue.due {
 		k.sysctlDue.due = !k.try(&k.sysctlDue, "sysctls", now, func() error { return k.sysctls.need(k.needed) })
 	}

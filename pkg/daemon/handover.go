@@ -1,0 +1,136 @@
+package daemon
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/connection/relay"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
+)
+
+const (
+	// preparedTime is how long other directors hear of connections after they were asked to take over: more than it takes.
+	preparedTime = 5 * time.Second
+	// givenTime is how long they hear of them after one has. Until then this director is no backup for connections: what it heard would
+	// come back to the other one as news.
+	givenTime = 600 * time.Millisecond
+	// takenTime is for how long a director that takes over still hears of connections, and recountedTime is when it tells the others what
+	// they have not heard in givenTime, for so long.
+	takenTime     = 1500 * time.Millisecond
+	recountedTime = time.Second
+	recountTime   = 100 * time.Millisecond
+)
+
+// handover keeps connections going while a virtual router moves between directors that are alive: it is the failover.Handover.
+type handover struct {
+	relay   *relay.Relay
+	changed chan struct{} // the sync daemons are to be others
+
+	mu     sync.Mutex
+	given  map[string]time.Time // until when an instance counts as active here, though it has yielded
+	taken  map[string]time.Time // until when one that became active hears of connections
+	closed bool
+}
+
+func newHandover(log *slog.Logger, table string) *handover {
+	return &handover{
+		relay:   relay.New(log, func() (io.ReadCloser, error) { return os.Open(table) }),
+		changed: make(chan struct{}, 1), given: make(map[string]time.Time), taken: make(map[string]time.Time),
+	}
+}
+
+// Prepare tells of all connections.
+func (h *handover) Prepare(ctx context.Context) { h.relay.Tell(ctx, preparedTime) }
+
+// Gives is failover.Handover's.
+func (h *handover) Gives(instance string) {
+	h.relay.Begin(givenTime)
+	h.note(h.given, instance, givenTime)
+}
+
+// Takes is failover.Handover's.
+func (h *handover) Takes(instance string) {
+	h.note(h.taken, instance, takenTime)
+	time.AfterFunc(recountedTime, func() {
+		h.mu.Lock()
+		gives := time.Now().Before(h.given[instance])
+		h.mu.Unlock()
+		if !gives {
+			h.relay.Begin(recountTime)
+		}
+	})
+}
+
+func (h *handover) note(until map[string]time.Time, instance string, long time.Duration) {
+	h.mu.Lock()
+	delete(h.given, instance)
+	delete(h.taken, instance)
+	until[instance] = time.Now().Add(long)
+	h.mu.Unlock()
+	time.AfterFunc(long, func() {
+		select {
+		case h.changed <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// close has everybody take the roles as they are from now on.
+func (h *handover) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+}
+
+// apply returns the roles as the sync daemons have to follow them, and whether the instance that they follow takes over from a director
+// that is alive.
+func (h *handover) apply(roles map[string]vrrp.State, follow string) (_ map[string]vrrp.State, takes bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	if !h.closed && now.Before(h.given[follow]) && roles[follow] == vrrp.Backup {
+		roles = maps.Clone(roles)
+		roles[follow] = vrrp.Active
+	}
+	return roles, !h.closed && now.Before(h.taken[follow])
+}
+
+// follow takes in what a configuration says of connections that others are to hear of.
+func (h *handover) follow(cfg *config.Config) {
+	s := relay.Setup{Methods: make(map[netip.AddrPort]ipvs.Forward)}
+	if d := cfg.GlobalDefs.LVSSyncDaemon.Master; d.Interface != "" {
+		s.Daemon = d.Started(ipvs.SyncMaster)
+	}
+	for _, vs := range cfg.VirtualServers {
+		for _, list := range [][]config.RealServer{vs.RealServers, vs.SorryServers} {
+			for i := range list {
+				d := &list[i].Destination
+				s.Methods[d.Addr] = d.Forward
+			}
+		}
+	}
+	h.relay.Change(s)
+}
+
+// balanced returns where connections are balanced that other directors tell of.
+func balanced(cfg *config.Config) (at []netip.AddrPort) {
+	if cfg.GlobalDefs.LVSSyncDaemon.Backup.Interface == "" {
+		return nil
+	}
+	for _, vs := range cfg.VirtualServers {
+		for i := range vs.Services {
+			if k := &vs.Services[i].ServiceKey; k.Protocol == ipvs.TCP && k.FWMark == 0 && k.Addr.Port() != 0 {
+				at = append(at, k.Addr)
+			}
+		}
+	}
+	return at
+}
