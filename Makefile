@@ -40,8 +40,9 @@ check: ## look at the sources with gofmt and go vet
 	go vet ./...
 	go vet -tags kernel ./...
 
+# Without cgo, as the programs are built.
 test-kernel: tools ## run the tests that need IPVS: in place if this kernel has it, else in User Mode Linux
-	go test -tags kernel -run '^TestKernel' -count=1 -timeout $(KERNEL_TIMEOUT) -p $(KERNEL_PARALLEL) \
+	CGO_ENABLED=0 go test -tags kernel -run '^TestKernel' -count=1 -timeout $(KERNEL_TIMEOUT) -p $(KERNEL_PARALLEL) \
 		-exec "'$(CURDIR)/scripts/lab'" $(addprefix ./,$(KERNEL_PACKAGES))
 
 bench: tools build ## measure against keepalived and ipvsadm in one boot of the same kernel
