@@ -57,7 +57,7 @@ Exit codes: 0 made, 1 the kernel refused some of it (the rest is in force) or an
 // tableFile reads a file, or standard input if it is called -.
 func tableFile(stdin io.Reader, name string) (*control.File, error) {
 	if name != "-" {
-		return readFile([]string{name})
+		return daemon.ReadFile(name, daemon.Reading{})
 	}
 	text, err := io.ReadAll(stdin)
 	return &control.File{Name: "stdin", Text: text}, err

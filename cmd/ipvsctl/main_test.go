@@ -24,6 +24,7 @@ type fake struct {
 	plan, reload status.Answer
 	err          error
 	planned      *control.File
+	strict       bool // of the last reload
 	table        status.Kernel
 	checks       status.Checks
 	probes       status.Probes
@@ -51,7 +52,10 @@ func (d *fake) Plan(_ context.Context, f *control.File) (*status.Answer, error) 
 	return &d.plan, d.err
 }
 
-func (d *fake) Reload(context.Context) (*status.Answer, error) { return &d.reload, d.err }
+func (d *fake) Reload(_ context.Context, strict bool) (*status.Answer, error) {
+	d.strict = strict
+	return &d.reload, d.err
+}
 
 func (d *fake) Table(context.Context, []ipvs.ServiceKey) (*status.Kernel, error) {
 	return &d.table, d.err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +14,7 @@ import (
 
 func planCommand(a *app) *cobra.Command {
 	var stateDir string
+	var r daemon.Reading
 	cmd := &cobra.Command{
 		Use:   "plan [FILE]",
 		Short: "Say what a reload, or FILE, would change in the kernel's table, in order",
@@ -24,7 +23,7 @@ would change if it were the daemon's. Without a running daemon the table is comp
 Exit codes: 0 nothing would change, 2 something would, 3 the file is not valid.`,
 		Args: files(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := readFile(args)
+			file, err := readFile(args, r)
 			if err != nil {
 				return err
 			}
@@ -45,30 +44,23 @@ Exit codes: 0 nothing would change, 2 something would, 3 the file is not valid.`
 		},
 	}
 	cmd.Flags().StringVar(&stateDir, "state-dir", daemon.StateDir, "the daemon's `DIR`, read if it isn't running")
+	readingFlags(cmd, &r)
 	return cmd
 }
 
-// readFile returns the file that is named, nil if none is.
-func readFile(args []string) (*control.File, error) {
+// readFile returns the file that is named, with what it includes, nil if none is.
+func readFile(args []string, r daemon.Reading) (*control.File, error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
-	text, err := os.ReadFile(args[0])
-	if err != nil {
-		return nil, err
-	}
-	name, err := filepath.Abs(args[0])
-	if err != nil {
-		name = args[0]
-	}
-	return &control.File{Name: name, Text: text}, nil
+	return daemon.ReadFile(args[0], r)
 }
 
 // planAlone makes the plan that a daemon would make if it were started now.
 func (a *app) planAlone(ctx context.Context, stateDir string, file *control.File) (*status.Answer, error) {
 	if file == nil {
 		var err error
-		if file, err = readFile([]string{daemon.ConfigFile}); err != nil {
+		if file, err = daemon.ReadFile(daemon.ConfigFile, daemon.Reading{}); err != nil {
 			return nil, err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 func probeCommand(a *app) *cobra.Command {
 	var q status.CheckQuery
 	var file string
+	var r daemon.Reading
 	cmd := &cobra.Command{
 		Use:   "probe SERVER",
 		Short: "Run the checks of a server once, now, and say what each did and what came of it",
@@ -26,7 +27,7 @@ Exit codes: 0 all passed, 1 one failed, 3 the file is not valid.`,
 			if _, err := q.Filter(); err != nil {
 				return fmt.Errorf("%w: %w", err, errUsage)
 			}
-			p, err := a.probe(cmd.Context(), q, file)
+			p, err := a.probe(cmd.Context(), q, file, r)
 			if err != nil {
 				return err
 			}
@@ -44,14 +45,15 @@ Exit codes: 0 all passed, 1 one failed, 3 the file is not valid.`,
 	}
 	checkFlags(cmd, &q)
 	cmd.Flags().StringVarP(&file, "file", "f", "", "`FILE` with the configuration; without it, what the daemon has in force")
+	readingFlags(cmd, &r)
 	return cmd
 }
 
-func (a *app) probe(ctx context.Context, q status.CheckQuery, file string) (*status.Probes, error) {
+func (a *app) probe(ctx context.Context, q status.CheckQuery, file string, r daemon.Reading) (*status.Probes, error) {
 	if file == "" {
 		return a.client().Probe(ctx, q)
 	}
-	f, err := readFile([]string{file})
+	f, err := daemon.ReadFile(file, r)
 	if err != nil {
 		return nil, err
 	}

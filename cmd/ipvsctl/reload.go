@@ -3,18 +3,21 @@ package main
 import "github.com/spf13/cobra"
 
 func reloadCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var strict bool
+	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "Have the daemon take its configuration file as it is now, and say what that changed",
 		Long: `Have the daemon take its configuration file as it is now, and say what that changed. A file with errors changes nothing.
 Exit codes: 0 taken, 1 taken but the kernel refused some of it, 3 the file is not valid.`,
 		Args: files(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := a.client().Reload(cmd.Context())
+			r, err := a.client().Reload(cmd.Context(), strict)
 			if err != nil {
 				return err
 			}
 			return a.answer(r)
 		},
 	}
+	strictFlag(cmd, &strict)
+	return cmd
 }

@@ -27,10 +27,20 @@ const (
 	exitUsage   = 2
 	exitConfig  = 3
 	exitRunning = 4 // another ipvsd has this network namespace or this socket
+
+	// Of -t for a file of another tool, as keepalived -t has them.
+	exitForeign  = 5
+	exitInsecure = 6
 )
 
-// errUsage marks what cobra finds wrong with the command line.
-var errUsage = errors.New("try ipvsd --help")
+var (
+	// errUsage marks what cobra finds wrong with the command line.
+	errUsage = errors.New("try ipvsd --help")
+	// errForeign is daemon.ErrConfig where the test is about another tool's file.
+	errForeign = errors.New("invalid configuration")
+	// errInsecure is of a test: a script will not be run because others could exchange it.
+	errInsecure = errors.New("a script is insecure")
+)
 
 func main() {
 	if os.Getenv("GOGC") == "" {
@@ -63,11 +73,23 @@ func run(ctx context.Context, args []string, hangup <-chan os.Signal, stdout, st
 		return exitUsage
 	case errors.Is(err, daemon.ErrConfig):
 		return exitConfig
+	case errors.Is(err, errForeign):
+		return exitForeign
+	case errors.Is(err, errInsecure):
+		return exitInsecure
 	case errors.Is(err, daemon.ErrRunning):
 		return exitRunning
 	}
 	return exitFailure
 }
+
+const long = `Keeps the kernel's IPVS table as configuration and health checks demand, and takes part in VRRP.
+
+The configuration is ipvsd's own TOML, or a keepalived.conf, a ldirectord.cf, a lvs.cf of Piranha's, or what ipvsadm -Sn printed:
+what the file says tells which. SIGHUP has it read again, with all that it includes.
+
+Exit codes: 0 stopped, 1 failed, 2 wrong usage, 3 invalid configuration, 4 another ipvsd is running. Of -t: 0 valid, 3 invalid; for
+another tool's file as keepalived -t has them: 0 valid, 5 invalid, 6 valid but for scripts that others than root could exchange.`
 
 func command(hangup <-chan os.Signal, stderr io.Writer) *cobra.Command {
 	o := daemon.Options{Version: daemon.Version()}
@@ -76,6 +98,7 @@ func command(hangup <-chan os.Signal, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "ipvsd",
 		Short:         "Keeps the kernel's IPVS table as configuration and health checks demand",
+		Long:          long,
 		Version:       o.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -87,7 +110,7 @@ func command(hangup <-chan os.Signal, stderr io.Writer) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if test {
-				return check(o.ConfigFile, stderr)
+				return check(o.ConfigFile, o.Reading, stderr)
 			}
 			lines := newQueue(stderr, 1<<15)
 			defer lines.end(time.Second)
@@ -98,7 +121,9 @@ func command(hangup <-chan os.Signal, stderr io.Writer) *cobra.Command {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
 	cmd.SetErr(stderr)
 	f := cmd.Flags()
-	f.StringVarP(&o.ConfigFile, "file", "f", daemon.ConfigFile, "configuration `FILE`")
+	f.StringVarP(&o.ConfigFile, "file", "f", daemon.ConfigFile, "configuration `FILE`, in any of these dialects")
+	f.StringVarP(&o.ConfigID, "config-id", "i", "", "`ID` of the lines of a keepalived.conf that begin with @ID (default: this host's name)")
+	f.BoolVar(&o.Strict, "strict", false, "take warnings about the configuration for errors")
 	f.StringVar(&o.Socket, "socket", control.SocketFromEnv(), "control socket `PATH`; IPVSD_SOCKET sets it, too")
 	f.StringVar(&o.StateDir, "state-dir", daemon.StateDir, "`DIR` for what has to outlive the process")
 	f.StringVarP(&o.PIDFile, "pid-file", "p", "", "write the process id to `FILE` (default: none)")
@@ -127,17 +152,18 @@ func serve(ctx context.Context, o daemon.Options, hangup <-chan os.Signal) error
 }
 
 // check prints what there is to say about a configuration file.
-func check(file string, stderr io.Writer) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("%w: %w", daemon.ErrConfig, err)
-	}
-	answer := daemon.Check(control.File{Name: file, Text: text})
-	if err := answer.Problems(stderr); err != nil {
+func check(file string, r daemon.Reading, stderr io.Writer) error {
+	v := daemon.Check(file, r)
+	if err := v.Answer.Problems(stderr); err != nil {
 		return err
 	}
-	if answer.Rejected != "" {
+	switch {
+	case v.Rejected != "" && v.Foreign():
+		return errForeign
+	case v.Rejected != "":
 		return daemon.ErrConfig
+	case v.Insecure && v.Foreign():
+		return errInsecure
 	}
 	return nil
 }

@@ -26,6 +26,16 @@ func file(t *testing.T, text string) string {
 	return path
 }
 
+// foreign writes a file of another tool and returns its path.
+func foreign(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rules")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // What happens before a daemon starts: everything else needs a kernel, and is tested in package daemon.
 func TestCommandLine(t *testing.T) {
 	for _, tt := range []struct {
@@ -39,6 +49,12 @@ func TestCommandLine(t *testing.T) {
 		{"test of a script that isn't there", []string{"-t", "-f", file(t, strings.Replace(good, "TCP_CHECK = true", `MISC_CHECK = { misc_path = "/no/such" }`, 1))}, 0,
 			"", "ipvsd.toml:6:28: warning: MISC_CHECK of tcp 192.0.2.1:80 will not run: /no/such: "},
 		{"test of a bad file", []string{"-t", "-f", file(t, "x = 1\ny = 2\n")}, 3, "", "ipvsd.toml:2:1: "},
+		{"strict test of a warning", []string{"-t", "--strict", "-f", file(t, strings.Replace(good, "TCP_CHECK = true\n", "", 1))}, 3, "", "ipvsd.toml:"},
+		{"test of another's file", []string{"-t", "-f", foreign(t, "-A -f 1\n")}, 0, "", "warning"},
+		{"test of another's bad file", []string{"-t", "-f", foreign(t, "-A -f 1\n-Q\n")}, 5, "", "rules:2:1: "},
+		{"strict test of another's file", []string{"-t", "--strict", "-f", foreign(t, "-A -f 1\n")}, 5, "", "rules:1:"},
+		{"test of another's file that is not there", []string{"-t", "-f", "/no/such/keepalived.conf"}, 5, "", "no such file"},
+		{"another's bad file", []string{"-f", foreign(t, "-Q\n")}, 3, "", "rules:1:1: "},
 		{"test of no file", []string{"-t", "-f", "/no/such.toml"}, 3, "", "no such file"},
 		{"a bad file", []string{"-f", file(t, "x = 1\ny = 2\n")}, 3, "", "ipvsd.toml:2:1: "},
 		{"no file", []string{"-f", "/no/such.toml"}, 3, "", "no such file"},

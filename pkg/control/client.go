@@ -52,12 +52,24 @@ func (c *Client) Plan(ctx context.Context, file *File) (*status.Answer, error) {
 	if file == nil {
 		return ask[status.Answer](ctx, c, http.MethodPost, planPath, nil)
 	}
-	return ask[status.Answer](ctx, c, http.MethodPost, planPath+"?"+url.Values{fileName: {file.Name}}.Encode(), file.Text)
+	path, body := planPath+"?"+url.Values{fileName: {file.Name}}.Encode(), file.Text
+	if !file.alone() {
+		var err error
+		if body, err = json.Marshal(file); err != nil {
+			return nil, err
+		}
+		path += "&" + inJSON + "=1"
+	}
+	return ask[status.Answer](ctx, c, http.MethodPost, path, body)
 }
 
 // Reload makes the daemon read its configuration again. Err is nil also when the configuration was rejected: see Answer.
-func (c *Client) Reload(ctx context.Context) (*status.Answer, error) {
-	return ask[status.Answer](ctx, c, http.MethodPost, reloadPath, nil)
+func (c *Client) Reload(ctx context.Context, strict bool) (*status.Answer, error) {
+	path := reloadPath
+	if strict {
+		path += "?" + strictly + "=1"
+	}
+	return ask[status.Answer](ctx, c, http.MethodPost, path, nil)
 }
 
 // Table returns the kernel's table as the daemon reads it.

@@ -8,8 +8,9 @@
 //	POST /v1/probe        status.Probes: runs the checks of a server once, now, and tells each step; counts for no verdict
 //	GET  /v1/vrrp         status.VRRP: the virtual routers, their sync groups and what they depend on
 //	POST /v1/switchover   {"name": "VI_1"}: the instance or sync group hands over; answered when that has begun
-//	POST /v1/plan         status.Answer: what taking the configuration in the body would change; without a body, the daemon's file
-//	POST /v1/reload       status.Answer: the daemon's file is read again and taken
+//	POST /v1/plan         status.Answer: what taking the configuration in the body would change, called file=NAME in messages; without
+//	                      a file, what the daemon's own would. One that includes others comes as a File, with json=1
+//	POST /v1/reload       status.Answer: the daemon's file is read again and taken; with strict=1, unless it has warnings
 //
 // The words of a status.CheckQuery are parameters of checks and probe: server, service, type, state. The probe has to have a
 // server; it takes as long as the timeouts of its checks.
@@ -39,7 +40,8 @@ type Backend interface {
 	Status(ctx context.Context) (*status.Snapshot, error)
 	// Plan returns what a reload would change. With a file it is about that text instead of the daemon's own file.
 	Plan(ctx context.Context, file *File) (*status.Answer, error)
-	Reload(ctx context.Context) (*status.Answer, error)
+	// Reload has the daemon read its file again; strict refuses one with warnings.
+	Reload(ctx context.Context, strict bool) (*status.Answer, error)
 	// Table returns the kernel's table with its counters, or those services of it. One that isn't there is no error.
 	Table(ctx context.Context, services []ipvs.ServiceKey) (*status.Kernel, error)
 	// Checks returns the health checks that a query asks for; with last, their last results, too.
@@ -53,9 +55,15 @@ type Backend interface {
 
 // File is a configuration that a client sends.
 type File struct {
-	Name string // for messages
-	Text []byte
+	Name     string              `json:"name"` // for messages, and where what it includes is looked for
+	Text     []byte              `json:"text"`
+	ConfigID string              `json:"config_id,omitempty"` // of lines of a keepalived.conf that begin with @; empty: the daemon's
+	Texts    map[string][]byte   `json:"texts,omitempty"`     // of the files that it includes, by name
+	Globs    map[string][]string `json:"globs,omitempty"`     // their names, by pattern
 }
+
+// alone says whether the file is nothing but its text.
+func (f *File) alone() bool { return f.ConfigID == "" && len(f.Texts)+len(f.Globs) == 0 }
 
 // The paths of the requests, and the largest configuration that is taken from a client.
 const (
@@ -63,6 +71,8 @@ const (
 	tablePath  = "/v1/table"
 	planPath   = "/v1/plan"
 	reloadPath = "/v1/reload"
+	strictly   = "strict"  // query parameter
+	inJSON     = "json"    // query parameter
 	fileName   = "file"    // query parameter
 	service    = "service" // query parameter
 	maxFile    = 64 << 20

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ type backend struct {
 	status *status.Snapshot
 	answer *status.Answer
 	err    error
+	strict bool          // of the last reload
 	file   *control.File // that the last plan was asked for
 	table  table         // its entries
 	checks asked         // that the last request for checks or a probe was for
@@ -46,7 +48,10 @@ func (b *backend) Plan(_ context.Context, f *control.File) (*status.Answer, erro
 	return b.answer, b.err
 }
 
-func (b *backend) Reload(context.Context) (*status.Answer, error) { return b.answer, b.err }
+func (b *backend) Reload(_ context.Context, strict bool) (*status.Answer, error) {
+	b.strict = strict
+	return b.answer, b.err
+}
 
 func (b *backend) Table(_ context.Context, keys []ipvs.ServiceKey) (*status.Kernel, error) {
 	k := &status.Kernel{Version: "1.2.1"}
@@ -146,6 +151,14 @@ func TestPlanSendsTheFile(t *testing.T) {
 	if _, err := c.Plan(t.Context(), nil); err != nil || b.file != nil {
 		t.Errorf("without a file: %v, asked for %+v", err, b.file)
 	}
+	// With what it includes.
+	file := control.File{
+		Name: "/tmp/a.conf", Text: []byte("include *.d\n\xff"), ConfigID: "id",
+		Texts: map[string][]byte{"/tmp/b.d": {0xfe}}, Globs: map[string][]string{"/tmp/*.d": {"/tmp/b.d"}},
+	}
+	if _, err := c.Plan(t.Context(), &file); err != nil || !reflect.DeepEqual(b.file, &file) {
+		t.Errorf("%v, asked for %+v", err, b.file)
+	}
 	// An empty file is a file.
 	if _, err := c.Plan(t.Context(), &control.File{Name: "empty.toml"}); err != nil || b.file == nil || len(b.file.Text) != 0 {
 		t.Errorf("with an empty file: %v, asked for %+v", err, b.file)
@@ -154,9 +167,12 @@ func TestPlanSendsTheFile(t *testing.T) {
 
 // A rejected configuration is an answer, not an error.
 func TestRejected(t *testing.T) {
-	c, _ := serve(t, &backend{answer: &status.Answer{Rejected: "f.toml:1:1: no\n"}})
-	if a, err := c.Reload(t.Context()); err != nil || a.Rejected != "f.toml:1:1: no\n" {
-		t.Errorf("%v %+v", err, a)
+	b := &backend{answer: &status.Answer{Rejected: "f.toml:1:1: no\n"}}
+	c, _ := serve(t, b)
+	for _, strict := range []bool{true, false} {
+		if a, err := c.Reload(t.Context(), strict); err != nil || a.Rejected != "f.toml:1:1: no\n" || b.strict != strict {
+			t.Errorf("%v %+v", err, a)
+		}
 	}
 }
 
@@ -252,7 +268,7 @@ func TestClientGivesUp(t *testing.T) {
 	if _, err := slow.Write([]byte("GET /v1/st")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Reload(t.Context()); err != nil {
+	if _, err := c.Reload(t.Context(), false); err != nil {
 		t.Error(err)
 	}
 	close(b.block)

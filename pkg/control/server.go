@@ -101,7 +101,7 @@ func handler(b Backend, routers Routers) http.Handler {
 	mux.HandleFunc("GET "+vrrpPath, vrrpHandler(routers))
 	mux.HandleFunc("POST "+switchoverPath, switchoverHandler(routers))
 	mux.HandleFunc("POST "+reloadPath, func(w http.ResponseWriter, r *http.Request) {
-		a, err := b.Reload(r.Context())
+		a, err := b.Reload(r.Context(), r.URL.Query().Get(strictly) == "1")
 		answer(w, a, err)
 	})
 	mux.HandleFunc("POST "+planPath, func(w http.ResponseWriter, r *http.Request) {
@@ -133,11 +133,18 @@ func fileOf(w http.ResponseWriter, r *http.Request) (*File, error) {
 	if !r.URL.Query().Has(fileName) {
 		return nil, nil
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFile))
+	f := new(File)
+	var err error
+	if r.URL.Query().Get(inJSON) == "1" {
+		err = json.NewDecoder(http.MaxBytesReader(w, r.Body, 2*maxFile)).Decode(f) // which has four characters for three bytes
+	} else {
+		f.Text, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxFile))
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &File{Name: filepath.Clean(r.URL.Query().Get(fileName)), Text: text}, nil
+	f.Name = filepath.Clean(r.URL.Query().Get(fileName))
+	return f, nil
 }
 
 func answer(w http.ResponseWriter, a *status.Answer, err error) {

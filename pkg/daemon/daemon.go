@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
-	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/config/dialect"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/failover"
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
@@ -40,9 +40,10 @@ type Options struct {
 	ConfigFile string
 	Socket     string
 	StateDir   string
-	PIDFile    string // empty: none
-	Version    string
-	Log        *slog.Logger
+	Reading
+	PIDFile string // empty: none
+	Version string
+	Log     *slog.Logger
 }
 
 // ErrConfig is wrapped by New's error when the configuration is not valid.
@@ -62,14 +63,10 @@ type Daemon struct {
 // ErrRunning where these are the reason. The network namespace is the calling thread's.
 func New(o Options) (_ *Daemon, err error) {
 	files := filesIn(o)
-	text, err := files.readConfig()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	var loader config.Loader
-	cfg, problems := loader.Load(o.ConfigFile, text)
-	if problems.Err() != nil {
-		return nil, fmt.Errorf("%w\n%s", ErrConfig, problems.Format([]byte(text)))
+	loader := new(dialect.Loader)
+	cfg, answer := o.file(loader, o.ConfigFile)
+	if cfg == nil {
+		return nil, fmt.Errorf("%w\n%s", ErrConfig, answer.Rejected)
 	}
 
 	d := &Daemon{options: o}
@@ -98,7 +95,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.owner.settings.defaults, err = sysctlDefaults(); err != nil {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
 	}
-	d.owner.loader = loader
+	d.owner.loader = *loader
 	records, err := namespaceFiles()
 	if err != nil {
 		return nil, err
@@ -111,7 +108,7 @@ func New(o Options) (_ *Daemon, err error) {
 	}
 	d.engine = engine.New(d.owner.sessions.before(probe.Probe), d.owner.board.post, engine.Places(places()), engine.ConnectBy(connector))
 	d.owner.checks = d.engine
-	d.owner.adopt(cfg, problems.With(unfit(cfg)), time.Now())
+	d.owner.adopt(cfg, answer.problems, time.Now())
 	return d, nil
 }
 
@@ -164,7 +161,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 
 // Reload makes the running daemon read its file again, as SIGHUP does. What came of it goes to the log and the status.
 func (d *Daemon) Reload(ctx context.Context) {
-	if _, err := d.owner.Reload(ctx); err != nil && ctx.Err() == nil {
+	if _, err := d.owner.Reload(ctx, false); err != nil && ctx.Err() == nil {
 		d.options.Log.Error("reload", "err", err)
 	}
 }

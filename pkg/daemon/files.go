@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
@@ -16,7 +14,7 @@ import (
 
 // files is what the daemon reads and writes on disk.
 type files struct {
-	config  string
+	config  string // what it includes is beside it
 	record  string // of desired.Owned
 	changed string // of desired.Changed
 }
@@ -25,35 +23,6 @@ func filesIn(o Options) files {
 	return files{
 		config: o.ConfigFile, record: filepath.Join(o.StateDir, "owned.json"), changed: filepath.Join(o.StateDir, "settings.json"),
 	}
-}
-
-// maxConfig is the size of a configuration, in bytes, that is taken for one: about a million servers. To read one takes some
-// 35 times its size of memory.
-const maxConfig = 64 << 20
-
-// readConfig returns the text of the configuration. Only a regular file is one: what may have no end, or none to write it,
-// must not hold up a daemon.
-func (f files) readConfig() (string, error) {
-	// Non-blocking: the other end of a pipe need not be there. A regular file doesn't care.
-	file, err := os.OpenFile(f.config, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = file.Close() }()
-	info, err := file.Stat()
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s: not a regular file", f.config)
-	}
-	var text strings.Builder
-	text.Grow(int(min(info.Size(), maxConfig)))
-	_, err = io.Copy(&text, io.LimitReader(file, maxConfig+1))
-	if err == nil && text.Len() > maxConfig {
-		err = fmt.Errorf("%s: larger than %d MB", f.config, maxConfig>>20)
-	}
-	return text.String(), err
 }
 
 // readOwned returns the record of what is ours; an absent one is empty.

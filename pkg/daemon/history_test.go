@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -328,11 +329,11 @@ func (m *model) restart() {
 }
 
 func (m *model) text() string {
-	text, err := m.files.readConfig()
+	text, err := os.ReadFile(m.files.config)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return text
+	return string(text)
 }
 
 // settle waits until it is quiet, and checks everything.

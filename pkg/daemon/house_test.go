@@ -200,7 +200,7 @@ func (h *house) rounds() uint64 {
 
 func (h *house) reloaded() *status.Answer {
 	h.t.Helper()
-	a, err := h.Reload(h.t.Context())
+	a, err := h.Reload(h.t.Context(), false)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -188,7 +188,7 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80"]
 		}
 		lines[at] = wrong
 		d.write(strings.Join(lines, "\n"))
-		answer, err := d.Reload(t.Context())
+		answer, err := d.Reload(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}

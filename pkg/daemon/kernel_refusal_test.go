@@ -41,7 +41,7 @@ func TestKernelOneOfManyRefused(t *testing.T) {
 	})
 	// A part of the rest that changes does so, too.
 	d.write(strings.Replace(config, "weight = 1\n", "weight = 2\n", 1))
-	if a, err := d.Reload(t.Context()); err != nil || len(a.Changes) != servers || len(a.Refused) != 1 ||
+	if a, err := d.Reload(t.Context(), false); err != nil || len(a.Changes) != servers || len(a.Refused) != 1 ||
 		!strings.Contains(a.Refused[0], refused) {
 		t.Errorf("a reload of a new weight answers %+v, %v", a, err)
 	}

@@ -46,6 +46,7 @@ func buildAndRun(m *testing.M) int {
 	defer os.RemoveAll(dir) //nolint:errcheck // it lies in the lab's own /tmp
 	program = filepath.Join(dir, "ipvsd")
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "github.com/ipvsd/ipvsd/cmd/ipvsd")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build has it
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, out)
 		return 1
@@ -154,7 +155,7 @@ func (d *ipvsd) waitStatus(what string, f func(*status.Snapshot) error) {
 func (d *ipvsd) reload(config string) *status.Answer {
 	d.t.Helper()
 	d.write(config)
-	return d.answer(d.Reload(d.t.Context()))
+	return d.answer(d.Reload(d.t.Context(), false))
 }
 
 // plan is what a reload would change.

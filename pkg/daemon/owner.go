@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/config/dialect"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
@@ -81,7 +82,7 @@ type owner struct {
 	roles    chan map[string]vrrp.State // the newest; see hearRoles
 	ended    chan struct{}              // closed when the virtual routers have
 	reloads  sync.Mutex                 // held from reading the file until it is in force
-	loader   config.Loader              // guarded by reloads
+	loader   dialect.Loader             // guarded by reloads
 
 	cfg        *config.Config
 	roster     roster
@@ -268,10 +269,7 @@ func differing(was, is *config.Config) (removed, added []*config.VirtualServer) 
 // tellProblems logs what there is to say about a configuration, a line each.
 func (o *owner) tellProblems(problems config.Diagnostics) {
 	for _, p := range problems {
-		level := slog.LevelError
-		if p.Severity == config.Warning {
-			level = slog.LevelWarn
-		}
+		level := [...]slog.Level{config.Error: slog.LevelError, config.Warning: slog.LevelWarn, config.Note: slog.LevelInfo}[p.Severity]
 		args := []any{"problem", p.String()}
 		if p.Hint != "" {
 			args = append(args, "hint", p.Hint)

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
@@ -66,7 +65,7 @@ func Probe(ctx context.Context, file control.File, q status.CheckQuery) (*status
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg, answer := load(new(config.Loader), file.Name, string(file.Text))
+	cfg, answer := Reading{ConfigID: file.ConfigID}.sent(&file)
 	if cfg == nil {
 		return nil, answer.Answer, nil
 	}

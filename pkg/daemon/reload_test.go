@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/config/dialect/dialecthost"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
@@ -163,7 +164,7 @@ func TestStopWithMuchNews(t *testing.T) {
 			fmt.Fprintf(&servers, "%q,", fmt.Sprintf("10.0.%d.%d:80", n/250, n%250+1))
 		}
 		h.write(strings.Replace(web, `"198.51.100.1:80", `, servers.String(), 1))
-		if _, err := h.Reload(t.Context()); err != nil {
+		if _, err := h.Reload(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		h.stop()
@@ -178,11 +179,11 @@ func TestReloadOfNoFile(t *testing.T) {
 	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.WriteFile(empty, nil, 0o600), os.WriteFile(endless, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(endless, maxConfig+1); err != nil { // a hole
+	if err := os.Truncate(endless, dialecthost.MaxBytes+1); err != nil { // a hole
 		t.Fatal(err)
 	}
-	if text, err := (files{config: empty}).readConfig(); err != nil || len(text) != 0 {
-		t.Errorf("an empty file: %q, %v", text, err)
+	if v := Check(empty, Reading{}); v.Rejected != "" || !strings.Contains(v.Warnings, "there is no virtual_server") {
+		t.Errorf("an empty file: %+v", v)
 	}
 	for path, want := range map[string]string{
 		pipe: "not a regular file", dir: "not a regular file", "/dev/zero": "not a regular file",

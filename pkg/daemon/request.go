@@ -30,11 +30,14 @@ func (o *owner) Status(ctx context.Context) (*status.Snapshot, error) {
 	})
 }
 
-// Reload takes the configuration file as it is now. If it is invalid, nothing changes but the status.
-func (o *owner) Reload(ctx context.Context) (*status.Answer, error) {
+// Reload takes the configuration file as it is now. If it is invalid, nothing changes but the status. Strict makes errors of its
+// warnings, this time.
+func (o *owner) Reload(ctx context.Context, strict bool) (*status.Answer, error) {
 	o.reloads.Lock() // lest of two at once the one that read the older file comes last
 	defer o.reloads.Unlock()
-	cfg, answer := o.load(nil)
+	reading := o.options.Reading
+	reading.Strict = reading.Strict || strict
+	cfg, answer := o.load(nil, reading)
 	return ask(ctx, o, func(ctx context.Context) *status.Answer {
 		notify(reloading())
 		o.reload(ctx, cfg, answer)
@@ -80,7 +83,7 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		err error
 	}
 	o.reloads.Lock()
-	cfg, answer := o.load(file)
+	cfg, answer := o.load(file, o.options.Reading)
 	o.reloads.Unlock()
 	if cfg == nil {
 		return answer.Answer, nil

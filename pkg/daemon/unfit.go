@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -16,8 +17,9 @@ import (
 )
 
 // unfit returns which scripts of a configuration can't be run, which files of its checks can't be read and which interfaces are not
-// there as things are, a warning each. They are no reason to refuse it: what is put right works the next time.
-func unfit(cfg *config.Config) config.Diagnostics {
+// there as things are, a warning each; and whether one of the scripts is insecure. They are no reason to refuse it: what is put
+// right works the next time.
+func unfit(cfg *config.Config) (list config.Diagnostics, insecure bool) {
 	uses := make(map[outside]int)
 	var wanted []outside
 	first := make(map[outside]string) // who wants it
@@ -74,19 +76,19 @@ func unfit(cfg *config.Config) config.Diagnostics {
 			add(o, "vrrp_script", name)
 		}
 	}
-	var list config.Diagnostics
 	for _, o := range wanted {
 		what, err := o.try()
 		if err == nil {
 			continue
 		}
+		insecure = insecure || errors.Is(err, script.ErrInsecure)
 		who := first[o]
 		if more := uses[o] - 1; more > 0 {
 			who += fmt.Sprintf(" and %d more", more)
 		}
 		list = append(list, cfg.Remark(o.path, fmt.Sprintf("%s will not %s: %v", who, what, err)))
 	}
-	return append(list, absent(cfg)...)
+	return append(list, absent(cfg)...), insecure
 }
 
 // absent returns a warning for each interface that virtual routers need, and that this host doesn't have.

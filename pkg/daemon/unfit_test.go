@@ -23,7 +23,7 @@ MISC_CHECK = [{ misc_path = "/bin/no-such-check -w 3" }, { misc_path = "/bin/tru
 	if cfg == nil {
 		t.Fatal(found)
 	}
-	got := unfit(cfg)
+	got, _ := unfit(cfg)
 	const first, second = "MISC_CHECK of tcp 192.0.2.1:80 and 1 more will not run: /bin/no-such-check: file does not exist",
 		"MISC_CHECK of tcp 192.0.2.1:80 and 1 more will not run: "
 	if len(got) != 2 || got[0].String() != "t.toml:8:29: warning: "+first ||
@@ -46,7 +46,8 @@ FILE_CHECK = { path = "/no/matter" }
 		t.Fatal(found)
 	}
 	var got []string
-	for _, d := range unfit(cfg) {
+	problems, _ := unfit(cfg)
+	for _, d := range problems {
 		got = append(got, d.String())
 	}
 	want := []string{`t.toml:6:100: warning: LDAP_CHECK of tcp 192.0.2.1:636 and 1 more will not pass: /no/password: no such file or directory`,
@@ -86,7 +87,8 @@ notify = "/bin/no-notify"
 		t.Fatal(found)
 	}
 	var got []string
-	for _, d := range unfit(cfg) {
+	problems, _ := unfit(cfg)
+	for _, d := range problems {
 		got = append(got, d.String())
 	}
 	want := []string{
@@ -129,7 +131,8 @@ dynamic_interfaces = %t
 			t.Fatal(found)
 		}
 		var got []string
-		for _, d := range unfit(cfg) {
+		problems, _ := unfit(cfg)
+		for _, d := range problems {
 			got = append(got, d.String())
 			if !strings.HasSuffix(d.Hint, "dynamic_interfaces = true in [global_defs] says that it comes later") {
 				t.Errorf("hint %q", d.Hint)

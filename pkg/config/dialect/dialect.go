@@ -23,6 +23,9 @@ const (
 	IPVSAdm                   // what ipvsadm -S prints
 )
 
+// Dialects are all of them.
+var Dialects = []Dialect{TOML, Keepalived, Ldirectord, Piranha, IPVSAdm}
+
 func (d Dialect) String() string {
 	return [...]string{"toml", "keepalived", "ldirectord", "piranha", "ipvsadm"}[d]
 }

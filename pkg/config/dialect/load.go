@@ -49,6 +49,9 @@ func (l *Loader) Load(name, source string, h document.Host, s document.Settings)
 	return r
 }
 
+// Add adds what there is to say besides.
+func (r *Loaded) Add(more config.Diagnostics) { r.Problems = r.Ordered(r.Problems.With(more)) }
+
 // Strictly makes errors of warnings, and refuses what is not without.
 func (r *Loaded) Strictly() {
 	r.Problems = r.Problems.Strict()

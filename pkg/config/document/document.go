@@ -82,12 +82,11 @@ func (d *Document) Load(loader *config.Loader) (*config.Config, config.Diagnosti
 	if c != nil {
 		c.Relocate(d.place)
 	}
-	return c, d.arrange(found)
+	return c, d.Ordered(d.Found.With(found))
 }
 
-// arrange puts what was found beside d.Found, the file that was named first.
-func (d *Document) arrange(found config.Diagnostics) config.Diagnostics {
-	found = d.Found.With(found)
+// Ordered puts the file that was named before those that it includes.
+func (d *Document) Ordered(found config.Diagnostics) config.Diagnostics {
 	slices.SortStableFunc(found, func(a, b config.Diagnostic) int {
 		return cmp.Compare(d.included(a), d.included(b))
 	})

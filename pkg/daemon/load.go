@@ -1,0 +1,104 @@
+package daemon
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/config/dialect"
+	"github.com/ipvsd/ipvsd/pkg/config/dialect/dialecthost"
+	"github.com/ipvsd/ipvsd/pkg/config/document"
+	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// Reading is how the command line wants configurations to be read.
+type Reading struct {
+	ConfigID string // of lines of a keepalived.conf that begin with @; empty: this host's name
+	Strict   bool   // refuse what has warnings
+}
+
+// answer is an Answer in the making.
+type answer struct {
+	*status.Answer
+	problems config.Diagnostics
+	dialect  dialect.Dialect
+	insecure bool // a script of it is
+}
+
+// load returns the configuration of a file that a client sent, or else of the daemon's own; nil if it is rejected. It may
+// take seconds and touches nothing of the owner's state but the loader, which belongs to who holds reloads: it runs in the
+// goroutine of whoever asks.
+func (o *owner) load(file *control.File, r Reading) (*config.Config, answer) {
+	if file != nil {
+		if file.ConfigID != "" {
+			r.ConfigID = file.ConfigID
+		}
+		return r.sent(file)
+	}
+	return r.file(&o.loader, o.files.config)
+}
+
+// file loads a file of this machine.
+func (r Reading) file(loader *dialect.Loader, name string) (*config.Config, answer) {
+	host := dialecthost.New()
+	text, err := host.ReadFile(name)
+	if err != nil {
+		return nil, answer{Answer: &status.Answer{Rejected: fmt.Sprintln(err)}, dialect: dialect.Of(name, "")}
+	}
+	return r.load(loader, name, string(text), host)
+}
+
+// sent loads a file as a client has read it, with what it includes.
+func (r Reading) sent(file *control.File) (*config.Config, answer) {
+	host := dialect.Sealed{Host: dialecthost.New(), Files: dialect.Files{Texts: file.Texts, Globs: file.Globs}}
+	return r.load(new(dialect.Loader), file.Name, string(file.Text), host)
+}
+
+func (r Reading) load(loader *dialect.Loader, name, text string, host document.Host) (*config.Config, answer) {
+	l := loader.Load(name, text, host, document.Settings{ConfigID: r.ConfigID})
+	insecure := false
+	if l.Config != nil {
+		var found config.Diagnostics
+		found, insecure = unfit(l.Config)
+		l.Add(found)
+	}
+	if r.Strict {
+		l.Strictly()
+	}
+	a := answer{&status.Answer{}, l.Problems, l.Dialect, insecure}
+	if l.Config == nil {
+		a.Rejected = l.Format(l.Problems)
+	} else {
+		a.Warnings = l.Format(l.Problems)
+	}
+	return l.Config, a
+}
+
+// ReadFile returns a file for a daemon, or for a function of this package, with all that it includes.
+func ReadFile(name string, r Reading) (*control.File, error) {
+	if absolute, err := filepath.Abs(name); err == nil {
+		name = absolute
+	}
+	host := dialect.NewRecorder(dialecthost.New())
+	text, err := host.Host.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	new(dialect.Loader).Load(name, string(text), host, document.Settings{ConfigID: r.ConfigID})
+	return &control.File{Name: name, Text: text, ConfigID: r.ConfigID, Texts: host.Texts, Globs: host.Globs}, nil
+}
+
+// Verdict is what there is to say about a configuration file on this host.
+type Verdict struct {
+	*status.Answer
+	dialect.Dialect
+	Insecure bool // a script that root is to run can be exchanged by others, and is not run therefore
+}
+
+// Check returns what there is to say about a configuration file on this host: besides what is wrong with it, which scripts of it
+// can't be run, and which files of its checks can't be read.
+func Check(name string, r Reading) Verdict {
+	_, a := r.file(new(dialect.Loader), name)
+	return Verdict{a.Answer, a.dialect, a.insecure}
+}
