@@ -11,8 +11,8 @@
 // Who adds, splits or merges a package changes its row in the same commit.
 //
 //	package             | kind | may import                                     | one line
-//	cmd/ipvsd           | main | config control daemon                          | flags, signals, exit code
-//	cmd/ipvsctl         | main | config connection control daemon ipvs status   | one file a verb
+//	cmd/ipvsd           | main | config control daemon script                   | flags, signals, exit code
+//	cmd/ipvsctl         | main | config config/dialect config/dialect/dialecthost config/document connection control daemon ipvs status | one file a verb
 //	pkg/ipvs            | pure |                                                | services, servers, keys, flags, errors
 //	pkg/ipvs/ipvsnl     | io   | ipvs                                           | generic netlink: snapshots, batches
 //	pkg/ipvs/ipvsproc   | io   | ipvs                                           | sysctls, by way of /proc
