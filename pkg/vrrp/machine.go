@@ -51,6 +51,7 @@ type machine struct {
 
 	// As backup.
 	willing    string        // why it would be active now; empty: it wouldn't
+	doubted    bool          // the end of the Active_Down_Timer, because this host was late
 	learned    time.Duration // advert interval of the active router; 0: it is ours
 	heard      netip.Addr
 	heardPrio  uint8
@@ -223,6 +224,9 @@ func (m *machine) disown(from netip.Addr, a Advert) bool {
 func (m *machine) expire() {
 	due := m.deadline
 	switch {
+	case m.state == Backup && m.doubts():
+		m.doubted = true
+		m.arm(m.router.now.Add(m.doubt()))
 	case m.state == Backup:
 		m.disarm()
 		m.willing = m.whyWilling()
@@ -255,6 +259,12 @@ func (m *machine) endClash() {
 // says, it slept for a time. Nobody takes over from an address owner.
 func (m *machine) overdue(slept time.Duration) bool {
 	return m.effective != ownersPriority && m.router.now.Add(slept).Sub(m.deadline) > m.patience()
+}
+
+// doubts tells whether the Active_Down_Timer ended so late that this host was too busy to hear anybody: the other router may have been
+// as late for the same reason, or its adverts are about to be read.
+func (m *machine) doubts() bool {
+	return !m.doubted && m.router.now.Sub(m.deadline) > m.doubt()/3
 }
 
 // weigh computes the priority anew. Because of it, the running Active_Down_Timer gets another skew.
@@ -346,7 +356,7 @@ func (m *machine) listen(wait time.Duration) {
 	if m.deaf.After(start) {
 		start = m.deaf
 	}
-	m.willing = ""
+	m.willing, m.doubted = "", false
 	m.arm(start.Add(wait))
 }
 

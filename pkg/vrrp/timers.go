@@ -37,16 +37,23 @@ func (m *machine) activeDown() time.Duration {
 	return time.Duration(m.DownTimerAdverts)*m.activeAdverInterval() + m.skew()
 }
 
-// patience is how late an advert may be before another router may have taken over.
+// hiccup is how late an advert may be at short intervals: on a busy host, adverts every 10 ms are late now and then, and to listen costs
+// clients more than to tell another router at once that this one is still there.
+const hiccup = 250 * time.Millisecond
+
+// patience is how late an advert may be before this router listens for who has taken over.
 func (m *machine) patience() time.Duration {
-	rival := m.TimerExpiredBackup
+	rival, least := m.TimerExpiredBackup, time.Duration(0)
 	if rival == 0 {
-		rival = likeliestRival
+		rival, least = likeliestRival, hiccup
 	}
-	return time.Duration(m.DownTimerAdverts-1)*m.AdvertInterval + SkewTime(m.Version, rival, m.AdvertInterval)
+	return max(least, time.Duration(m.DownTimerAdverts-1)*m.AdvertInterval+SkewTime(m.Version, rival, m.AdvertInterval))
 }
 
 // handover is how long it waits for another router: by then the Active_Down_Timer of any has ended, even if priority 0 was lost.
 func (m *machine) handover() time.Duration {
 	return time.Duration(m.DownTimerAdverts)*m.AdvertInterval + 2*SkewTime(m.Version, 1, m.AdvertInterval)
 }
+
+// doubt is how much longer it waits after its timer was late: a moment for others to run.
+func (m *machine) doubt() time.Duration { return min(m.activeAdverInterval(), 20*time.Millisecond) }

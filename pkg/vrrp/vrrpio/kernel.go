@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,7 @@ type kernel struct {
 	events  []unix.EpollEvent
 	ready   []*rawSocket // that have something to receive
 	armed   time.Time    // what the timer waits for; zero: it has fired, or never did
+	read    time.Time    // the clock
 	began   time.Time    // a moment
 	at      int64        // that moment in CLOCK_MONOTONIC
 
@@ -109,7 +111,7 @@ func (k *kernel) wait(until time.Time) error {
 		k.armed = until
 	}
 	k.ready = k.ready[:0]
-	n, err := unix.EpollWait(k.epoll, k.events, -1)
+	n, err := k.poll(!until.IsZero() && until.Sub(k.read) < brief)
 	if err == unix.EINTR {
 		return nil
 	}
@@ -125,6 +127,21 @@ func (k *kernel) wait(until time.Time) error {
 		}
 	}
 	return nil
+}
+
+// brief is a wait that keeps its turn. After a system call of the usual kind that took longer than the runtime likes, its own thread looks
+// around every 20 µs for some time, which costs more than all that is done about an advert.
+const brief = 50 * time.Millisecond
+
+func (k *kernel) poll(brief bool) (int, error) {
+	if !brief {
+		return unix.EpollWait(k.epoll, k.events, -1)
+	}
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(k.epoll), uintptr(unsafe.Pointer(&k.events[0])), uintptr(len(k.events)), ^uintptr(0), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
 }
 
 // most is how many packets are received before the timers are looked at again: as many as all instances of a big
@@ -150,6 +167,7 @@ func (k *kernel) receive() {
 func (k *kernel) now() (now time.Time, up, suspended time.Duration) {
 	up = time.Duration(clock(unix.CLOCK_BOOTTIME))
 	now = time.Now()
+	k.read = now
 	return now, up, up - time.Duration(k.at) - now.Sub(k.began)
 }
 
