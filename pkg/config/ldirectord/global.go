@@ -1,0 +1,89 @@
+package ldirectord
+
+import (
+	"strings"
+)
+
+// globalDefs writes what is for all services.
+func (t *translation) globalDefs(top []*line, services []*service) {
+	at := &line{}
+	if len(top) > 0 {
+		at = top[0]
+	}
+	t.Table(at.at, "global_defs", false, 0, at.comments()...)
+	for _, name := range []string{"timeout", "connecttimeout"} {
+		if v := t.global[name]; v != nil {
+			t.Warn(v.line.at, "write checktimeout and negotiatetimeout", "ldirectord refuses the old name %s", name)
+			for _, name := range []string{"checktimeout", "negotiatetimeout"} {
+				if t.global[name] == nil {
+					t.global[name] = v
+				}
+			}
+		}
+	}
+	t.cleanStop(at, services)
+	t.alerts(t.global)
+	if v := t.global["emailalertfrom"]; v != nil {
+		t.set(v, "notification_email_from", v.data)
+	}
+	if t.mails(services) {
+		if t.global["smtp"] == nil {
+			t.Set(at.at, "smtp_server", "127.0.0.1")
+		}
+		t.Set(at.at, "smtp_alert_format", "ldirectord")
+	}
+	t.comments(top...)
+}
+
+// cleanStop writes what becomes of the services when ipvsd stops, which is the same for all of them.
+func (t *translation) cleanStop(at *line, services []*service) {
+	v := t.global["cleanstop"]
+	clean := yes(v, true)
+	for _, s := range services {
+		if own := s.values["cleanstop"]; own != nil && yes(own, true) != clean {
+			if v == nil && len(services) == 1 {
+				v, clean = own, !clean
+				continue
+			}
+			t.Warn(own.line.at, "write cleanstop before the first service", "cleanstop is for all services alike, and has no effect here")
+		}
+	}
+	t.put(v, at, "lvs_flush_on_stop", clean)
+}
+
+// mails says whether somebody gets mail.
+func (t *translation) mails(services []*service) bool {
+	if t.global["emailalert"] != nil {
+		return true
+	}
+	for _, s := range services {
+		if s.values["emailalert"] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// alerts writes who gets mail, and when: of all services, or of one.
+func (t *translation) alerts(from values) {
+	if v := from["emailalert"]; v != nil {
+		var list []string
+		for address := range strings.SplitSeq(unquoted(word(v)), ",") {
+			if address = strings.TrimSpace(address); address != "" {
+				list = append(list, address)
+			}
+		}
+		t.set(v, "notification_email", list)
+		t.set(v, "smtp_alert", true)
+	}
+	if v := from["smtp"]; v != nil {
+		t.set(v, "smtp_server", v.data)
+	}
+	if v := from["emailalertfreq"]; v != nil {
+		t.set(v, "smtp_alert_repeat", v.data)
+	}
+	if v := from["emailalertstatus"]; v != nil {
+		words := strings.FieldsFunc(unquoted(word(v)), func(c rune) bool { return c == ',' || c == ' ' })
+		t.set(v, "smtp_alert_phases", words)
+	}
+}
