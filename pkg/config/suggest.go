@@ -84,6 +84,9 @@ func closest(word string, candidates []string) string {
 	return best
 }
 
+// Closest is the same for those who read other dialects.
+func Closest(word string, candidates []string) string { return closest(word, candidates) }
+
 // edits counts the insertions, deletions, replacements and swaps of neighbours that lead from a to b.
 func edits(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {

@@ -10,7 +10,7 @@ import (
 // Translate reads a keepalived.conf. The name is what the diagnostics call it, and where its includes are relative to.
 func Translate(name string, source []byte, host document.Host, settings document.Settings) *document.Document {
 	t := &translation{Writer: new(document.Writer), host: host}
-	nodes, sources := t.parse(name, source, settings)
+	nodes, sources := t.parse(name, source, settings, newTable(), normal)
 	t.root = nodes
 	t.frame(func() {
 		t.globalDefs(nodes)

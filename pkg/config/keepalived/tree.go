@@ -1,52 +1,371 @@
 package keepalived
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/document"
 )
 
+// process is one of keepalived's processes. Each reads the whole file by itself: it knows the keywords of its own blocks, and
+// looks in the others for nothing but their closing braces.
+type process uint8
+
+const (
+	parent process = 1 << iota
+	checker
+	vrrp
+	bfd
+	everyone = parent | checker | vrrp | bfd
+)
+
+func (p process) String() string {
+	return map[process]string{parent: "first process", checker: "process for IPVS", vrrp: "process for VRRP", bfd: "process for BFD"}[p]
+}
+
+// readers says which processes read a keyword at the top of a file, beside vrrp, which reads all others.
+var readers = map[string]process{
+	"global_defs": parent, "net_namespace": parent, "net_namespace_ipvs": parent, "namespace_with_ipsets": parent, "instance": parent,
+	"use_pid_dir": parent, "child_wait_time": parent, "random_seed": parent,
+	"virtual_server": checker, "virtual_server_group": checker, "SSL": checker,
+	"track_file": vrrp | checker, "vrrp_track_file": vrrp | checker,
+	"bfd_instance": bfd | vrrp | checker,
+}
+
+func readersOf(name string) process {
+	return cmp.Or(readers[name], vrrp)
+}
+
 // parse returns the nodes of a file, and the text of each file that was read.
-func (t *translation) parse(name string, source []byte, _ document.Settings) (nodes []*Node, sources map[string]string) {
-	known := newTable()
-	root := &Node{scope: known[""]}
-	stack := []*Node{root}
-	var last *Node
-	for i, l := range strings.Split(string(source), "\n") {
-		if at := strings.IndexAny(l, "#!"); at >= 0 {
-			l = l[:at]
-		}
-		l = strings.NewReplacer("{", " { ", "}", " } ").Replace(l)
-		var words []Word
-		flush := func() {
-			if len(words) == 0 {
-				return
-			}
-			in := stack[len(stack)-1]
-			n := &Node{Word: words[0], Args: words[1:]}
-			words = nil
-			if in.scope != nil && !in.scope.free() {
-				n.keyword = in.scope.keyword(n.Text)
-				n.scope = known.block(in.scope, n.Text)
-			}
-			in.Block = append(in.Block, n)
-			last = n
-		}
-		for _, w := range strings.Fields(l) {
-			switch w {
-			case "{":
-				flush()
-				last.Braces = true
-				stack = append(stack, last)
-			case "}":
-				flush()
-				stack = stack[:max(1, len(stack)-1)]
-			default:
-				words = append(words, Word{Text: strings.Trim(w, `"`), At: document.Origin{Position: config.Position{File: name, Line: i + 1, Column: 1}, Width: 1}})
-			}
-		}
-		flush()
+func (t *translation) parse(name string, content []byte, settings document.Settings, known table, limits limits) (nodes []*Node, sources map[string]string) {
+	r := &reader{
+		host: t.host, say: t.Writer, limits: limits, id: settings.ConfigID, variables: map[string][]source{}, sources: map[string]string{},
 	}
-	return root.Block, map[string]string{name: string(source)}
+	if r.id == "" && r.host != nil {
+		r.id, _, _ = strings.Cut(r.host.Hostname(), ".")
+	}
+	r.stack = []feed{r.file(name, content)}
+	var statements []statement
+	whole := &view{say: t.Writer, limits: limits, known: known, reads: everyone}
+	whole.begin()
+	for {
+		s, ok := r.next()
+		if !ok {
+			break
+		}
+		statements = append(statements, s)
+		whole.add(s)
+	}
+	whole.finish()
+	if !whole.odd || r.stopped {
+		whole.tell()
+		return whole.root.Block, r.sources
+	}
+	// The braces do not match the keywords: the processes part ways.
+	return t.views(known, statements, limits), r.sources
+}
+
+// views reads the file as each of keepalived's processes does, and puts together what they make of it.
+func (t *translation) views(known table, statements []statement, limits limits) []*Node {
+	var found []*numbered
+	var all []finding
+	starts := process(0)
+	for _, p := range []process{parent, checker, vrrp, bfd} {
+		v := &view{say: t.Writer, limits: limits, known: known, reads: p}
+		v.begin()
+		for _, s := range statements {
+			v.add(s)
+		}
+		v.finish()
+		if p == parent {
+			starts = v.seen
+		}
+		if p != parent && p != bfd && v.own && starts&p == 0 {
+			t.Warn(v.first, "close each block", "keepalived starts no %s: in its first one a block before this is not closed", p)
+			continue
+		}
+		all = append(all, v.found...)
+		for i, n := range v.root.Block {
+			if n.keyword != nil && lowest(readersOf(n.Text)) == p {
+				found = append(found, &numbered{n, v.order[i]})
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *numbered) int { return cmp.Compare(a.order, b.order) })
+	slices.SortStableFunc(all, func(a, b finding) int { return cmp.Compare(a.order, b.order) })
+	(&view{say: t.Writer, limits: limits, found: all}).tell()
+	nodes := make([]*Node, len(found))
+	for i, n := range found {
+		nodes[i] = n.Node
+	}
+	return nodes
+}
+
+// lowest returns the one process that a keyword is taken from: of those that read it the one that does most with it.
+func lowest(p process) process {
+	for _, one := range []process{vrrp, checker, bfd, parent} {
+		if p&one != 0 {
+			return one
+		}
+	}
+	return parent
+}
+
+// numbered is a node with its number in the file.
+type numbered struct {
+	*Node
+	order int
+}
+
+// finding is something to say of the syntax.
+type finding struct {
+	order   int
+	at      document.Origin
+	message string
+	hint    string
+}
+
+// view is the file as a process sees it.
+type view struct {
+	say    *document.Writer
+	limits limits
+	known  table
+	reads  process
+
+	root     *Node
+	stack    []*Node
+	order    []int             // of the nodes of root
+	pending  *Node             // has to have a block, whose brace has not come yet
+	stray    map[*Node][]*Node // the keywords that are not known in a block, and have blocks
+	skipping *Node             // a block of another process
+	depth    int               // of braces in it
+	comments []string          // that belong to the next node
+	last     *Node             // on this line
+	count    int               // of segments
+	odd      bool              // braces do not fit
+	seen     process           // who has a keyword at the top
+	own      bool              // there is one of this process
+	first    document.Origin
+	unknown  *Node // the segment before is no keyword here
+	found    []finding
+	lost     int // findings beyond the limit
+}
+
+func (v *view) begin() {
+	v.root, v.stray = &Node{scope: v.known[""]}, map[*Node][]*Node{}
+	v.stack = []*Node{v.root}
+}
+
+// add reads a statement.
+func (v *view) add(s statement) {
+	v.last = nil
+	for _, part := range s.parts {
+		v.count++
+		switch {
+		case v.skipping != nil:
+			v.skip(part)
+		case part.brace == '{':
+			v.open(part)
+		case part.brace == '}':
+			v.close(part)
+		default:
+			v.keyword(part)
+		}
+	}
+	switch {
+	case s.comment == "":
+	case v.last != nil:
+		v.last.Behind = strings.TrimSpace(s.comment)
+	default:
+		v.comments = append(v.comments, strings.TrimSpace(s.comment))
+	}
+}
+
+func (v *view) top() *Node { return v.stack[len(v.stack)-1] }
+
+// keyword reads a line that begins with a keyword, or one of a block without keywords.
+func (v *view) keyword(part segment) {
+	v.begun()
+	if v.skipping != nil { // begun has found another one's keyword
+		v.skip(part)
+		return
+	}
+	in := v.top()
+	found, _ := words(part.source)
+	if len(found) == 0 {
+		return
+	}
+	n := &Node{Word: found[0], Args: found[1:]}
+	if !in.scope.free() {
+		if n.keyword = in.scope.keyword(n.Text); n.keyword == nil {
+			v.strange(n)
+			return
+		}
+		if slices.Contains(spelt, n.Text) {
+			v.spell(n, part.source)
+		}
+		n.scope = v.known.block(in.scope, n.Text)
+	}
+	n.Before, v.comments = v.comments, nil
+	v.unknown, v.last = nil, n
+	if in == v.root {
+		readers := readersOf(n.Text)
+		v.seen |= readers
+		if v.reads&readers == 0 {
+			v.skipping, v.depth = n, 0
+			return
+		}
+		if !v.own {
+			v.own, v.first = true, n.At
+		}
+		v.order = append(v.order, v.count)
+	}
+	in.Block = append(in.Block, n)
+	if n.scope != nil {
+		v.pending = n
+	}
+}
+
+// spell reads the arguments of a keyword that takes quotes of both kinds and backslashes.
+func (v *view) spell(n *Node, s source) {
+	rest := s.cut(strings.IndexAny(s.text+" ", blanks+`"`), len(s.text))
+	found, err := shellWords(rest)
+	if n.Args = found; err != "" {
+		n.Args = nil
+		v.say.Error(rest.all(), "", "%s: keepalived ends here with an error of its own", err)
+	}
+}
+
+// skip passes over a block of another process.
+func (v *view) skip(part segment) {
+	switch {
+	case part.brace == '{':
+		v.depth++
+	case v.depth == 0 && part.brace == 0: // it has no block
+		v.skipping = nil
+		v.keyword(part)
+	case part.brace == '}':
+		if v.depth == 0 {
+			v.skipping = nil
+			v.close(part)
+		} else if v.depth--; v.depth == 0 {
+			v.skipping = nil
+		}
+	}
+}
+
+// begun puts the keyword before this line in force whose brace is missing.
+func (v *view) begun() {
+	n := v.pending
+	if n == nil {
+		return
+	}
+	v.pending = nil
+	if !n.scope.free() {
+		v.odd = true
+		v.tellOf(n.At, "write it behind "+n.Text, "%s has no {: keepalived goes on as if there were one", n)
+	}
+	n.Braces = true
+	v.stack = append(v.stack, n)
+}
+
+// open reads an opening brace.
+func (v *view) open(part segment) {
+	switch in := v.top(); {
+	case v.pending != nil:
+		v.pending.Braces = true
+		v.stack = append(v.stack, v.pending)
+		v.pending = nil
+	case in.scope.free() && in != v.root:
+		v.odd = true
+		in.Block = append(in.Block, &Node{Word: Word{Text: "{", At: part.all()}})
+	default:
+		v.odd = true
+		if v.unknown == nil {
+			v.tellOf(part.all(), "take the brace out", "no keyword before this brace has a block: keepalived takes no notice of it")
+		}
+		v.stray[in] = append(v.stray[in], v.unknown)
+		v.unknown = nil
+	}
+}
+
+// close reads a closing brace.
+func (v *view) close(part segment) {
+	v.begun()
+	in := v.top()
+	strays := v.stray[in]
+	if in == v.root {
+		v.odd = true
+		if len(strays) > 0 {
+			v.stray[in] = strays[1:]
+		} else {
+			v.tellOf(part.all(), "take it out", "nothing is open that this brace could close")
+		}
+		return
+	}
+	if len(strays) > 0 {
+		what := "that brace"
+		if n := strays[len(strays)-1]; n != nil {
+			what = n.Text
+		}
+		v.tellOf(part.all(), "take "+what+" and its block out", "to keepalived this is the end of %s, not of %s: it leaves out what follows up to the next }", in, what)
+		v.stray[v.stack[len(v.stack)-2]] = append(v.stray[v.stack[len(v.stack)-2]], strays...)
+	}
+	in.Trailer, v.comments = v.comments, nil
+	v.stack = v.stack[:len(v.stack)-1]
+	v.last, v.unknown = in, nil
+}
+
+// finish ends the file.
+func (v *view) finish() {
+	if v.pending != nil {
+		v.begun()
+	}
+	for _, n := range slices.Backward(v.stack[1:]) {
+		v.odd = true
+		v.tellOf(n.At, "write a } where it ends", "%s is not closed: keepalived takes all that follows for its own", n)
+	}
+	v.root.Trailer = v.comments
+}
+
+// strange tells of a keyword that is none here.
+func (v *view) strange(n *Node) {
+	v.unknown = n
+	v.tellOf(n.At, v.guess(n), "%q is no keyword %s: keepalived takes no notice of the line", n.Text, v.where())
+}
+
+func (v *view) where() string {
+	if in := v.top(); in != v.root {
+		return "of " + in.Text
+	}
+	return "outside of a block"
+}
+
+// guess says what an unknown keyword may stand for, or where it belongs.
+func (v *view) guess(n *Node) string {
+	return v.known.guess(v.top().scope, n.Text)
+}
+
+func (v *view) tellOf(at document.Origin, hint, format string, args ...any) {
+	if len(v.found) >= v.limits.findings {
+		v.lost++
+		return
+	}
+	v.found = append(v.found, finding{v.count, at, fmt.Sprintf(format, args...), hint})
+}
+
+// tell says what was found.
+func (v *view) tell() {
+	for i, f := range v.found {
+		if i >= v.limits.findings {
+			v.lost += len(v.found) - i
+			break
+		}
+		v.say.Warn(f.at, f.hint, "%s", f.message)
+	}
+	if v.lost > 0 {
+		v.say.Warn(v.found[v.limits.findings-1].at, "", "there are %d more like this", v.lost)
+	}
 }
