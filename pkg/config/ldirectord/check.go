@@ -1,7 +1,6 @@
 package ldirectord
 
 import (
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -458,7 +457,7 @@ func (t *translation) elsewhere(s *service, c *check, u *url.URL, l *line) (host
 	if port == "" {
 		port = u.Scheme
 	}
-	e, ok := t.endpoint(s, l, net.JoinHostPort(u.Hostname(), port))
+	e, ok := t.endpoint(s, l, bracketed(u.Hostname())+":"+port)
 	if !ok {
 		return ""
 	}

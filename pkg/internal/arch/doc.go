@@ -36,6 +36,7 @@
 //	pkg/config/keepalived | pure | config config/document                       | keepalived.conf to a document
 //	pkg/config/ipvsadm  | pure | config config/document ipvs                   | ipvsadm -S lines to Config, and out
 //	pkg/config/ldirectord | pure | config config/document                       | ldirectord.cf to a document
+//	pkg/config/piranha  | pure | config/document config                         | lvs.cf to a document
 //	pkg/config/dialect  | pure | config config/document config/ipvsadm config/keepalived | whose file it is, and loading it
 //	pkg/config/dialect/dialecthost | io | config/document                    | what such a file asks of the machine
 //	pkg/desired         | pure | config health ipvs vrrp                        | the state that the kernel should have
