@@ -16,7 +16,10 @@ import (
 // A translate function never mentions this variable or its own scope (Go would call that an initialization cycle): it calls
 // t.walk(n), which knows the scope of n's block.
 var scopes = []*scope{
-	&topScope, // keyword.go
+	&topScope,                              // keyword.go
+	&daemonScope, &globalScope, &mailScope, // global_table.go
+	&rootScope, &serviceGroupScope, &serviceScope, &serverScope, // service_table.go
+	&tcpScope, &pingScope, &httpScope, &sslScope, &smtpScope, &smtpHostScope, &dnsScope, &miscScope, &udpScope, &fileCheckScope, &bfdCheckScope, &urlScope, &sslBlockScope,
 }
 
 // topScope has what stands outside any block and belongs to nobody else.

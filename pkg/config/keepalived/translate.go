@@ -28,7 +28,10 @@ func (t *translation) globalDefs(nodes []*Node) {
 		}
 	}
 	if len(blocks) == 0 {
-		return
+		if !t.serves() {
+			return
+		}
+		blocks = []*Node{{}}
 	}
 	t.table(blocks[0], "global_defs", false, 0, func() {
 		for i, n := range blocks {
@@ -37,6 +40,7 @@ func (t *translation) globalDefs(nodes []*Node) {
 			}
 			t.walk(n)
 		}
+		t.stopsClean()
 	})
 }
 

@@ -1,0 +1,105 @@
+package keepalived
+
+import (
+	"net"
+	"slices"
+	"strconv"
+)
+
+// mailTo reads the block notification_email: addresses, one or several on a line.
+func (t *translation) mailTo(n *Node) {
+	for _, l := range n.Block {
+		t.list(n, l, "notification_email", l.Text)
+		for _, a := range l.Args {
+			t.list(n, &Node{Word: a}, "notification_email", a.Text)
+		}
+	}
+}
+
+// mailServer reads smtp_server, whose port is a word of its own.
+func (t *translation) mailServer(n *Node) {
+	w, ok := t.word(n, "a host")
+	if !ok {
+		return
+	}
+	if len(n.Args) == 1 {
+		t.put(n, n.Text, w.Text)
+		return
+	}
+	v, rest := leading(n.arg(1))
+	if v < 1 || v > 65535 || rest != "" {
+		t.ignored(n.Args[1], "write a number from 1 to 65535", "smtp_server: %s is no port", n.arg(1))
+		return
+	}
+	t.put(n, n.Text, net.JoinHostPort(w.Text, strconv.FormatInt(v, 10)))
+}
+
+// defaultUser reads script_user.
+func (t *translation) defaultUser(n *Node) {
+	w, ok := t.word(n, "a user")
+	if !ok {
+		return
+	}
+	if !t.host.HasAccount(w.Text, n.arg(1)) {
+		t.Warn(w.At, "write a user, and a group, that this host has", "there is no user, or no group, %s: keepalived goes without all scripts that name no user", n)
+		return
+	}
+	who := w.Text
+	if n.arg(1) != "" {
+		who += " " + n.arg(1)
+	}
+	t.put(n, n.Text, who)
+}
+
+// unitCommand is a command that the service manager runs.
+func (t *translation) unitCommand(n *Node) {
+	line := map[string]string{"startup_script": "ExecStartPre", "shutdown_script": "ExecStopPost"}[n.Text]
+	t.Warn(n.At, "systemctl edit ipvsd: write "+line+"= and the command below [Service]", "ipvsd doesn't run the %s: its unit file does", n.Text)
+}
+
+// timeouts reads lvs_timeouts: words with a number each.
+func (t *translation) timeouts(n *Node) {
+	if _, ok := t.word(n, "tcp, tcpfin or udp with a number of seconds"); !ok {
+		return
+	}
+	value := ""
+	for i := 0; i < len(n.Args); i++ {
+		w := n.Args[i]
+		if w.Text != "tcp" && w.Text != "tcpfin" && w.Text != "udp" {
+			t.ignored(w, "write tcp, tcpfin or udp with a number of seconds", "lvs_timeouts has no %q", w.Text)
+			continue
+		}
+		called := Node{Word: w, Args: n.Args[i+1:]}
+		i++
+		if v, ok := t.number(&called, 0, month); ok && v > 0 {
+			value += " " + w.Text + " " + strconv.FormatInt(v, 10)
+		}
+	}
+	if value != "" {
+		t.put(n, "lvs_timeouts", value[1:])
+	}
+}
+
+// flushOnStop reads lvs_flush_on_stop. ipvsd takes out what is its own, as keepalived does without it.
+func (t *translation) flushOnStop(n *Node) {
+	switch w := n.arg(0); w {
+	case "":
+		t.Note(n.At, "", "what others have put into the table of IPVS stays there")
+	case "VS":
+	default:
+		t.ignored(n.Args[0], "write VS, or nothing", "%s has no %q", n.Text, w)
+	}
+	t.put(n, "lvs_flush_on_stop", true)
+}
+
+// serves says whether the file has virtual servers.
+func (t *translation) serves() bool {
+	return slices.ContainsFunc(t.root, func(n *Node) bool { return n.Text == "virtual_server" })
+}
+
+// stopsClean writes that services are taken out of the kernel's table at stop, which keepalived does if nobody says otherwise.
+func (t *translation) stopsClean() {
+	if t.serves() && !t.has("lvs_flush_on_stop") {
+		t.put(nil, "lvs_flush_on_stop", true)
+	}
+}

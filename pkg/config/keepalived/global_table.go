@@ -1,0 +1,132 @@
+package keepalived
+
+// Why keywords of global_defs have nothing to act on.
+const (
+	oneProcess   = "ipvsd is one process, and its unit file sets what the system should give it: Nice, CPUAffinity, LimitRTTIME"
+	noSNMP       = "ipvsd has no SNMP: ipvsctl status --json and its metrics have the same numbers"
+	noDBus       = "ipvsd has no D-Bus: ipvsctl, and its socket, have what it had"
+	ownBuffers   = "ipvsd sizes its netlink buffers itself"
+	ownTable     = "ipvsd has a table of its own in nftables, which nobody else needs to know"
+	groupsSingle = "a virtual_server_group is a service for each of its addresses"
+	ownDumps     = "ipvsctl status has the state, and ipvsd --dump writes keepalived's files"
+	ownReload    = "ipvsd reloads when it is told to, by SIGHUP or ipvsctl reload"
+	ownFiles     = "ipvsd keeps the files that it has read in memory"
+	noNames      = "numbers, and the names that the kernel's sources have, are known without it"
+	ownScripts   = "scripts run as their user, by the path that is written, and never in a shell"
+)
+
+// daemonScope has what stands outside of any block about the processes.
+var daemonScope = scope{"", []keyword{
+	{"net_namespace", Refused, "leave it out, and start ipvsd in the namespace: ip netns exec NAME ipvsd, or NetworkNamespacePath in its unit", nil},
+	{"net_namespace_ipvs", Refused, "leave it out, and start ipvsd in the namespace of IPVS: ip netns exec NAME ipvsd", nil},
+	{"namespace_with_ipsets", Idle, ownTable, nil},
+	{"instance", Idle, "ipvsd has no files with the name of its instance: ipvsd --socket and --state-dir tell several apart", nil},
+	{"use_pid_dir", Idle, "ipvsd -p says where its pid file is; without it there is none", nil},
+	{"child_wait_time", Idle, "ipvsd is one process, without children to wait for", nil},
+}}
+
+var globalScope = scope{"global_defs", []keyword{
+	{"router_id", Honoured, "", text},
+	{"script_user", Honoured, "", (*translation).defaultUser},
+	{"enable_script_security", Idle, ownScripts, nil},
+	{"use_symlink_paths", Idle, ownScripts, nil},
+	{"set_supplementary_groups", Idle, ownScripts, nil},
+	{"startup_script", Mapped, "ExecStartPre in the unit file of ipvsd runs commands before the start", (*translation).unitCommand},
+	{"startup_script_timeout", Idle, "the unit file of ipvsd runs commands before the start", nil},
+	{"shutdown_script", Mapped, "ExecStopPost in the unit file of ipvsd runs commands after the stop", (*translation).unitCommand},
+	{"shutdown_script_timeout", Idle, "the unit file of ipvsd runs commands after the stop", nil},
+
+	{"notification_email", Honoured, "", (*translation).mailTo},
+	{"notification_email_from", Honoured, "", text},
+	{"smtp_server", Honoured, "", (*translation).mailServer},
+	{"smtp_connect_timeout", Honoured, "", loose(1, month)},
+	{"smtp_helo_name", Honoured, "", text},
+	{"smtp_alert", Honoured, "", boolean},
+	{"smtp_alert_vrrp", Honoured, "", boolean},
+	{"smtp_alert_checker", Honoured, "", boolean},
+	{"no_email_faults", Honoured, "", flag},
+	{"no_checker_emails", Honoured, "", flag},
+
+	{"lvs_timeouts", Honoured, "", (*translation).timeouts},
+	{"lvs_flush", Idle, "ipvsd never empties a table at start: what is its own it takes over, and the rest it leaves alone", nil},
+	{"lvs_flush_on_stop", Mapped, "what ipvsd put into the table it takes out; what others put there stays", (*translation).flushOnStop},
+	{"lvs_flush_onstop", Mapped, "lvs_flush_on_stop", (*translation).flushOnStop},
+	{"checker_log_all_failures", Honoured, "", boolean},
+	{"rs_init_notifies", Idle, "scripts of servers run on changes only", nil},
+	{"nftables_ipvs", Idle, groupsSingle, nil},
+	{"nftables_ipvs_priority", Idle, groupsSingle, nil},
+	{"nftables_ipvs_start_fwmark", Idle, groupsSingle, nil},
+
+	{"process_names", Idle, oneProcess, nil},
+	{"process_name", Idle, oneProcess, nil},
+	{"vrrp_process_name", Idle, oneProcess, nil},
+	{"checker_process_name", Idle, oneProcess, nil},
+	{"lvs_process_name", Idle, oneProcess, nil},
+	{"bfd_process_name", Idle, oneProcess, nil},
+	{"max_auto_priority", Idle, "the thread that sends adverts has real-time priority anyway: vrrp_rt_priority", nil},
+	{"min_auto_priority_delay", Idle, "the thread that sends adverts has real-time priority anyway: vrrp_rt_priority", nil},
+	{"checker_priority", Idle, oneProcess, nil},
+	{"checker_rt_priority", Idle, oneProcess, nil},
+	{"checker_no_swap", Idle, oneProcess, nil},
+	{"checker_cpu_affinity", Idle, oneProcess, nil},
+	{"checker_rlimit_rttime", Idle, oneProcess, nil},
+	{"checker_rlimit_rtime", Idle, oneProcess, nil},
+	{"bfd_priority", Idle, oneProcess, nil},
+	{"bfd_rt_priority", Idle, oneProcess, nil},
+	{"bfd_no_swap", Idle, oneProcess, nil},
+	{"bfd_cpu_affinity", Idle, oneProcess, nil},
+	{"bfd_rlimit_rttime", Idle, oneProcess, nil},
+	{"bfd_rlimit_rtime", Idle, oneProcess, nil},
+	{"umask", Idle, "UMask in the unit file of ipvsd sets it", nil},
+	{"random_seed", Idle, "moments of checks are not repeatable", nil},
+
+	{"vrrp_iptables", Idle, ownTable, nil},
+	{"vrrp_ipsets", Idle, ownTable, nil},
+	{"nftables", Idle, ownTable, nil},
+	{"nftables_priority", Idle, ownTable, nil},
+	{"nftables_counters", Idle, ownTable, nil},
+	{"nftables_ifindex", Idle, ownTable, nil},
+
+	{"enable_snmp_vrrp", Idle, noSNMP, nil},
+	{"enable_snmp_keepalived", Idle, noSNMP, nil},
+	{"enable_snmp_checker", Idle, noSNMP, nil},
+	{"enable_snmp_rfc", Idle, noSNMP, nil},
+	{"enable_snmp_rfcv2", Idle, noSNMP, nil},
+	{"enable_snmp_rfcv3", Idle, noSNMP, nil},
+	{"enable_traps", Idle, "ipvsd sends no SNMP traps: a webhook, or a notify_fifo, tells of events", nil},
+	{"snmp_socket", Idle, noSNMP, nil},
+	{"snmp_vs_stats_update_interval", Idle, noSNMP, nil},
+	{"snmp_rs_stats_update_interval", Idle, noSNMP, nil},
+	{"enable_dbus", Idle, noDBus, nil},
+	{"dbus_service_name", Idle, noDBus, nil},
+	{"dbus_no_interface_name", Idle, noDBus, nil},
+
+	{"vrrp_netlink_cmd_rcv_bufs", Idle, ownBuffers, nil},
+	{"vrrp_netlink_cmd_rcv_bufs_force", Idle, ownBuffers, nil},
+	{"vrrp_netlink_monitor_rcv_bufs", Idle, ownBuffers, nil},
+	{"vrrp_netlink_monitor_rcv_bufs_force", Idle, ownBuffers, nil},
+	{"lvs_netlink_cmd_rcv_bufs", Idle, ownBuffers, nil},
+	{"lvs_netlink_cmd_rcv_bufs_force", Idle, ownBuffers, nil},
+	{"lvs_netlink_monitor_rcv_bufs", Idle, ownBuffers, nil},
+	{"lvs_netlink_monitor_rcv_bufs_force", Idle, ownBuffers, nil},
+	{"process_monitor_rcv_bufs", Idle, ownBuffers, nil},
+	{"process_monitor_rcv_bufs_force", Idle, ownBuffers, nil},
+
+	{"reload_check_config", Idle, "ipvsd always checks a file before it uses it", nil},
+	{"reload_time_file", Idle, ownReload, nil},
+	{"reload_repeat", Idle, ownReload, nil},
+	{"reload_file", Idle, "ipvsctl status says whether a reload is running", nil},
+	{"include_check", Idle, "an include that nothing matches is told anyway", nil},
+	{"config_save_dir", Idle, ownFiles, nil},
+	{"tmp_config_directory", Idle, ownFiles, nil},
+	{"data_use_instance", Idle, ownDumps, nil},
+	{"state_dump_file", Idle, ownDumps, nil},
+	{"stats_dump_file", Idle, ownDumps, nil},
+	{"json_dump_file", Idle, ownDumps, nil},
+	{"json_version", Idle, ownDumps, nil},
+	{"iproute_usr_dir", Idle, noNames, nil},
+	{"iproute_etc_dir", Idle, noNames, nil},
+}}
+
+// mailScope has an address on each line.
+var mailScope = scope{"notification_email", nil}

@@ -1,0 +1,319 @@
+package keepalived
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// settleServices finds out what the virtual servers come to, when all of the file is read.
+func (t *translation) settleServices() {
+	if t.ipvs.settled {
+		return
+	}
+	t.ipvs.settled = true
+	for _, s := range t.ipvs.services {
+		s.dropped = !t.settleService(s)
+	}
+	t.merge()
+	for _, s := range t.ipvs.services {
+		if !s.dropped {
+			t.settleChecks(s)
+		}
+	}
+}
+
+// settleService says whether keepalived serves a virtual server.
+func (t *translation) settleService(s *service) bool {
+	if s.name != "" {
+		i := slices.IndexFunc(t.ipvs.groups, func(g *group) bool { return g.name == s.name && !g.dropped })
+		if i < 0 {
+			t.Warn(s.at, "", "there is no virtual_server_group %s: keepalived goes without this virtual server", s.name)
+			return false
+		}
+		s.group = t.ipvs.groups[i]
+	}
+	if !t.settleFamily(s) {
+		return false
+	}
+	t.settleProtocol(s)
+	if s.find("lb_algo") == nil {
+		t.Warn(s.at, "write lvs_sched wlc", "there is no scheduler: keepalived takes wlc")
+	}
+	if s.find("lb_kind") == nil {
+		t.Warn(s.at, "write lvs_method NAT", "there is no forwarding method: keepalived takes NAT")
+	}
+	t.settlePersistence(s)
+	if l := s.find("ops"); l != nil && !s.marked() && s.text("protocol") != "UDP" {
+		t.Warn(l.node.At, "leave it out", "ops works only with UDP: keepalived goes without it")
+		s.remove("ops")
+	}
+	t.settleServers(s)
+	if len(s.servers) == 0 {
+		t.Warn(s.at, "write a real_server", "there is no real server: keepalived goes without this virtual server")
+		return false
+	}
+	if s.find("alpha") == nil && slices.ContainsFunc(s.servers, func(r *server) bool { return len(r.checks) > 0 }) {
+		s.set(nil, "alpha", false)
+	}
+	return true
+}
+
+// settleFamily takes out servers that keepalived takes out because they are of the other family.
+func (t *translation) settleFamily(s *service) bool {
+	v4, v6 := s.families()
+	tunnels := !slices.ContainsFunc(s.servers, func(r *server) bool { return s.how(r) != "TUN" })
+	written := s.find("ip_family")
+	if v4 || v6 {
+		if v4 && v6 && !tunnels {
+			t.Warn(s.at, "make a group for each family", "the group %s has both families, which only lvs_method TUN can serve: keepalived goes without this virtual server", s.name)
+			return false
+		}
+		if written != nil && (written.value == "inet6") != v6 {
+			t.ignored(written.node.Args[0], "leave it out", "the address is of another family")
+		}
+		if s.group == nil || !slices.ContainsFunc(s.group.entries, func(e groupEntry) bool { return e.mark && e.family == "" }) {
+			s.remove("ip_family")
+		}
+	} else {
+		bits := s.find("persistence_granularity")
+		narrow, _ := valueOf[int64](bits)
+		switch {
+		case written != nil:
+			v6 = written.value == "inet6"
+		case bits != nil && narrow > 32:
+			v6 = true
+			s.set(nil, "ip_family", "inet6")
+		default:
+			for i, r := range s.servers {
+				if i == 0 || s.how(r) != "TUN" {
+					v6 = r.addr.Is6()
+				}
+				if s.how(r) != "TUN" {
+					break
+				}
+			}
+			if slices.ContainsFunc(s.servers, func(r *server) bool { return r.addr.Is6() != v6 }) {
+				if tunnels {
+					v6 = false
+				}
+				s.set(nil, "ip_family", map[bool]string{false: "inet", true: "inet6"}[v6])
+			}
+		}
+		v4 = !v6
+	}
+	s.servers = slices.DeleteFunc(s.servers, func(r *server) bool {
+		return t.strange(s, r, v4, v6, s.how(r), "the server")
+	})
+	if s.sorry != nil && t.strange(s, s.sorry, v4, v6, s.howSorry(), "the sorry server") {
+		s.sorry = nil
+	}
+	return true
+}
+
+// strange says whether keepalived takes out a server for its family.
+func (t *translation) strange(s *service, r *server, v4, v6 bool, how, what string) bool {
+	if how == "TUN" || r.addr.Is4() && v4 || r.addr.Is6() && v6 {
+		return false
+	}
+	t.Warn(r.node.Args[0].At, "only lvs_method TUN leads from one family to the other", "%s is of another family than the virtual server: keepalived goes without it", what)
+	return true
+}
+
+// how returns how packets get to a server: NAT, DR or TUN.
+func (s *service) how(r *server) string {
+	for _, f := range []*frame{r.frame, s.frame} {
+		if how := f.text("lb_kind"); how != "" {
+			how, _, _ = strings.Cut(how, " ")
+			return how
+		}
+	}
+	return "NAT"
+}
+
+// howSorry is how for the sorry server.
+func (s *service) howSorry() string {
+	if how, _, _ := strings.Cut(s.text("sorry_server_lvs_method"), " "); how != "" {
+		return how
+	}
+	return s.how(s.sorry)
+}
+
+// settleProtocol finds out the protocol.
+func (t *translation) settleProtocol(s *service) {
+	l := s.find("protocol")
+	switch {
+	case s.marked() && l != nil:
+		t.Note(l.node.At, "leave it out", "a fwmark is for all protocols")
+		s.remove("protocol")
+	case !s.marked() && l == nil:
+		t.Warn(s.at, "write protocol TCP if that is meant", "there is no protocol: keepalived takes UDP")
+		s.set(nil, "protocol", "UDP")
+	}
+}
+
+// settlePersistence finds out how long clients stay with a server.
+func (t *translation) settlePersistence(s *service) {
+	bits, narrowed := s.find("persistence_granularity"), false
+	_, v6 := s.families()
+	if bits != nil {
+		narrowed = t.granularity(s, bits, v6 || s.text("ip_family") == "inet6")
+	}
+	timed := s.find("persistence_timeout") != nil
+	if slices.Contains(s.ports(), 0) && !timed && !narrowed {
+		t.Note(s.at, "write persistence_timeout", "a virtual server on all ports has persistence: keepalived sets a time of 360 seconds")
+		s.set(nil, "persistence_timeout", true)
+		timed = true
+	}
+	if l := s.find("persistence_engine"); l != nil && (!timed && !narrowed || s.text("protocol") == "TCP" || s.text("protocol") == "SCTP") {
+		t.Warn(l.node.At, "leave it out", "the engine sip tells calls apart only with UDP and persistence: it has no effect")
+		s.remove("persistence_engine")
+	}
+}
+
+// granularity settles persistence_granularity, and says whether it is there.
+func (t *translation) granularity(s *service, l *line, v6 bool) bool {
+	w := l.node.Args[0]
+	if v6 {
+		v, rest := leading(w.Text)
+		if rest != "" || v < 1 || v > 128 {
+			t.ignored(w, "write 1 to 128", "persistence_granularity of IPv6 can't be %s", w.Text)
+			s.remove("persistence_granularity")
+			return false
+		}
+		l.value = v
+		return true
+	}
+	mask, err := netip.ParseAddr(w.Text)
+	v, rest := leading(w.Text)
+	switch {
+	case err == nil && mask.Is4() && mask.String() != "0.0.0.0":
+		if !netmask(mask) {
+			t.Warn(w.At, "write a netmask such as 255.255.255.0", "persistence_granularity %s has a hole; clients are told apart by all of their address", w.Text)
+			s.remove("persistence_granularity")
+			s.set(l.node, "persistence_timeout", orTrue(s))
+			return true
+		}
+		l.value = w.Text
+	case rest == "" && v >= 1 && v <= 32:
+		t.Warn(w.At, "write a netmask such as 255.255.255.0", "persistence_granularity %d is the netmask 0.0.0.%[1]d to keepalived, with which most clients share a server; here it is a length", v)
+		l.value = v
+	default:
+		t.ignored(w, "write a netmask such as 255.255.255.0", "persistence_granularity can't be %s", w.Text)
+		s.remove("persistence_granularity")
+		return false
+	}
+	return true
+}
+
+// orTrue is the persistence_timeout of a virtual server that has some persistence.
+func orTrue(s *service) any {
+	if l := s.find("persistence_timeout"); l != nil {
+		return l.value
+	}
+	return true
+}
+
+// netmask says whether an address is one.
+func netmask(a netip.Addr) bool {
+	bits := ""
+	for _, b := range a.AsSlice() {
+		bits += fmt.Sprintf("%08b", b)
+	}
+	return !strings.Contains(bits, "01")
+}
+
+// settleServers finds out the ports of servers, and takes out those that are there twice.
+func (t *translation) settleServers(s *service) {
+	var kept []*server
+	seen := make(map[netip.AddrPort]bool)
+	for _, r := range s.servers {
+		t.settlePort(s, r, s.how(r))
+		t.settleThresholds(s, r)
+		key := netip.AddrPortFrom(r.addr, r.at(s))
+		if seen[key] {
+			t.Warn(r.node.Args[0].At, "leave one of them out", "the server %s is there twice: keepalived goes without the second one", key)
+			continue
+		}
+		seen[key] = true
+		kept = append(kept, r)
+	}
+	s.servers = kept
+	if s.sorry == nil {
+		return
+	}
+	t.settlePort(s, s.sorry, s.howSorry())
+	if seen[netip.AddrPortFrom(s.sorry.addr, s.sorry.at(s))] {
+		t.Warn(s.sorry.node.Args[0].At, "take another server", "the sorry server is a real server as well: when that has failed nobody else is left, and it is left out here")
+		s.sorry = nil
+	}
+}
+
+// at returns the port that a server has with the services of a virtual server: its own or, if they have one only, theirs.
+func (r *server) at(s *service) uint16 {
+	if ports := s.ports(); r.port == 0 && len(ports) == 1 {
+		return ports[0]
+	}
+	return r.port
+}
+
+// settlePort finds out the port of a server. Under DR and TUN it is the service's, but checks go on to where they went.
+func (t *translation) settlePort(s *service, r *server, how string) {
+	ports := s.ports()
+	checked := r.port
+	switch {
+	case r.port == 0 || how == "NAT":
+	case s.marked():
+		t.Note(r.node.Args[1].At, "leave the port out, and write connect_port in checks", "under %s a server of a fwmark has no port", how)
+		r.port = 0
+	case len(ports) > 1 || ports[0] != r.port:
+		t.Warn(r.node.Args[1].At, "", "under %s packets are not changed: a server has the port of the service, not %d", how, r.port)
+		r.port = 0
+	}
+	if len(ports) == 1 && r.port == ports[0] && ports[0] == 0 {
+		r.port = 0
+	}
+	for _, c := range r.checks {
+		if c.find("connect_port") != nil || !slices.Contains(portCheckers, c.kind) {
+			continue
+		}
+		switch {
+		case checked != 0 && r.at(s) != checked:
+			c.set(nil, "connect_port", int64(checked))
+		case checked == 0 && r.at(s) == 0 && r.off == "":
+			t.Warn(c.node.At, "write connect_port", "keepalived checks port 0, where nobody answers: the server is down for good")
+			r.off = "off"
+		}
+	}
+	if r.off != "" {
+		r.checks = nil
+	}
+}
+
+// portCheckers are the checkers that connect to a port.
+var portCheckers = []string{"TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK"}
+
+// settleThresholds takes out a threshold with which the kernel refuses a server.
+func (t *translation) settleThresholds(s *service, r *server) {
+	upper, lower := r.find("uthreshold"), r.find("lthreshold")
+	most, _ := valueOf[int64](upper)
+	least, limited := valueOf[int64](lower)
+	if !limited || least <= most {
+		return
+	}
+	hint := "write a smaller lthreshold"
+	if upper == nil {
+		hint = "write uthreshold, too"
+	}
+	t.Warn(lower.node.At, hint, "lthreshold %d is more than uthreshold, which is %d: the kernel refuses keepalived's server, and here it goes without lthreshold", least, most)
+	r.remove("lthreshold")
+}
+
+// valueOf returns the value of a line, if it is there and of a type.
+func valueOf[T any](l *line) (v T, ok bool) {
+	if l != nil {
+		v, ok = l.value.(T)
+	}
+	return v, ok
+}
