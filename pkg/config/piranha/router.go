@@ -122,7 +122,11 @@ func (t *translation) vip(l, mask *line) (string, bool) {
 			t.Error(mask.from, "write it as in 255.255.255.0", "%s is no netmask", mask.value)
 			return "", false
 		}
-		length = bits.LeadingZeros32(^binary.BigEndian.Uint32(m.AsSlice()))
+		hosts := ^binary.BigEndian.Uint32(m.AsSlice())
+		if length = bits.LeadingZeros32(hosts); bits.Len32(hosts) != bits.OnesCount32(hosts) {
+			t.Error(mask.from, "", "the netmask %s has a hole", m)
+			return "", false
+		}
 	}
 	device, _, labelled := strings.Cut(words[1], ":")
 	text := fmt.Sprintf("%s/%d dev %s", a, length, device)
