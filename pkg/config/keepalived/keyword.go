@@ -15,12 +15,12 @@ import (
 //
 // A translate function never mentions this variable or its own scope (Go would call that an initialization cycle): it calls
 // t.walk(n), which knows the scope of n's block.
-var scopes = []*scope{
+var scopes = append([]*scope{
 	&topScope,                              // keyword.go
 	&daemonScope, &globalScope, &mailScope, // global_table.go
 	&rootScope, &serviceGroupScope, &serviceScope, &serverScope, // service_table.go
 	&tcpScope, &pingScope, &httpScope, &sslScope, &smtpScope, &smtpHostScope, &dnsScope, &miscScope, &udpScope, &fileCheckScope, &bfdCheckScope, &urlScope, &sslBlockScope,
-}
+}, routerScopes...)
 
 // topScope has what stands outside any block and belongs to nobody else.
 var topScope = scope{"", []keyword{

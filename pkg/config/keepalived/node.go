@@ -67,4 +67,5 @@ type translation struct {
 	open *frame // the table that is being written
 	// Who translates a part of the files keeps here what has to be known beyond one block: a field each.
 	ipvs ipvs
+	vrrp routers
 }
