@@ -2,18 +2,49 @@ package keepalived
 
 import (
 	"net"
+	"net/mail"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // mailTo reads the block notification_email: addresses, one or several on a line.
 func (t *translation) mailTo(n *Node) {
 	for _, l := range n.Block {
-		t.list(n, l, "notification_email", l.Text)
-		for _, a := range l.Args {
-			t.list(n, &Node{Word: a}, "notification_email", a.Text)
+		for i, w := range append([]Word{l.Word}, l.Args...) {
+			item := &Node{Word: w}
+			if i == 0 {
+				item = l
+			}
+			if to, ok := t.mailbox(w); ok {
+				t.list(n, item, "notification_email", to)
+			}
 		}
 	}
+}
+
+// mailFrom reads notification_email_from.
+func (t *translation) mailFrom(n *Node) {
+	w, ok := t.word(n, "an address")
+	if !ok {
+		return
+	}
+	if from, ok := t.mailbox(w); ok {
+		t.put(n, n.Text, from)
+	}
+}
+
+// mailbox reads an address, or the name of a user.
+func (t *translation) mailbox(w Word) (string, bool) {
+	box := strings.TrimRight(w.Text, ",;")
+	if _, err := mail.ParseAddress(box); err != nil && (box == "" || strings.ContainsAny(box, "@<>() \t\",;:")) {
+		t.Warn(w.At, "write an address such as ops@example.org", "%q is no address that a mail server takes: it is left out", w.Text)
+		return "", false
+	}
+	if box != w.Text {
+		t.Warn(w.At, "write a blank between addresses", "%q ends in a comma, with which a mail server doesn't take it; it is %s here", w.Text, box)
+	}
+	return box, true
 }
 
 // mailServer reads smtp_server, whose port is a word of its own.

@@ -37,7 +37,7 @@ var globalScope = scope{"global_defs", []keyword{
 	{"shutdown_script_timeout", Idle, "the unit file of ipvsd runs commands after the stop", nil},
 
 	{"notification_email", Honoured, "", (*translation).mailTo},
-	{"notification_email_from", Honoured, "", text},
+	{"notification_email_from", Honoured, "", (*translation).mailFrom},
 	{"smtp_server", Honoured, "", (*translation).mailServer},
 	{"smtp_connect_timeout", Honoured, "", loose(1, month)},
 	{"smtp_helo_name", Honoured, "", text},
@@ -51,6 +51,8 @@ var globalScope = scope{"global_defs", []keyword{
 	{"lvs_flush", Idle, "ipvsd never empties a table at start: what is its own it takes over, and the rest it leaves alone", nil},
 	{"lvs_flush_on_stop", Mapped, "what ipvsd put into the table it takes out; what others put there stays", (*translation).flushOnStop},
 	{"lvs_flush_onstop", Mapped, "lvs_flush_on_stop", (*translation).flushOnStop},
+	{"lvs_notify_fifo", Honoured, "", (*translation).fifo},
+	{"lvs_notify_fifo_script", Honoured, "", fifoScript("lvs_notify_fifo")},
 	{"checker_log_all_failures", Honoured, "", boolean},
 	{"rs_init_notifies", Idle, "scripts of servers run on changes only", nil},
 	{"nftables_ipvs", Idle, groupsSingle, nil},

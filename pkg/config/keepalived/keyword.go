@@ -56,6 +56,9 @@ func newTable() table {
 
 // block returns the scope of a keyword's block, nil if it has none.
 func (t table) block(in *scope, name string) *scope {
+	if in.name == "FILE_CHECK" { // its track_file is a name
+		return nil
+	}
 	if s := t[in.name+" "+name]; s != nil {
 		return s
 	}

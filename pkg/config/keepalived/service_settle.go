@@ -49,6 +49,14 @@ func (t *translation) settleService(s *service) bool {
 		t.Warn(l.node.At, "leave it out", "ops works only with UDP: keepalived goes without it")
 		s.remove("ops")
 	}
+	if s.text("lb_algo") == "mh" { // which ipvsd would do better
+		if s.find("inhibit_on_failure") == nil {
+			s.set(nil, "inhibit_on_failure", false)
+		}
+		if s.find("mh-fallback") == nil && s.find("flag-1") == nil {
+			s.set(nil, "mh-fallback", false)
+		}
+	}
 	t.settleServers(s)
 	if len(s.servers) == 0 {
 		t.Warn(s.at, "write a real_server", "there is no real server: keepalived goes without this virtual server")
@@ -229,8 +237,13 @@ func (t *translation) settleServers(s *service) {
 	var kept []*server
 	seen := make(map[netip.AddrPort]bool)
 	for _, r := range s.servers {
+		if linkLocal(r.addr) {
+			t.Warn(r.node.Args[0].At, "write another address", "the kernel takes no server with a link-local address: keepalived goes without it")
+			continue
+		}
 		t.settlePort(s, r, s.how(r))
 		t.settleThresholds(s, r)
+		r.checks = slices.DeleteFunc(r.checks, func(c *check) bool { return t.aimless(r, c) })
 		key := netip.AddrPortFrom(r.addr, r.at(s))
 		if seen[key] {
 			t.Warn(r.node.Args[0].At, "leave one of them out", "the server %s is there twice: keepalived goes without the second one", key)
@@ -248,6 +261,25 @@ func (t *translation) settleServers(s *service) {
 		t.Warn(s.sorry.node.Args[0].At, "take another server", "the sorry server is a real server as well: when that has failed nobody else is left, and it is left out here")
 		s.sorry = nil
 	}
+}
+
+func linkLocal(a netip.Addr) bool { return a.Is6() && a.IsLinkLocalUnicast() }
+
+// aimless says whether keepalived goes without a check for where it connects to, and settles where it connects from.
+func (t *translation) aimless(r *server, c *check) bool {
+	to := r.addr
+	if ip := c.text("connect_ip"); ip != "" {
+		to = netip.MustParseAddr(ip)
+	}
+	if linkLocal(to) && c.find("bind_if") == nil && slices.Contains(portCheckers, c.kind) {
+		t.Warn(c.node.At, "write bind_if", "the link-local address %s needs an interface: keepalived goes without this %s", to, c.kind)
+		return true
+	}
+	if l := c.find("bindto"); l != nil && netip.MustParseAddr(c.text("bindto")).Is4() != to.Is4() {
+		t.ignored(l.node.Args[0], "write an address of the same family", "bindto is of another family than %s", to)
+		c.remove("bindto")
+	}
+	return false
 }
 
 // at returns the port that a server has with the services of a virtual server: its own or, if they have one only, theirs.
