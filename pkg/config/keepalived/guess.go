@@ -1,7 +1,6 @@
 package keepalived
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,9 +25,9 @@ func (t table) guess(in *scope, word string) string {
 	var homes, near []string
 	for name, s := range t {
 		if s.keyword(word) != nil {
-			homes = append(homes, cmp.Or(name, "no block"))
+			homes = append(homes, home(name))
 		} else if guess := config.Closest(word, s.names()); guess != "" {
-			near = append(near, fmt.Sprintf("did you mean %q? It belongs in %s", guess, cmp.Or(name, "no block")))
+			near = append(near, fmt.Sprintf("did you mean %q? It belongs %s", guess, home(name)))
 		}
 	}
 	slices.Sort(homes)
@@ -37,11 +36,18 @@ func (t table) guess(in *scope, word string) string {
 	case len(homes) > 3:
 		return word + " belongs in another block"
 	case len(homes) > 0:
-		return word + " belongs in " + strings.Join(homes, " or ")
+		return word + " belongs " + strings.Join(homes, " or ")
 	case len(near) > 0:
 		return near[0]
 	}
 	return ""
+}
+
+func home(scope string) string {
+	if scope == "" {
+		return "outside of a block"
+	}
+	return "in " + scope
 }
 
 // spelt are the keywords whose arguments keepalived reads with quotes of both kinds and backslashes.

@@ -30,6 +30,29 @@ func (s source) at(from, to int) document.Origin {
 	return document.Origin{Position: config.Position{File: s.file, Line: s.line, Column: column}, Width: max(1, utf8.RuneCountInString(s.text[from:to]))}
 }
 
+// ruler finds the places of a line's parts, in their order, in one pass.
+type ruler struct {
+	source
+	counted int // bytes that are in column
+}
+
+func (r *ruler) at(from, to int) document.Origin {
+	r.advance(from)
+	return source{r.text[from:to], r.file, r.line, r.column, r.replaced}.all()
+}
+
+func (r *ruler) cut(from, to int) source {
+	r.advance(from)
+	return source{r.text[from:to], r.file, r.line, r.column, r.replaced}.cut(0, to-from)
+}
+
+func (r *ruler) advance(to int) {
+	if r.replaced == 0 {
+		r.column += utf8.RuneCountInString(r.text[r.counted:to])
+		r.counted = to
+	}
+}
+
 // all is the place of all of the text.
 func (s source) all() document.Origin { return s.at(0, len(s.text)) }
 
@@ -73,7 +96,8 @@ func comment(text string) (begin int, escaped bool) {
 
 // words splits a line. Double quotes make one word of what is between them, and end the word before them; nothing else is
 // special. What stands behind a quote that has no partner is lost.
-func words(s source) (found []Word, unmatched bool) {
+func words(of source) (found []Word, unmatched bool) {
+	s := &ruler{source: of}
 	for i := 0; i < len(s.text); {
 		switch c := s.text[i]; {
 		case strings.IndexByte(blanks, c) >= 0:
@@ -87,7 +111,10 @@ func words(s source) (found []Word, unmatched bool) {
 			found = append(found, Word{Text: s.text[i+1 : end], Quoted: true, At: s.at(i, end+1)})
 			i = end + 1
 		default:
-			end := i + strings.IndexAny(s.text[i:]+" ", blanks+`"`)
+			end := len(s.text)
+			if length := strings.IndexAny(s.text[i:], blanks+`"`); length >= 0 {
+				end = i + length
+			}
 			found = append(found, Word{Text: s.text[i:end], At: s.at(i, end)})
 			i = end
 		}
@@ -97,7 +124,8 @@ func words(s source) (found []Word, unmatched bool) {
 
 // shellWords splits a line as keepalived does for keywords with commands and regular expressions: quotes of both kinds can
 // stand within a word, and a backslash takes the meaning from what follows, or gives one to a letter as in C.
-func shellWords(s source) (found []Word, err string) {
+func shellWords(of source) (found []Word, err string) {
+	s := &ruler{source: of}
 	var word strings.Builder
 	for i := 0; i < len(s.text); {
 		if strings.IndexByte(blanks, s.text[i]) >= 0 {
@@ -180,7 +208,8 @@ type segment struct {
 
 // segments splits a line at the braces that are not between double quotes. What begins with an include has the rest of the
 // line for its pattern, braces and all.
-func segments(s source) (parts []segment, unmatched bool) {
+func segments(of source) (parts []segment, unmatched bool) {
+	s := &ruler{source: of}
 	begin, quoted := 0, false
 	for i := 0; i <= len(s.text); i++ {
 		switch {

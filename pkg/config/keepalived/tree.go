@@ -34,6 +34,11 @@ var readers = map[string]process{
 	"bfd_instance": bfd | vrrp | checker,
 }
 
+// starters are the keywords for which the first process starts another.
+var starters = map[string]process{
+	"vrrp_instance": vrrp, "static_ipaddress": vrrp, "static_routes": vrrp, "static_rules": vrrp, "virtual_server": checker, "bfd_instance": bfd,
+}
+
 func readersOf(name string) process {
 	return cmp.Or(readers[name], vrrp)
 }
@@ -70,7 +75,7 @@ func (t *translation) parse(name string, content []byte, settings document.Setti
 // views reads the file as each of keepalived's processes does, and puts together what they make of it.
 func (t *translation) views(known table, statements []statement, limits limits) []*Node {
 	var found []*numbered
-	var all []finding
+	var views []*view
 	starts := process(0)
 	for _, p := range []process{parent, checker, vrrp, bfd} {
 		v := &view{say: t.Writer, limits: limits, known: known, reads: p}
@@ -81,21 +86,30 @@ func (t *translation) views(known table, statements []statement, limits limits) 
 		v.finish()
 		if p == parent {
 			starts = v.seen
-		}
-		if p != parent && p != bfd && v.own && starts&p == 0 {
-			t.Warn(v.first, "close each block", "keepalived starts no %s: in its first one a block before this is not closed", p)
+		} else if v.seen&p&^starts != 0 {
+			t.Warn(v.first, "close each block", "keepalived starts no %s: in its first one a block is not closed before this", p)
 			continue
 		}
-		all = append(all, v.found...)
+		views = append(views, v)
 		for i, n := range v.root.Block {
 			if n.keyword != nil && lowest(readersOf(n.Text)) == p {
 				found = append(found, &numbered{n, v.order[i]})
 			}
 		}
 	}
+	all := &view{say: t.Writer, limits: limits}
+	for _, v := range views {
+		all.lost = max(all.lost, v.lost)
+		for _, f := range v.found {
+			if !slices.ContainsFunc(views, func(other *view) bool { return other != v && other.took[f.order] }) {
+				all.found = append(all.found, f)
+			}
+		}
+	}
 	slices.SortStableFunc(found, func(a, b *numbered) int { return cmp.Compare(a.order, b.order) })
-	slices.SortStableFunc(all, func(a, b finding) int { return cmp.Compare(a.order, b.order) })
-	(&view{say: t.Writer, limits: limits, found: all}).tell()
+	slices.SortStableFunc(all.found, func(a, b finding) int { return cmp.Compare(a.order, b.order) })
+	all.found = slices.CompactFunc(all.found, func(a, b finding) bool { return a.order == b.order && a.message == b.message })
+	all.tell()
 	nodes := make([]*Node, len(found))
 	for i, n := range found {
 		nodes[i] = n.Node
@@ -148,12 +162,14 @@ type view struct {
 	seen     process           // who has a keyword at the top
 	own      bool              // there is one of this process
 	first    document.Origin
-	unknown  *Node // the segment before is no keyword here
+	unknown  *Node        // the segment before is no keyword here
+	took     map[int]bool // segments that count for this process
 	found    []finding
 	lost     int // findings beyond the limit
 }
 
 func (v *view) begin() {
+	v.took = map[int]bool{}
 	v.root, v.stray = &Node{scope: v.known[""]}, map[*Node][]*Node{}
 	v.stack = []*Node{v.root}
 }
@@ -212,7 +228,7 @@ func (v *view) keyword(part segment) {
 	v.unknown, v.last = nil, n
 	if in == v.root {
 		readers := readersOf(n.Text)
-		v.seen |= readers
+		v.seen |= starters[n.Text]
 		if v.reads&readers == 0 {
 			v.skipping, v.depth = n, 0
 			return
@@ -222,6 +238,7 @@ func (v *view) keyword(part segment) {
 		}
 		v.order = append(v.order, v.count)
 	}
+	v.took[v.count] = true
 	in.Block = append(in.Block, n)
 	if n.scope != nil {
 		v.pending = n
@@ -275,6 +292,7 @@ func (v *view) begun() {
 func (v *view) open(part segment) {
 	switch in := v.top(); {
 	case v.pending != nil:
+		v.took[v.count] = true
 		v.pending.Braces = true
 		v.stack = append(v.stack, v.pending)
 		v.pending = nil
@@ -306,13 +324,17 @@ func (v *view) close(part segment) {
 		return
 	}
 	if len(strays) > 0 {
-		what := "that brace"
+		what, hint := "that brace", "take the brace out"
 		if n := strays[len(strays)-1]; n != nil {
-			what = n.Text
+			what, hint = n.Text, "take "+n.Text+" and its block out"
+			if v.root.scope.keyword(n.Text) != nil {
+				hint = fmt.Sprintf("write a } for %s before line %d", in, n.At.Line)
+			}
 		}
-		v.tellOf(part.all(), "take "+what+" and its block out", "to keepalived this is the end of %s, not of %s: it leaves out what follows up to the next }", in, what)
+		v.tellOf(part.all(), hint, "to keepalived this is the end of %s, not of %s: what follows stands outside of it", in, what)
 		v.stray[v.stack[len(v.stack)-2]] = append(v.stray[v.stack[len(v.stack)-2]], strays...)
 	}
+	v.took[v.count] = true
 	in.Trailer, v.comments = v.comments, nil
 	v.stack = v.stack[:len(v.stack)-1]
 	v.last, v.unknown = in, nil
@@ -322,6 +344,11 @@ func (v *view) close(part segment) {
 func (v *view) finish() {
 	if v.pending != nil {
 		v.begun()
+	}
+	v.count++
+	if v.skipping != nil && v.depth > 0 {
+		v.odd = true
+		v.tellOf(v.skipping.At, "write a } where it ends", "%s is not closed: keepalived's other processes read nothing that follows", v.skipping)
 	}
 	for _, n := range slices.Backward(v.stack[1:]) {
 		v.odd = true
@@ -333,7 +360,11 @@ func (v *view) finish() {
 // strange tells of a keyword that is none here.
 func (v *view) strange(n *Node) {
 	v.unknown = n
-	v.tellOf(n.At, v.guess(n), "%q is no keyword %s: keepalived takes no notice of the line", n.Text, v.where())
+	hint := ""
+	if len(v.found) < v.limits.findings { // it takes its time
+		hint = v.known.guess(v.top().scope, n.Text)
+	}
+	v.tellOf(n.At, hint, "%q is no keyword %s: keepalived takes no notice of the line", n.Text, v.where())
 }
 
 func (v *view) where() string {
@@ -341,11 +372,6 @@ func (v *view) where() string {
 		return "of " + in.Text
 	}
 	return "outside of a block"
-}
-
-// guess says what an unknown keyword may stand for, or where it belongs.
-func (v *view) guess(n *Node) string {
-	return v.known.guess(v.top().scope, n.Text)
 }
 
 func (v *view) tellOf(at document.Origin, hint, format string, args ...any) {
