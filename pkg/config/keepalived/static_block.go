@@ -72,7 +72,7 @@ func (t *translation) staticRoutes(n *Node) {
 
 func (t *translation) staticRules(n *Node) {
 	for _, line := range n.Block {
-		s, ok := t.rule(line, true)
+		s, ok := t.rule(line)
 		if !ok {
 			continue
 		}
@@ -158,6 +158,14 @@ func (t *translation) poll(n, line *Node, name, how string) {
 		name += " " + how
 	}
 	t.list(n, line, "linkbeat_interfaces", name)
+}
+
+// pollOwn has the interface of an instance asked that has linkbeat_use_polling.
+func (t *translation) pollOwn(n *Node) {
+	polling, own := t.block(n, "linkbeat_use_polling"), t.block(n, "interface")
+	if polling != nil && own != nil && own.arg(0) != "" {
+		t.poll(polling, polling, own.arg(0), "")
+	}
 }
 
 func (t *translation) pollAll(n *Node) {

@@ -78,8 +78,39 @@ func (t *translation) route(n *Node, static bool) (sentence, bool) {
 // firstPreference is what keepalived gives the first rule without a preference; the next of its family has one less.
 const firstPreference = 16384
 
-// rule reads a line of virtual_rules or static_rules. Not ok is a rule that keepalived leaves out.
-func (t *translation) rule(n *Node, static bool) (sentence, bool) {
+// rule returns a line of virtual_rules or static_rules. Not ok is a rule that keepalived leaves out. All are read at once: the
+// numbers of those without a preference go by their order in the file.
+func (t *translation) rule(n *Node) (sentence, bool) {
+	if t.vrrp.rules == nil {
+		t.vrrp.rules = make(map[*Node]sentence)
+		seen := make(map[string]bool)
+		for _, block := range t.root {
+			switch {
+			case block.Text == "static_rules":
+				t.readRules(block, true)
+			case block.Text == "vrrp_instance" && !seen[block.arg(0)]:
+				seen[block.arg(0)] = true
+				for _, k := range block.Block {
+					if k.Text == "virtual_rules" {
+						t.readRules(k, false)
+					}
+				}
+			}
+		}
+	}
+	s, ok := t.vrrp.rules[n]
+	return s, ok
+}
+
+func (t *translation) readRules(block *Node, static bool) {
+	for _, line := range block.Block {
+		if s, ok := t.readRule(line, static); ok {
+			t.vrrp.rules[line] = s
+		}
+	}
+}
+
+func (t *translation) readRule(n *Node, static bool) (sentence, bool) {
 	s := t.numbered(n.sentence())
 	t.eaten(s)
 	if cut, w := s.without("track_group", 1); w != nil && !static {

@@ -55,7 +55,7 @@ func (t *translation) virtualRoutes(n *Node) {
 
 func (t *translation) virtualRules(n *Node) {
 	for _, line := range n.Block {
-		if s, ok := t.rule(line, false); ok {
+		if s, ok := t.rule(line); ok {
 			t.list(n, line, n.Text, s.String())
 		}
 	}

@@ -10,7 +10,7 @@ var routerGlobals = scope{"global_defs", []keyword{
 	{"dynamic_interfaces", Honoured, "", remembered((*translation).dynamicInterfaces)},
 	{"default_interface", Honoured, "", text},
 	{"disable_local_igmp", Honoured, "", flag},
-	{"v3_checksum_as_v2", Honoured, "", flag},
+	{"v3_checksum_as_v2", Honoured, "", since},
 	{"vrrp_version", Honoured, "", remembered(whole(2, 3))},
 	{"vrrp_mcast_group4", Honoured, "", (*translation).multicastGroup},
 	{"vrrp_mcast_group6", Honoured, "", (*translation).multicastGroup},
@@ -22,7 +22,7 @@ var routerGlobals = scope{"global_defs", []keyword{
 	{"vrrp_garp_lower_prio_repeat", Honoured, "", loose(0, 1000)},
 	{"vrrp_garp_interval", Honoured, "", decimal(0.000001, 4294)},
 	{"vrrp_gna_interval", Honoured, "", decimal(0.000001, 4294)},
-	{"vrrp_min_garp", Honoured, "", boolean},
+	{"vrrp_min_garp", Honoured, "", since},
 	{"vrrp_garp_extra_if", Honoured, "", (*translation).extraIf},
 	{"vrrp_vmac_garp_intvl", Mapped, "the old name of vrrp_garp_extra_if", as("vrrp_garp_extra_if", (*translation).extraIf)},
 	{"vrrp_lower_prio_no_advert", Honoured, "", boolean},
@@ -31,8 +31,8 @@ var routerGlobals = scope{"global_defs", []keyword{
 	{"vrrp_startup_delay", Honoured, "", decimal(0, mostSeconds)},
 	{"vrrp_delay_after_boot", Honoured, "", decimal(0, mostSeconds)},
 	{"vrrp_check_unicast_src", Honoured, "", flag},
-	{"vrrp_skip_check_adv_addr", Honoured, "", boolean},
-	{"vrrp_strict", Honoured, "", remembered(boolean)},
+	{"vrrp_skip_check_adv_addr", Honoured, "", since},
+	{"vrrp_strict", Honoured, "", remembered(since)},
 	{"vrrp_owner_ignore_adverts", Honoured, "", boolean},
 	{"log_unknown_vrids", Honoured, "", flag},
 	{"vrrp_notify_priority_changes", Honoured, "", boolean},
@@ -171,7 +171,10 @@ func (t *translation) fifo(n *Node) {
 func fifoScript(fifo string) func(*translation, *Node) {
 	return func(t *translation, n *Node) {
 		for _, block := range t.root {
-			if block.Text == "global_defs" && t.block(block, fifo) != nil {
+			if block.Text != "global_defs" {
+				continue
+			}
+			if pipe := t.block(block, fifo); pipe != nil && strings.HasPrefix(pipe.arg(0), "/") {
 				notify(t, n)
 				return
 			}

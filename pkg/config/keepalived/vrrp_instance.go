@@ -16,6 +16,7 @@ type routers struct {
 	member        map[string]string
 	taken         map[string]bool // addresses, with where they are
 	polled, paced map[string]bool
+	rules         map[*Node]sentence
 	preference    [2]int // rules without one so far, of IPv4 and IPv6
 	garpGroups    int
 
@@ -32,14 +33,22 @@ type router struct {
 }
 
 var routerTops = scope{"", []keyword{
-	{"vrrp_instance", Honoured, "", (*translation).vrrpInstance},
-	{"vrrp_sync_group", Honoured, "", (*translation).syncGroup},
-	{"vrrp_script", Honoured, "", (*translation).vrrpScript},
-	{"track_file", Honoured, "", (*translation).trackFile},
-	{"vrrp_track_file", Mapped, "the old name of track_file", (*translation).trackFile},
-	{"vrrp_track_process", Honoured, "", (*translation).trackProcess},
-	{"bfd_instance", Honoured, "", (*translation).bfdInstance},
+	{"vrrp_instance", Honoured, "", func(t *translation, n *Node) {
+		t.pollOwn(n)
+		t.after(func() { t.vrrpInstance(n) })
+	}},
+	{"vrrp_sync_group", Honoured, "", inTurn((*translation).syncGroup)},
+	{"vrrp_script", Honoured, "", inTurn((*translation).vrrpScript)},
+	{"track_file", Honoured, "", inTurn((*translation).trackFile)},
+	{"vrrp_track_file", Mapped, "the old name of track_file", inTurn((*translation).trackFile)},
+	{"vrrp_track_process", Honoured, "", inTurn((*translation).trackProcess)},
+	{"bfd_instance", Honoured, "", inTurn((*translation).bfdInstance)},
 }}
+
+// inTurn has a block translated when its table is written: what it names must stand further up.
+func inTurn(translate func(*translation, *Node)) func(*translation, *Node) {
+	return func(t *translation, n *Node) { t.after(func() { translate(t, n) }) }
+}
 
 var instanceScope = scope{"vrrp_instance", []keyword{
 	{"state", Honoured, "", (*translation).state},
@@ -74,7 +83,7 @@ var instanceScope = scope{"vrrp_instance", []keyword{
 	{"accept", Honoured, "", either("accept", "no_accept")},
 	{"no_accept", Honoured, "", either("no_accept", "accept")},
 	{"strict_mode", Honoured, "", boolean},
-	{"skip_check_adv_addr", Honoured, "", flag},
+	{"skip_check_adv_addr", Honoured, "", since},
 	{"preempt", Mapped, "nothing: it is so without nopreempt", func(t *translation, _ *Node) { t.drop("nopreempt") }},
 	{"nopreempt", Honoured, "", flag},
 	{"preempt_delay", Honoured, "", decimal(0, 1000)},

@@ -9,7 +9,7 @@ func (t *translation) settle(n *Node) {
 	version := t.settled()
 	if version == 3 {
 		if v, _ := t.value("advert_int").(float64); v > 40.95 {
-			at := t.drop("advert_int")
+			at := t.node("advert_int")
 			t.Warn(at.Args[0].At, "write 40.95 or less", "version 3 of VRRP has no advert_int above 40.95 s, which keepalived takes instead")
 			t.put(at, "advert_int", 40.95)
 		}
@@ -118,7 +118,7 @@ func (t *translation) unicast() {
 	if peers {
 		t.unset("mcast_dst_ip", "leave one of them out", "there is a unicast_peer")
 		if t.has("use_vmac") && !t.has("vmac_xmit_base") && !t.strict() {
-			at := t.open.lines[t.index("use_vmac")].node
+			at := t.node("use_vmac")
 			t.Warn(at.At, "write vmac_xmit_base", "use_vmac with unicast_peer needs vmac_xmit_base, which keepalived adds")
 			t.put(nil, "vmac_xmit_base", true)
 		}
@@ -146,11 +146,11 @@ func (t *translation) comply(version int64) {
 	priority, _ := t.value("priority").(int64)
 	switch state := t.value("state"); {
 	case state == "MASTER" && priority != 255 && t.has("priority"):
-		at := t.drop("state")
+		at := t.node("state")
 		t.Warn(at.At, "write state BACKUP", "the instance is strict, and MASTER is for priority 255: keepalived takes BACKUP")
 		t.put(at, "state", "BACKUP")
 	case state == "BACKUP" && priority == 255:
-		at := t.drop("state")
+		at := t.node("state")
 		t.Warn(at.At, "write state MASTER", "the instance is strict, and priority 255 is MASTER")
 		t.put(at, "state", "MASTER")
 	}
@@ -169,7 +169,7 @@ func (t *translation) comply(version int64) {
 		t.unset("accept", hint, "version 2 leaves the addresses to their owner, and the instance is strict")
 	}
 	if len(t.items("unicast_peer")) > 0 {
-		at := t.open.lines[t.index("unicast_peer")].node
+		at := t.node("unicast_peer")
 		t.Error(at.At, "write strict_mode off", "unicast_peer contradicts strict_mode: the RFC has none")
 	}
 }

@@ -39,7 +39,9 @@ func (director) LookPath(program string) (string, error) {
 	}
 	return program, nil
 }
-func (director) HasAccount(user, group string) bool { return slices.Contains([]string{"root", "nobody"}, user) }
+func (director) HasAccount(user, group string) bool {
+	return slices.Contains([]string{"root", "nobody"}, user)
+}
 
 func translated(t *testing.T, file string) *document.Document {
 	t.Helper()

@@ -23,6 +23,18 @@ func flag(t *translation, n *Node) {
 	t.put(n, n.Text, true)
 }
 
+// since is a flag of keepalived 2.2.7 that people write a BOOL behind, as with other keywords and versions: it is what they say.
+func since(t *translation, n *Node) {
+	on, known := truth[n.arg(0)]
+	switch {
+	case !known && len(n.Args) > 0:
+		t.Warn(n.Args[0].At, "write true or false", "%q is neither true nor false, and %s holds", n.arg(0), n.Text)
+	case known && !on:
+		t.Warn(n.Args[0].At, "", "keepalived 2.2.7 takes no notice of the word %s, and %s holds there; not so with ipvsd", n.arg(0), n.Text)
+	}
+	t.put(n, n.Text, on || !known)
+}
+
 // boolean is a keyword with a BOOL, or alone.
 func boolean(t *translation, n *Node) {
 	if on, ok := t.truth(n); ok {
@@ -178,6 +190,9 @@ func (t *translation) value(key string) any {
 	}
 	return nil
 }
+
+// node returns the node of a key that is set.
+func (t *translation) node(key string) *Node { return t.open.lines[t.index(key)].node }
 
 // drop takes a key out of the table that is being written, and returns the node that it is from, nil if there is none.
 func (t *translation) drop(key string) *Node {
