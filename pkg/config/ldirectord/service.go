@@ -35,7 +35,7 @@ func (s *service) protocol() string {
 	switch {
 	case s.mark != 0:
 		return "fwm"
-	case s.values["protocol"] != nil:
+	case s.values["protocol"] != nil && word(s.values["protocol"]) != "fwm":
 		return word(s.values["protocol"])
 	case strings.HasSuffix(s.line.value, ":53"), strings.HasSuffix(s.line.value, ":domain"):
 		return "udp"

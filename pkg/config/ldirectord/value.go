@@ -92,7 +92,7 @@ func text(t *translation, l *line) (any, bool) {
 // quoted is a text that ldirectord wants in quotes.
 func quoted(t *translation, l *line) (any, bool) {
 	if l.value != "" && (len(l.value) < 2 || !strings.HasPrefix(l.value, `"`) || !strings.HasSuffix(l.value, `"`)) {
-		t.Warn(l.from, `write "`+strings.Trim(l.value, `"`)+`"`, "ldirectord refuses %s without quotes", l.key)
+		t.Warn(l.from, "write the value in double quotes", "ldirectord refuses %s without quotes", l.key)
 	}
 	return text(t, l)
 }
