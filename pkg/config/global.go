@@ -52,11 +52,6 @@ func newFrame(r *report, doc *document) *frame {
 	f.defs.Mail = r.mail(doc.global)
 	f.defs.Webhooks = r.webhooks(doc.routers[inWebhook])
 	f.defs.FIFOs = f.fifos(r)
-	for _, p := range f.defs.FIFOs {
-		if p.VRRP {
-			f.vrrp.FIFOs = append(f.vrrp.FIFOs, p)
-		}
-	}
 	return f
 }
 

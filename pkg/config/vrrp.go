@@ -27,7 +27,6 @@ type VRRP struct {
 	UpDelay    map[string]LinkDelay  // interface_up_down_delays
 	Linkbeat   map[string]string     // linkbeat_interfaces: links that are asked whether they are up; by MII, ETHTOOL, IOCTL, or "" for any
 	DynamicIfs bool                  // dynamic_interfaces: those missing may come later, which is nothing to warn of
-	FIFOs      []FIFO                // those of GlobalDefs with lines about virtual routers
 	AllStates  bool                  // fifo_write_vrrp_states_on_reload: lines about all instances and groups after a reload
 	LogUnknown bool                  // log_unknown_vrids
 	NoReports  bool                  // disable_local_igmp: the sysctl igmp_link_local_mcast_reports is 0

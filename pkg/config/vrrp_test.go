@@ -406,7 +406,6 @@ interfaces = ["eth0", "eth1"]
 	want := VRRP{
 		Linkbeat: map[string]string{"eth5": "", "eth6": "MII"}, UpDelay: map[string]LinkDelay{"eth0": {2 * time.Second, 2 * time.Second}, "eth1": {3 * time.Second, time.Second / 2}},
 		DynamicIfs: true, NoReports: true, LogUnknown: true, AllStates: true,
-		FIFOs:    []FIFO{{Path: "/run/a", User: "u", Group: "g", VRRP: true, LVS: true}, {Path: "/run/b", Script: &Script{Argv: []string{"/bin/r", "x"}}, VRRP: true}},
 		Pacing:   map[string]vip.Pacing{"": {ARP: time.Millisecond}, "eth0": slow, "eth1": slow},
 		Realtime: Realtime{Nice: -10, CPUs: []int{0, 2, 4, 5, 6}}, SyncRole: "VI_1", BackupOnly: true, WaitForChecks: 5 * time.Second,
 	}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/alert"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/desired"
-	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/script"
 )
 
@@ -21,11 +21,11 @@ const (
 func (o *owner) announce(vs *config.VirtualServer, outcome desired.Outcome) {
 	t := o.told[vs.Name]
 	if t == nil {
-		t = newTold(vs)
+		t = newTold(vs, o.labels[vs], o.fresh)
 		o.told[vs.Name] = t
 	}
 	t.weigh(o, &outcome, time.Now())
-	list, lines := t.step(outcome, func(rs *config.RealServer) health.Verdict { return desired.Judge(rs, o.verdicts.Of) })
+	list, lines := t.step(outcome, o.verdicts.Of)
 	for _, l := range lines {
 		log := o.log.With("service", l.service, "from", l.from, "to", l.to, "reason", l.reason)
 		switch l.of {
@@ -42,6 +42,16 @@ func (o *owner) announce(vs *config.VirtualServer, outcome desired.Outcome) {
 
 // announceReload runs scripts for what a reload took away.
 func (o *owner) announceReload(removed, added []*config.VirtualServer) {
+	o.labels = alert.Labels(o.cfg.VirtualServers)
+	for _, vs := range o.cfg.VirtualServers {
+		if t := o.told[vs.Name]; t != nil {
+			t.label = o.labels[vs] // its place in a group may be another
+		}
+	}
+	if len(o.told) > 0 {
+		o.fresh = config.Reloading
+	}
+	defer o.herald.Change(&o.cfg.GlobalDefs) // after the last word on what is gone
 	if len(removed) == 0 {
 		return
 	}
@@ -53,7 +63,7 @@ func (o *owner) announceReload(removed, added []*config.VirtualServer) {
 		switch t := o.told[vs.Name]; {
 		case t == nil: // it was never decided
 		case next[vs.Name] != nil:
-			o.queue(t.become(next[vs.Name]))
+			o.queue(t.become(next[vs.Name], o.labels[next[vs.Name]]))
 		default:
 			o.queue(t.leave())
 			delete(o.told, vs.Name)
@@ -66,6 +76,9 @@ func (o *owner) announceStop() {
 	for _, vs := range o.cfg.VirtualServers {
 		if t := o.told[vs.Name]; t != nil {
 			o.queue(t.stop())
+			if o.cfg.GlobalDefs.LVSFlushOnStop {
+				o.tellAlerts(t.purged())
+			}
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
@@ -73,8 +86,9 @@ func (o *owner) announceStop() {
 	o.scripts.Close(ctx)
 }
 
-// queue queues the scripts of notifications: one after another for each virtual server, in this order.
+// queue tells of notifications, and queues their scripts: one after another for each virtual server, in this order.
 func (o *owner) queue(list []notification) {
+	o.tellAlerts(list)
 	for _, n := range list {
 		if n.script == nil {
 			continue

@@ -48,6 +48,7 @@ func ownerOf(b testing.TB, servers int) (*owner, []engine.Report) {
 	}
 	o := Options{StateDir: b.TempDir(), Log: slog.New(slog.DiscardHandler)}
 	n := newOwner(o, filesIn(o), new(ipvstest.Kernel), make(desired.Owned))
+	n.herald = new(heard)
 	n.routers = new(routerGroup)
 	n.checks = idle{}
 	n.adopt(cfg, nil, time.Now())

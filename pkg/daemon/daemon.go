@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"github.com/ipvsd/ipvsd/pkg/alert/teller"
 	"github.com/ipvsd/ipvsd/pkg/config/dialect"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/failover"
@@ -55,6 +56,7 @@ type Daemon struct {
 	owner    *owner
 	engine   *engine.Engine
 	failover *failover.Failover
+	teller   *teller.Teller
 	locks    []*os.File
 	kernel   *ipvsnl.Client
 }
@@ -100,7 +102,9 @@ func New(o Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles, Handover: d.owner.settings.handover, Records: records})
+	d.teller = teller.New(o.Log)
+	d.owner.herald = d.teller
+	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles, Tell: d.teller.Tell, Handover: d.owner.settings.handover, Records: records})
 	d.owner.routers = d.failover
 	connector, err := probe.NewConnector()
 	if err != nil {
@@ -136,6 +140,9 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	telling, endTelling := context.WithCancel(context.WithoutCancel(ctx))
+	var teller errgroup.Group
+	teller.Go(func() error { return d.teller.Run(telling) })
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return server.Run(ctx) })
 	tasks.Go(func() error { return ended(ctx, d.engine.Run(ctx)) })
@@ -154,6 +161,9 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	tasks.Go(func() error { return d.owner.sessions.runner.Run(sessions) })
 	tasks.Go(func() error { return d.owner.run(ctx) })
 	err = tasks.Wait()
+	endTelling() // there is nobody left who has news
+	err = errors.Join(err, teller.Wait())
+	d.teller.Close(context.WithoutCancel(ctx))
 	d.owner.prober.close()
 	probe.ClosePlugins()
 	return err

@@ -34,6 +34,7 @@ type house struct {
 	took      *atomic.Int64 // by a probe
 	log       *bytes.Buffer
 	ran       *ran
+	heard     *heard
 	probed    uint64 // see probes
 	host      *host
 	disk      *disk
@@ -65,7 +66,7 @@ func addr(n int) netip.AddrPort { return netip.MustParseAddrPort(fmt.Sprintf("19
 func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.AddrPort) *house {
 	t.Helper()
 	h := &house{
-		t: t, kernel: k, down: new(sync.Map), found: new(sync.Map), took: new(atomic.Int64), log: new(bytes.Buffer), ran: new(ran), host: new(host), disk: new(disk), group: new(routerGroup),
+		t: t, kernel: k, down: new(sync.Map), found: new(sync.Map), took: new(atomic.Int64), log: new(bytes.Buffer), ran: new(ran), heard: new(heard), host: new(host), disk: new(disk), group: new(routerGroup),
 		neighbors: new(neighbors),
 	}
 	for _, a := range down {
@@ -92,7 +93,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	h.sessions.runner = h.neighbors
 	h.prober = newProber(h.sessions.before(h.probe))
 	checks := engine.New(h.sessions.before(h.probe), h.board.post, engine.Random(func() float64 { return 0 }))
-	h.checks, h.routers = checks, h.group
+	h.checks, h.routers, h.herald = checks, h.group, h.heard
 	close(h.ended)
 	h.write(text)
 	cfg, problems := config.Load(o.ConfigFile, []byte(text))

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ipvsd/ipvsd/pkg/alert"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -20,11 +21,18 @@ type told struct {
 	quorum   health.State   // Unchecked: nothing yet
 	sorry    bool
 	failOpen bool
+
+	label  string           // in alerts
+	fresh  config.Phase     // of what is told of a server or the quorum for the first time
+	checks [][]health.State // of servers that have several
 }
 
-func newTold(vs *config.VirtualServer) *told {
+func newTold(vs *config.VirtualServer, label string, fresh config.Phase) *told {
 	servers := all(vs)
-	t := &told{vs: vs, servers: make([]health.State, len(servers)), weights: make([]weight, len(servers))}
+	t := &told{
+		vs: vs, servers: make([]health.State, len(servers)), weights: make([]weight, len(servers)),
+		label: label, fresh: fresh, checks: make([][]health.State, len(servers)),
+	}
 	for i, rs := range servers {
 		t.weights[i].advised = rs.Destination.Weight
 	}
@@ -40,6 +48,7 @@ type notification struct {
 	server  string         // empty: it is about the quorum
 	event   string         // the keyword that names the script
 	script  *config.Script // nil: there is none
+	news    alert.News
 }
 
 // transition is a line for the log.
@@ -62,21 +71,24 @@ const (
 // That a server is up from the beginning, because no check has said otherwise, is no news; that one with alpha is, after its
 // first check, is. The quorum is told as soon as there is one; that there is none is news at the beginning only where sorry
 // servers take over.
-func (t *told) step(o desired.Outcome, judge func(*config.RealServer) health.Verdict) (list []notification, lines []transition) {
+func (t *told) step(o desired.Outcome, of func(health.ID) health.Checker) (list []notification, lines []transition) {
 	up := 0
 	for i, rs := range all(t.vs) {
-		was, v := t.servers[i], judge(rs)
+		was, v := t.servers[i], desired.Judge(rs, of)
+		checked := len(list)
+		list = t.stepChecks(list, i, rs, v, of)
+		more := len(list) > checked
 		if v.State != health.Down && i < len(t.vs.RealServers) {
 			up++
 		}
 		switch {
 		case v.State == health.Down && was != health.Down:
 			t.servers[i] = health.Down
-			list = append(list, t.about(rs, "notify_down", rs.NotifyDown))
+			list = append(list, t.about(rs, "notify_down", rs.NotifyDown).because(v, t.phase(was), more))
 		case v.Alive && was != health.Up:
 			t.servers[i] = health.Up
 			if was == health.Down || alpha(rs) {
-				list = append(list, t.about(rs, "notify_up", rs.NotifyUp))
+				list = append(list, t.about(rs, "notify_up", rs.NotifyUp).because(v, t.phase(was), more))
 			}
 		}
 	}
@@ -84,9 +96,9 @@ func (t *told) step(o desired.Outcome, judge func(*config.RealServer) health.Ver
 		t.quorum = o.Quorum
 		switch {
 		case o.Quorum == health.Up:
-			list = append(list, t.aboutQuorum("quorum_up", t.vs.QuorumUp))
+			list = append(list, t.aboutQuorum("quorum_up", t.vs.QuorumUp).having(o.Live, was, t.phase(was)))
 		case was == health.Up || len(t.vs.SorryServers) > 0:
-			list = append(list, t.aboutQuorum("quorum_down", t.vs.QuorumDown))
+			list = append(list, t.aboutQuorum("quorum_down", t.vs.QuorumDown).having(o.Live, was, t.phase(was)))
 		}
 		if was != health.Unchecked || o.Quorum == health.Down {
 			lines = append(lines, transition{ofQuorum, t.vs.Name, was.String(), o.Quorum.String(),
@@ -94,6 +106,7 @@ func (t *told) step(o desired.Outcome, judge func(*config.RealServer) health.Ver
 		}
 	}
 	if o.Sorry != t.sorry {
+		list = append(list, t.aboutFallback(o.Sorry)...)
 		reason := "the quorum is there again"
 		switch {
 		case o.Sorry:
@@ -119,9 +132,9 @@ type place struct {
 
 // become takes the virtual server of the same name in the next configuration, and returns what there is to tell of servers
 // that are gone: they are down, as far as their scripts are concerned.
-func (t *told) become(next *config.VirtualServer) (list []notification) {
+func (t *told) become(next *config.VirtualServer, label string) (list []notification) {
 	was := *t
-	*t = *newTold(next)
+	*t = *newTold(next, label, config.Reloading)
 	t.quorum, t.sorry, t.failOpen = was.quorum, was.sorry, was.failOpen
 	at := make(map[place]int, len(t.servers))
 	for i, rs := range all(next) {
@@ -130,8 +143,11 @@ func (t *told) become(next *config.VirtualServer) (list []notification) {
 	for i, rs := range all(was.vs) {
 		if j, stays := at[place{rs.Destination.Addr, i >= len(was.vs.RealServers)}]; stays {
 			t.servers[j], t.weights[j] = was.servers[i], was.weights[i]
+			if len(was.checks[i]) == len(all(next)[j].Checks) {
+				t.checks[j] = was.checks[i]
+			}
 		} else if was.servers[i] == health.Up {
-			list = append(list, was.about(rs, "notify_down", rs.NotifyDown))
+			list = append(list, was.about(rs, "notify_down", rs.NotifyDown).gone(config.Reloading, "it left the configuration"))
 		}
 	}
 	return list
@@ -139,9 +155,10 @@ func (t *told) become(next *config.VirtualServer) (list []notification) {
 
 // leave returns what there is to tell when the virtual server has left the configuration.
 func (t *told) leave() []notification {
-	list := t.down()
+	const reason = "it left the configuration"
+	list := t.down(config.Reloading, reason)
 	if t.quorum == health.Up {
-		list = append(list, t.aboutQuorum("quorum_down", t.vs.QuorumDown))
+		list = append(list, t.aboutQuorum("quorum_down", t.vs.QuorumDown).gone(config.Reloading, reason))
 	}
 	return list
 }
@@ -151,25 +168,26 @@ func (t *told) stop() []notification {
 	if !t.vs.Omega {
 		return nil
 	}
-	return append(t.down(), t.aboutQuorum("quorum_down", t.vs.QuorumDown))
+	const reason = "the daemon stops"
+	return append(t.down(config.Stopping, reason), t.aboutQuorum("quorum_down", t.vs.QuorumDown).gone(config.Stopping, reason))
 }
 
 // down tells of the servers that were up.
-func (t *told) down() (list []notification) {
+func (t *told) down(phase config.Phase, reason string) (list []notification) {
 	for i, rs := range all(t.vs) {
 		if t.servers[i] == health.Up {
-			list = append(list, t.about(rs, "notify_down", rs.NotifyDown))
+			list = append(list, t.about(rs, "notify_down", rs.NotifyDown).gone(phase, reason))
 		}
 	}
 	return list
 }
 
 func (t *told) about(rs *config.RealServer, event string, s *config.Script) notification {
-	return notification{t.vs.Name, rs.Destination.Addr.String(), event, s}
+	return notification{t.vs.Name, rs.Destination.Addr.String(), event, s, t.newsOf(rs, event == "notify_up")}
 }
 
 func (t *told) aboutQuorum(event string, s *config.Script) notification {
-	return notification{service: t.vs.Name, event: event, script: s}
+	return notification{service: t.vs.Name, event: event, script: s, news: t.newsOf(nil, event == "quorum_up")}
 }
 
 // alpha says whether a server has no clients before its first check.

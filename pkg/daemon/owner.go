@@ -91,7 +91,10 @@ type owner struct {
 	recorded   time.Time                                 // when the ledger was last written, or could not be
 	outcomes   map[*config.VirtualServer]desired.Outcome // of those of cfg of which nothing has changed since
 	quorums    desired.Quorums
-	told       map[string]*told // by name of the virtual server
+	told       map[string]*told                 // by name of the virtual server
+	labels     map[*config.VirtualServer]string // in alerts
+	fresh      config.Phase                     // of what is told for the first time
+	herald     herald
 	scripts    *script.Queues
 	prober     *prober
 	suspension suspension
@@ -131,6 +134,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		outcomes:   make(map[*config.VirtualServer]desired.Outcome),
 		quorums:    make(desired.Quorums),
 		told:       make(map[string]*told),
+		fresh:      config.Starting,
 		scripts:    script.NewQueues(script.Run),
 		suspension: suspension{addresses: vipnl.Namespace{}},
 		tracked:    tracked{watch: probe.WatchFiles, paths: make(map[health.ID]string)},

@@ -68,7 +68,7 @@ func unfit(cfg *config.Config) (list config.Diagnostics, insecure bool) {
 	for _, g := range cfg.VRRP.Groups {
 		of(&g.Notify, g.Name)
 	}
-	for _, f := range cfg.VRRP.FIFOs {
+	for _, f := range cfg.GlobalDefs.FIFOs {
 		note(f.Script, "the reader", f.Path)
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.VRRP.Scripts)) {

@@ -2,7 +2,7 @@
 // (package vipnl), what watches the things that virtual routers depend on (package track), and who is told.
 //
 //	Runner --actions--> wish of each instance --> Keeper          at once, on the Runner's thread
-//	                \-> log, events, FIFOs, scripts, roles         by the goroutine of Run
+//	                \-> log, events, alerts, scripts, roles        by the goroutine of Run
 //	Tracker, quorums --readings--> Runner
 //	interfaces --> Runner, Tracker
 //

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/alert"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/script"
@@ -32,6 +33,8 @@ type Options struct {
 	Log *slog.Logger
 	// Roles gets the states of all instances, by name, whenever one of them has changed. It must not block.
 	Roles func(map[string]vrrp.State)
+	// Tell gets what is told of instances and groups, in order. It must not block.
+	Tell func(...alert.News)
 	// Handover is who tells other directors of connections. Nil: nobody does.
 	Handover Handover
 	// Records is how the names of files begin that say what sysctls were before, for a run after one that was killed. They are worth
@@ -60,7 +63,7 @@ type Failover struct {
 	records  string
 	scripts  *script.Queues
 	changed  chan struct{} // the configuration is another
-	pipes    pipes         // only Run's goroutine touches it
+	told     func(...alert.News)
 
 	// What the thread that sends the adverts touches: it must not wait for anybody who holds mu.
 	desk  atomic.Pointer[desk]            // nil: nothing runs
@@ -93,7 +96,7 @@ type reading struct {
 
 func newFailover(o Options, assemble func(*Failover) (*parts, error)) *Failover {
 	return &Failover{
-		log: o.Log, roles: o.Roles, handover: cmp.Or[Handover](o.Handover, alone{}), records: o.Records, assemble: assemble, scripts: script.NewQueues(script.Run),
+		log: o.Log, roles: o.Roles, told: o.Tell, handover: cmp.Or[Handover](o.Handover, alone{}), records: o.Records, assemble: assemble, scripts: script.NewQueues(script.Run),
 		changed: make(chan struct{}, 1), inbox: inbox{dirty: make(chan struct{}, 1)},
 		cfg: new(config.VRRP), members: make(map[string]*member), groups: make(map[string]*group),
 		readings: make(map[vrrp.Object]reading), services: make(map[string]health.State),
@@ -108,7 +111,6 @@ func (f *Failover) Run(ctx context.Context) error {
 	next := pause
 	for ctx.Err() == nil {
 		if !f.wanted() {
-			f.pipes.follow(f.log, nil)
 			select {
 			case <-ctx.Done():
 			case <-f.changed:
@@ -149,7 +151,6 @@ func (f *Failover) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
 	f.scripts.Close(ctx)
-	f.pipes.close(ctx)
 }
 
 // Services tells of the quorums of virtual servers, by name: those that are missing have none yet.

@@ -91,7 +91,6 @@ func (f *Failover) session(ctx context.Context) error {
 
 // serve tells what is new until the session has to end.
 func (f *Failover) serve(ctx context.Context, keeper, tracker, runner, watch *task) error {
-	f.pipes.follow(f.log, f.config().FIFOs)
 	for {
 		select {
 		case <-ctx.Done():
@@ -100,7 +99,6 @@ func (f *Failover) serve(ctx context.Context, keeper, tracker, runner, watch *ta
 			if !f.wanted() {
 				return nil
 			}
-			f.pipes.follow(f.log, f.config().FIFOs)
 		case <-f.inbox.dirty:
 			f.tell()
 		case <-keeper.done:

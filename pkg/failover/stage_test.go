@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/ipvsd/ipvsd/pkg/alert"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/script"
 	"github.com/ipvsd/ipvsd/pkg/vip"
@@ -34,7 +35,8 @@ type stage struct {
 	journal []string
 	wishes  map[string]vip.Wish
 	roles   map[string]vrrp.State
-	fails   chan error // ends the runner
+	news    []alert.News // since lines was called
+	fails   chan error   // ends the runner
 	atEnd   []vrrp.Action
 	between func() // is called when the keeper is told an instance's wish, before it is taken in
 }
@@ -54,6 +56,20 @@ func (s *stage) told() []string {
 	list := s.journal
 	s.journal = nil
 	return list
+}
+
+// lines returns what FIFOs were told since it was called before.
+func (s *stage) lines() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for _, n := range s.news {
+		if line := n.Text(); line != "" {
+			b.WriteString(line + "\n")
+		}
+	}
+	s.news = nil
+	return b.String()
 }
 
 func (s *stage) want(when string, want ...string) {
@@ -133,6 +149,11 @@ func play(t *testing.T) *stage {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.roles = roles
+		},
+		Tell: func(list ...alert.News) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.news = append(s.news, list...)
 		},
 	}
 	s.Failover = newFailover(o, func(*Failover) (*parts, error) {

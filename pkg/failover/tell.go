@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/alert"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/script"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -219,8 +220,8 @@ func (f *Failover) tell() {
 		if n.log != notLogged {
 			n.logTo(f.log.With(n.attributes()...))
 		}
-		if n.line {
-			f.pipes.write(f.log, n.text())
+		if n.line || n.event {
+			f.told(n.alert())
 		}
 		f.queue(n)
 	}
@@ -281,9 +282,20 @@ func (n *news) key() string {
 	return "instance"
 }
 
-// text returns the line for the FIFOs, which is keepalived's.
-func (n *news) text() string {
-	return n.of + ` "` + n.name + `" ` + n.kind + " " + strconv.Itoa(int(n.priority)) + "\n"
+// alert returns what is told beyond scripts and log. E-mail is about states: there is none of the daemon's end.
+func (n *news) alert() alert.News {
+	a := alert.News{
+		At: n.at, About: alert.AnInstance, Name: n.name, Kind: n.kind, From: n.from, Priority: n.priority, Reason: n.reason,
+		Line: n.line, Event: n.event,
+	}
+	if n.of == ofGroup {
+		a.About = alert.AGroup
+	}
+	switch n.kind {
+	case vrrp.Active.String(), vrrp.Backup.String(), vrrp.Fault.String():
+		a.Mail = n.notify != nil && n.notify.Mail
+	}
+	return a
 }
 
 // queue has the scripts run: that for the very event with its own arguments, then the one for any with four more. They run one after

@@ -170,14 +170,16 @@ type Thread struct {
 	Denied       []string `json:"denied,omitempty"` // what was asked for and not granted, with the reason
 }
 
-// Event is something that happened to an instance or a group.
+// Event is something that happened to an instance or a group, or to a virtual server or one of its servers.
 type Event struct {
 	Seq      uint64    `json:"seq"` // counts from 1 at the start of the daemon, without gaps
 	At       time.Time `json:"at"`
 	Instance string    `json:"instance,omitempty"`
 	Group    string    `json:"group,omitempty"`
+	Service  string    `json:"service,omitempty"` // a virtual server, by its name
+	Server   string    `json:"server,omitempty"`  // its real or sorry server; absent: it is about the quorum
 	// Kind: MASTER, BACKUP, FAULT, STOP, DELETED, MASTER_RX_LOWER_PRI, MASTER_PRIORITY, BACKUP_PRIORITY as in the FIFO; besides
-	// HANDED_OVER, NOT_HANDED_OVER, PUT_BACK, CONFLICT, REFUSED.
+	// HANDED_OVER, NOT_HANDED_OVER, PUT_BACK, CONFLICT, REFUSED. Of servers and quorums, which only webhooks hear of: UP, DOWN.
 	Kind     string `json:"event"`
 	From     string `json:"from,omitempty"` // of a transition
 	Priority uint8  `json:"priority,omitempty"`

@@ -24,7 +24,13 @@
 //	pkg/bfd             | pure |                                                | codec and sessions' state machine
 //	pkg/bfd/bfdio       | io   | bfd                                            | sockets and the goroutine that runs it
 //	pkg/track           | io   | bfd bfd/bfdio config health health/engine health/probe script vip vip/vipnl vrrp | watches what virtual routers depend on
-//	pkg/failover        | io   | bfd config health script status track vip vip/vipnl vrrp vrrp/vrrpio | who is active, and what follows
+//	pkg/failover        | io   | alert bfd config health script status track vip vip/vipnl vrrp vrrp/vrrpio | who is active, and what follows
+//	pkg/alert           | pure | config status                                  | who is told of what, in which words
+//	pkg/alert/outbox    | io   |                                                | keeps what is to be delivered
+//	pkg/alert/smtp      | io   | alert alert/outbox config                      | hands over e-mail
+//	pkg/alert/webhook   | io   | alert alert/outbox                             | posts events
+//	pkg/alert/teller    | io   | alert alert/outbox alert/smtp alert/webhook config fifo | tells all of them, in order
+//	pkg/fifo            | io   | config script                                  | lines for whoever reads a named pipe
 //	pkg/script          | io   |                                                | runs the user's commands, in order
 //	pkg/connection      | pure | ipvs                                           | reads, filters, counts connections
 //	pkg/connection/relay | io  | connection ipvs                                | tells other directors of connections

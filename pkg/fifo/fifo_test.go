@@ -1,4 +1,4 @@
-package failover
+package fifo
 
 import (
 	"bytes"
@@ -16,7 +16,6 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/script"
-	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
 
 // drain returns what is in a FIFO, as one that has it open already reads it.
@@ -40,86 +39,16 @@ func openFIFO(t *testing.T, path string) int {
 	return fd
 }
 
-// The lines of the FIFOs, in the order of what happens. A FIFO stays open over a reload, and goes with the daemon.
-func TestFIFOLines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		paths := [2]string{filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")}
-		if err := unix.Mkfifo(paths[1], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		s := play(t)
-		tells := instance("VI_2", 52)
-		tells.Notify.PriorityChanges = true
-		cfg := config.VRRP{
-			Instances: []*config.Instance{instance("VI_1", 51), tells}, Groups: []*config.Group{groupOf("VG1", "VI_1", "VI_2")},
-			FIFOs: []config.FIFO{{Path: paths[0]}, {Path: paths[1]}},
-		}
-		s.Change(&cfg)
-		synctest.Wait()
-		reader := openFIFO(t, paths[0])
-		s.report([]vrrp.Action{
-			became("VI_1", vrrp.Initialize, vrrp.Backup), became("VI_2", vrrp.Initialize, vrrp.Backup),
-			vrrp.GroupBecame{Group: "VG1", From: vrrp.Initialize, To: vrrp.Backup},
-		})
-		s.report([]vrrp.Action{
-			became("VI_2", vrrp.Backup, vrrp.Active), became("VI_1", vrrp.Backup, vrrp.Active),
-			vrrp.GroupBecame{Group: "VG1", From: vrrp.Backup, To: vrrp.Active},
-			vrrp.Noticed{Instance: "VI_1", What: vrrp.RxLowerPriority, Priority: 100},
-			vrrp.Noticed{Instance: "VI_1", What: vrrp.PriorityChanged, Priority: 90}, // it has no notify_priority_changes
-			vrrp.Noticed{Instance: "VI_2", What: vrrp.PriorityChanged, Priority: 110},
-			vrrp.Noticed{Instance: "VI_2", What: vrrp.NotHandedOver, Priority: 110},
-			became("VI_2", vrrp.Active, vrrp.Fault),
-			became("VI_2", vrrp.Initialize, vrrp.Fault), // no news
-			vrrp.Noticed{Instance: "VI_2", What: vrrp.PriorityChanged, Priority: 120},
-		})
-		synctest.Wait()
-		want := `INSTANCE "VI_1" BACKUP 100
-INSTANCE "VI_2" BACKUP 100
-GROUP "VG1" BACKUP 0
-INSTANCE "VI_2" MASTER 100
-INSTANCE "VI_1" MASTER 100
-GROUP "VG1" MASTER 0
-INSTANCE "VI_1" MASTER_RX_LOWER_PRI 100
-INSTANCE "VI_2" MASTER_PRIORITY 110
-INSTANCE "VI_2" FAULT 100
-INSTANCE "VI_2" BACKUP_PRIORITY 120
-`
-		if got := drain(t, reader); got != want {
-			t.Errorf("the FIFO has\n%s\nwant\n%s", got, want)
-		}
-		if got := drain(t, openFIFO(t, paths[1])); got != want {
-			t.Errorf("the other FIFO has\n%s\nwant\n%s", got, want)
-		}
-		again := cfg
-		again.AllStates = true
-		s.Change(&again)
-		synctest.Wait()
-		if got, want := drain(t, reader), "INSTANCE \"VI_1\" MASTER 90\nINSTANCE \"VI_2\" FAULT 120\nGROUP \"VG1\" MASTER 0\n"; got != want {
-			t.Errorf("after a reload the FIFO has\n%s\nwant\n%s", got, want)
-		}
-		s.stop()
-		if got, want := drain(t, reader), "INSTANCE \"VI_1\" STOP 90\nINSTANCE \"VI_2\" STOP 120\nGROUP \"VG1\" STOP 0\n"; got != want {
-			t.Errorf("at the end the FIFO has\n%s\nwant\n%s", got, want)
-		}
-		if _, err := os.Stat(paths[0]); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("the FIFO that we made: %v", err)
-		}
-		if _, err := os.Stat(paths[1]); err != nil {
-			t.Errorf("the FIFO of somebody else: %v", err)
-		}
-	})
-}
-
 // What a FIFO does not take is counted and told once, and nobody waits.
 func TestFullFIFO(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")
 	var text bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&text, nil))
-	var p pipes
-	p.follow(log, []config.FIFO{{Path: path}})
+	var p Set
+	p.Follow(log, []config.FIFO{{Path: path, VRRP: true}})
 	line := strings.Repeat("x", 1023) + "\n"
 	for range 100 { // the kernel keeps 64 KiB
-		p.write(log, line)
+		p.Write(log, true, line)
 	}
 	if got := strings.Count(text.String(), "level=WARN"); got != 1 || p.open[0].lost != 36 {
 		t.Errorf("%d lines lost, %d warnings:\n%s", p.open[0].lost, got, &text)
@@ -127,11 +56,11 @@ func TestFullFIFO(t *testing.T) {
 	if got := len(drain(t, openFIFO(t, path))); got != 1<<16 {
 		t.Errorf("%d bytes arrived", got)
 	}
-	p.write(log, line)
+	p.Write(log, true, line)
 	if !strings.Contains(text.String(), `msg="a FIFO takes notifications again" fifo=`+path+" lost=36") {
 		t.Errorf("the log says\n%s", &text)
 	}
-	p.close(t.Context())
+	p.Close(t.Context())
 }
 
 // What is no FIFO is left alone.
@@ -146,9 +75,9 @@ func TestNoFIFO(t *testing.T) {
 	}
 	var text bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&text, nil))
-	var p pipes
-	p.follow(log, []config.FIFO{{Path: file}, {Path: link}, {Path: away}, {Path: filepath.Join(dir, "owned"), User: "nobody-of-this-name"}})
-	p.write(log, "line\n")
+	var p Set
+	p.Follow(log, []config.FIFO{{Path: file}, {Path: link}, {Path: away}, {Path: filepath.Join(dir, "owned"), User: "nobody-of-this-name"}})
+	p.Write(log, true, "line\n")
 	if len(p.open) != 0 || strings.Count(text.String(), "level=ERROR") != 4 || !strings.Contains(text.String(), "is no FIFO") ||
 		!strings.Contains(text.String(), "there is no user nobody-of-this-name") {
 		t.Errorf("%d open; the log says\n%s", len(p.open), &text)
@@ -161,6 +90,39 @@ func TestNoFIFO(t *testing.T) {
 	}
 }
 
+// A FIFO gets the lines that are for it. It stays open over a reload, and goes with the daemon if the daemon has made it.
+func TestWhoseLines(t *testing.T) {
+	dir := t.TempDir()
+	log := slog.New(slog.DiscardHandler)
+	all := []config.FIFO{
+		{Path: filepath.Join(dir, "all"), VRRP: true, LVS: true}, {Path: filepath.Join(dir, "vrrp"), VRRP: true}, {Path: filepath.Join(dir, "lvs"), LVS: true},
+	}
+	if err := unix.Mkfifo(all[2].Path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var p Set
+	p.Follow(log, all)
+	fds := make([]int, len(all))
+	for i, f := range all {
+		fds[i] = openFIFO(t, f.Path)
+	}
+	p.Write(log, true, "router\n")
+	p.Write(log, false, "server\n")
+	p.Follow(log, all)
+	p.Write(log, true, "again\n")
+	for i, want := range []string{"router\nserver\nagain\n", "router\nagain\n", "server\n"} {
+		if got := drain(t, fds[i]); got != want {
+			t.Errorf("%s has %q, want %q", all[i].Path, got, want)
+		}
+	}
+	p.Close(t.Context())
+	for i, gone := range []bool{true, true, false} {
+		if _, err := os.Stat(all[i].Path); errors.Is(err, os.ErrNotExist) != gone {
+			t.Errorf("%s at the end: %v", all[i].Path, err)
+		}
+	}
+}
+
 // The script that reads is started with the path, again when it ends, and is given time at the end. A reload leaves it alone unless
 // it is another one.
 func TestFIFOReader(t *testing.T) {
@@ -169,7 +131,7 @@ func TestFIFOReader(t *testing.T) {
 		log := slog.New(slog.DiscardHandler)
 		runs := make(chan []string, 10)
 		ends := make(chan error)
-		p := pipes{run: func(ctx context.Context, c script.Command) (string, error) {
+		p := Set{run: func(ctx context.Context, c script.Command) (string, error) {
 			runs <- c.Argv
 			select {
 			case err := <-ends:
@@ -193,23 +155,23 @@ func TestFIFOReader(t *testing.T) {
 			}
 		}
 		with := func(words ...string) []config.FIFO {
-			return []config.FIFO{{Path: path, Script: script1(words...)}}
+			return []config.FIFO{{Path: path, Script: &config.Script{Argv: words}}}
 		}
-		p.follow(log, with("/reader", "-v"))
+		p.Follow(log, with("/reader", "-v"))
 		wantRun("at the start", "/reader", "-v", path)
-		p.follow(log, with("/reader", "-v"))
+		p.Follow(log, with("/reader", "-v"))
 		wantRun("the same again", "nothing")
 		ends <- errors.New("exit status 1")
 		<-time.After(pause - 1)
 		wantRun("too early", "nothing")
 		<-time.After(1)
 		wantRun("after a pause", "/reader", "-v", path)
-		p.follow(log, with("/other"))
+		p.Follow(log, with("/other"))
 		wantRun("another script", "killed")
 		wantRun("another script", "/other", path)
 		go func() { ends <- nil }() // as one does who finds that nobody writes any more
 		start := time.Now()
-		p.close(t.Context())
+		p.Close(t.Context())
 		if took := time.Since(start); took > readerLimit {
 			t.Errorf("to end took %v", took)
 		}

@@ -1,4 +1,6 @@
-package failover
+// Package fifo writes lines into named pipes for whoever reads there, and runs the scripts that do. A Set belongs to one goroutine;
+// each script has one of its own.
+package fifo
 
 import (
 	"cmp"
@@ -18,11 +20,17 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/script"
 )
 
+// pause is how long after a script has ended it is started again; it doubles up to maxPause.
+const (
+	pause    = time.Second
+	maxPause = time.Minute
+)
+
 // readerLimit is how long a FIFO's script may read on when nothing more comes.
 const readerLimit = time.Second
 
-// pipes are the FIFOs that lines are written into. One goroutine at a time may use them.
-type pipes struct {
+// Set is the FIFOs that lines are written into. The zero value has none. One goroutine at a time may use it.
+type Set struct {
 	open []*pipe
 	run  func(context.Context, script.Command) (string, error) // nil: script.Run
 }
@@ -34,12 +42,12 @@ type pipe struct {
 	made   bool          // by us: it goes with us
 	lost   uint64        // lines that nobody took
 	losing bool          // the last one was
-	reader *task         // its script; nil: none
+	reader *reader       // its script; nil: none
 	ending chan struct{} // closed when nothing more is written
 }
 
-// follow opens the FIFOs that are new and closes those that are gone. Where one can't be opened the next configuration tries it again.
-func (p *pipes) follow(log *slog.Logger, want []config.FIFO) {
+// Follow opens the FIFOs that are new and closes those that are gone. Where one can't be opened the next configuration tries it again.
+func (p *Set) Follow(log *slog.Logger, want []config.FIFO) {
 	is := func(f config.FIFO) func(*pipe) bool { return func(o *pipe) bool { return sameFIFO(o.FIFO, f) } }
 	p.open = slices.DeleteFunc(p.open, func(o *pipe) bool {
 		gone := !slices.ContainsFunc(want, func(f config.FIFO) bool { return is(f)(o) })
@@ -138,9 +146,13 @@ func (p *pipe) give() error {
 	return os.Chown(p.Path, uid, gid)
 }
 
-// write writes a line to all. What a full FIFO does not take is lost: nobody reads there, and we can't wait.
-func (p *pipes) write(log *slog.Logger, line string) {
+// Write writes a line, about a virtual router or about a virtual server, to all that are for such. What a full FIFO does not take is
+// lost: nobody reads there, and we can't wait.
+func (p *Set) Write(log *slog.Logger, router bool, line string) {
 	for _, o := range p.open {
+		if router && !o.VRRP || !router && !o.LVS {
+			continue
+		}
 		_, err := unix.Write(o.fd, []byte(line)) // whole or not at all: it is short
 		switch {
 		case err != nil:
@@ -155,21 +167,31 @@ func (p *pipes) write(log *slog.Logger, line string) {
 	}
 }
 
+// reader is a goroutine that runs a script.
+type reader struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
 // read runs a FIFO's script, again and again.
-func (p *pipes) read(log *slog.Logger, o *pipe) *task {
+func (p *Set) read(log *slog.Logger, o *pipe) *reader {
 	run := p.run
 	if run == nil {
 		run = script.Run
 	}
-	command := extended(o.Script, o.Path)
+	command := script.Command(*o.Script)
+	command.Argv = append(slices.Clone(command.Argv), o.Path)
 	log = log.With("fifo", o.Path, "script", command.Argv[0])
-	return begin(func(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &reader{cancel, make(chan struct{})}
+	go func() {
+		defer close(r.done)
 		for next := pause; ; next = min(2*next, maxPause) {
 			start := time.Now()
 			_, err := run(ctx, command)
 			select {
 			case <-o.ending:
-				return nil
+				return
 			default:
 			}
 			if time.Since(start) > maxPause {
@@ -178,15 +200,16 @@ func (p *pipes) read(log *slog.Logger, o *pipe) *task {
 			log.Warn("the script that reads a FIFO has ended; it is started again", "in", next, "err", err)
 			select {
 			case <-o.ending:
-				return nil
+				return
 			case <-time.After(next):
 			}
 		}
-	})
+	}()
+	return r
 }
 
-// close closes all.
-func (p *pipes) close(ctx context.Context) {
+// Close closes all.
+func (p *Set) Close(ctx context.Context) {
 	for _, o := range p.open {
 		o.close(ctx)
 	}
@@ -203,7 +226,8 @@ func (p *pipe) close(ctx context.Context) {
 		case <-ctx.Done():
 		case <-time.After(readerLimit):
 		}
-		_ = p.reader.end()
+		p.reader.cancel()
+		<-p.reader.done
 	}
 	if p.made {
 		_ = os.Remove(p.Path)

@@ -1,0 +1,112 @@
+// Package smtp hands e-mail to a mail server. It has no goroutines of its own, and no memory.
+package smtp
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+
+	"github.com/wneessen/go-mail"
+
+	"github.com/ipvsd/ipvsd/pkg/alert"
+	"github.com/ipvsd/ipvsd/pkg/alert/outbox"
+	"github.com/ipvsd/ipvsd/pkg/config"
+)
+
+// Send hands over a mail. An error that the next attempt would end with too is a permanent one of package outbox; none of them
+// shows the password.
+func Send(ctx context.Context, m alert.Mail) error {
+	ctx, cancel := context.WithTimeout(ctx, m.Via.ConnectTimeout)
+	defer cancel()
+	client, err := dial(&m.Via)
+	if err != nil {
+		return err
+	}
+	msg, err := compose(&m)
+	if err != nil {
+		return outbox.Permanent(err)
+	}
+	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
+		if sent, ok := errors.AsType[*mail.SendError](err); ok && !sent.IsTemp() && sent.ErrorCode() >= 500 {
+			return outbox.Permanent(err)
+		}
+		return err
+	}
+	return nil
+}
+
+// compose returns a message.
+func compose(m *alert.Mail) (*mail.Msg, error) {
+	msg := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithEncoding(mail.NoEncoding))
+	if err := msg.From(m.Via.From); err != nil {
+		return nil, fmt.Errorf("notification_email_from: %w", err)
+	}
+	if err := msg.To(m.To...); err != nil {
+		return nil, fmt.Errorf("notification_email: %w", err)
+	}
+	msg.Subject(m.Subject)
+	msg.SetDate()
+	msg.SetMessageID()
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody shall answer it
+	if m.Mailer != "" {
+		msg.SetGenHeader(mail.HeaderXMailer, m.Mailer)
+	}
+	msg.SetBodyString(mail.TypeTextPlain, m.Text)
+	return msg, nil
+}
+
+// dial returns a client, not connected yet.
+func dial(via *config.Mail) (*mail.Client, error) {
+	host, service, err := net.SplitHostPort(via.Server)
+	if err != nil {
+		return nil, outbox.Permanent(err)
+	}
+	port, err := strconv.Atoi(service)
+	if err != nil {
+		return nil, outbox.Permanent(err)
+	}
+	secure := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if via.CA != "" {
+		pem, err := os.ReadFile(via.CA)
+		if err != nil {
+			return nil, fmt.Errorf("smtp_tls_ca: %w", err)
+		}
+		secure.RootCAs = x509.NewCertPool()
+		if !secure.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("smtp_tls_ca: %s has no certificate", via.CA)
+		}
+	}
+	options := []mail.Option{mail.WithPort(port), mail.WithHELO(via.Helo), mail.WithTimeout(via.ConnectTimeout)}
+	switch via.TLS {
+	case config.MailTLSNone:
+		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
+	case config.MailTLSStart:
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+	case config.MailTLSImplicit:
+		options = append(options, mail.WithSSL())
+	default: // whoever listens on the way gets nothing, whoever sits on it could do without TLS anyway
+		options = append(options, mail.WithTLSPolicy(mail.TLSOpportunistic))
+		secure.InsecureSkipVerify = via.CA == ""
+	}
+	options = append(options, mail.WithTLSConfig(secure))
+	if via.User != "" {
+		secret, err := os.ReadFile(via.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("smtp_password_file: %w", err)
+		}
+		first, _, _ := bytes.Cut(secret, []byte("\n"))
+		options = append(options, mail.WithUsername(via.User), mail.WithPassword(string(bytes.TrimSuffix(first, []byte("\r")))),
+			mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover))
+	}
+	client, err := mail.NewClient(host, options...)
+	if err != nil {
+		return nil, outbox.Permanent(err)
+	}
+	return client, nil
+}

@@ -1,0 +1,86 @@
+// Package webhook posts events to web servers. It has no goroutines of its own, and no memory.
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/ipvsd/ipvsd/pkg/alert"
+	"github.com/ipvsd/ipvsd/pkg/alert/outbox"
+)
+
+// Signature is the header with the HMAC-SHA256 of the body: "sha256=" and hexadecimal digits.
+const Signature = "X-Ipvsd-Signature"
+
+// Send posts an event. Any status but 2xx is an error; one that the next attempt would end with too is a permanent one of package
+// outbox. A redirect is not followed: what is told is for who is configured.
+func Send(ctx context.Context, p alert.Post) error {
+	ctx, cancel := context.WithTimeout(ctx, p.To.Timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.To.URL, bytes.NewReader(p.Body))
+	if err != nil {
+		return outbox.Permanent(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "ipvsd")
+	if p.To.SecretFile != "" {
+		secret, err := os.ReadFile(p.To.SecretFile)
+		if err != nil {
+			return fmt.Errorf("secret_file: %w", err)
+		}
+		first, _, _ := bytes.Cut(secret, []byte("\n"))
+		request.Header.Set(Signature, Sign(bytes.TrimSuffix(first, []byte("\r")), p.Body))
+	}
+	client, err := client(p.To.CA)
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	_ = response.Body.Close()
+	switch s := response.StatusCode; {
+	case s >= 200 && s < 300:
+		return nil
+	case s == http.StatusRequestTimeout, s == http.StatusTooManyRequests, s >= 500:
+		return fmt.Errorf("status %s", response.Status)
+	default:
+		return outbox.Permanent(fmt.Errorf("status %s", response.Status))
+	}
+}
+
+// Sign returns the value of the header Signature.
+func Sign(secret, body []byte) string {
+	m := hmac.New(sha256.New, secret)
+	m.Write(body)
+	return "sha256=" + hex.EncodeToString(m.Sum(nil))
+}
+
+// client returns one that trusts the certificates of a file, or the system's.
+func client(ca string) (*http.Client, error) {
+	secure := &tls.Config{MinVersion: tls.VersionTLS12}
+	if ca != "" {
+		pem, err := os.ReadFile(ca)
+		if err != nil {
+			return nil, fmt.Errorf("tls_ca: %w", err)
+		}
+		secure.RootCAs = x509.NewCertPool()
+		if !secure.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls_ca: %s has no certificate", ca)
+		}
+	}
+	return &http.Client{
+		Transport:     &http.Transport{TLSClientConfig: secure, Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
