@@ -56,7 +56,7 @@ func (m *SyncMessage) measure() { binary.BigEndian.PutUint16(m.text[2:], uint16(
 // Add puts an entry in, if there is room for it. Method is for a kernel that does not have the server. The entry must be Syncable.
 func (m *SyncMessage) Add(c *Connection, method ipvs.Forward) bool {
 	entries := [][]byte{syncEntry(c, method, inactive(c))}
-	if inactive(c) {
+	if inactive(c) && !c.template() {
 		// A kernel ignores an inactive connection where it has one of the same client's port with another server: it takes it for the end
 		// of an old one. Here the other one is old: a port that is used again.
 		entries = slices.Insert(entries, 0, syncEntry(c, method, false))
@@ -96,15 +96,15 @@ var syncStates = map[string]map[string]uint16{
 	},
 }
 
-// inactive says whether the kernel counts a connection as an inactive one of its server.
+// inactive says whether the kernel does not count an entry among the active connections of its server.
 func inactive(c *Connection) bool {
 	switch c.Protocol {
 	case ipvs.TCP.String():
-		return slices.Contains([]string{"NONE", "FIN_WAIT", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN"}, c.State) && !c.template()
+		return !slices.Contains([]string{"ESTABLISHED", "SYN_SENT", "SYN_RECV", "SYNACK"}, c.State)
 	case ipvs.SCTP.String():
-		return c.State != "ESTABLISHED" && !c.template()
+		return c.State != "ESTABLISHED"
 	}
-	return false
+	return true
 }
 
 // syncEntry is one entry of a message.

@@ -146,7 +146,9 @@ func (f *Failover) handOver(p *parts, runner *task) {
 			names, _ = f.serving()
 		}
 	}
-	<-time.After(linger)
+	over := time.After(linger)
+	f.prepare(context.Background()) // of what came since
+	<-over
 }
 
 // preparation is how long a switchover waits for connections to be told at most.

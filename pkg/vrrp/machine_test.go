@@ -11,12 +11,13 @@ import (
 
 // rig is a router, a clock that moves when the test says so, and a record of all that the router did.
 type rig struct {
-	t     *testing.T
-	r     *Router
-	start time.Time
-	now   time.Time
-	trace []string
-	whys  []string // reasons of the transitions
+	t       *testing.T
+	r       *Router
+	start   time.Time
+	now     time.Time
+	trace   []string
+	whys    []string // reasons of the transitions
+	planned bool     // the last transition
 }
 
 var (
@@ -115,7 +116,7 @@ func (g *rig) record(actions []Action) {
 	for _, a := range actions {
 		g.trace = append(g.trace, fmt.Sprintf("%v %s", g.now.Sub(g.start), describe(a)))
 		if b, ok := a.(Became); ok {
-			g.whys = append(g.whys, b.Reason)
+			g.whys, g.planned = append(g.whys, b.Reason), b.Planned
 		}
 	}
 }

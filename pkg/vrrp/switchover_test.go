@@ -126,3 +126,39 @@ func TestSwitchable(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A takeover is planned where the other router is alive, and only there.
+func TestPlanned(t *testing.T) {
+	hears := func(priority uint8, seconds int) func(*rig) {
+		return func(g *rig) {
+			for range seconds {
+				g.hear("VI", lower, priority)
+				g.pass(time.Second)
+			}
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*Instance)
+		happen func(*rig)
+		want   bool
+	}{
+		{"nobody is there", nil, func(*rig) {}, false},
+		{"gives up", nil, func(g *rig) { hears(150, 3)(g); g.hear("VI", lower, 0) }, true},
+		{"has a lower priority", nil, hears(50, 5), true},
+		{"has the higher priority, and falls silent", nil, hears(150, 3), false},
+		{"has a lower priority, and falls silent", func(in *Instance) { in.Preempt = false }, hears(50, 5), false},
+	} {
+		change := tt.change
+		if change == nil {
+			change = func(*Instance) {}
+		}
+		g := started(t, instance("VI", change))
+		tt.happen(g)
+		g.pass(time.Minute)
+		g.is("VI", Active)
+		if g.planned != tt.want {
+			t.Errorf("the other router %s: planned %v", tt.name, g.planned)
+		}
+	}
+}

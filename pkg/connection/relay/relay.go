@@ -27,6 +27,8 @@ const (
 	pause, share = 20 * time.Millisecond, 3
 	// burst is how many packets are sent before there is a breath: a kernel takes some 90 into its socket's buffer.
 	burst, breath = 32, 2 * time.Millisecond
+	// whole is how long a table may take that is to be told whole, even if the time to tell of it is over by then.
+	whole = 2 * time.Second
 )
 
 // Setup is what a Relay needs to know of the configuration.
@@ -86,7 +88,7 @@ func (r *Relay) Begin(long time.Duration) {
 	}
 }
 
-// Tell is Begin, and returns when all has been told once, or the context is done.
+// Tell is Begin, and returns when all has been told once or can't be, or the context is done.
 func (r *Relay) Tell(ctx context.Context, long time.Duration) {
 	told := make(chan struct{})
 	r.mu.Lock()
@@ -113,6 +115,7 @@ func (r *Relay) Run(ctx context.Context) {
 		}
 		if err := r.tell(ctx); err != nil && ctx.Err() == nil {
 			r.log.Warn("connections under way could not be told to the other director; some may not survive", "err", err)
+			r.release() // it does not get better by waiting
 		}
 	}
 }
@@ -124,13 +127,22 @@ func (r *Relay) at() (s Setup, until time.Time, ok bool) {
 	return r.setup, r.until, r.setup.Daemon.Interface != "" && time.Now().Before(r.until)
 }
 
-// next returns whether all is to be told the next time, and who waits for that.
-func (r *Relay) next() (anew bool, waiting []chan struct{}) {
+// next returns whether all is to be told the next time.
+func (r *Relay) next() (anew bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	anew, waiting = r.anew, r.waiting
-	r.anew, r.waiting = false, nil
-	return anew, waiting
+	anew, r.anew = r.anew, false
+	return anew
+}
+
+// release has nobody wait any more.
+func (r *Relay) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.waiting {
+		close(w)
+	}
+	r.waiting = nil
 }
 
 // tell tells of connections for as long as it was asked to.
@@ -150,30 +162,29 @@ func (r *Relay) tell(ctx context.Context) (err error) {
 		if !ok || ctx.Err() != nil {
 			break
 		}
-		start := time.Now()
-		anew, waiting := r.next()
+		start, anew := time.Now(), r.next()
 		if anew {
 			clear(told)
+			if end := start.Add(whole); end.After(until) {
+				until = end
+			}
 		}
 		pass := pass{Setup: &s, to: to, told: told, until: until, message: connection.NewSyncMessage(s.Daemon.SyncID, int(s.Daemon.MaxLen))}
 		if err := r.pass(ctx, &pass); err != nil {
 			return err
 		}
 		entries += pass.entries
-		for _, w := range waiting {
-			close(w)
+		if anew {
+			r.release()
 		}
-		wait(ctx, max(pause, share*time.Since(start)))
+		select {
+		case <-ctx.Done():
+		case <-r.wake: // at once, for time is short
+		case <-time.After(max(pause, share*time.Since(start))):
+		}
 	}
 	r.log.Debug("connections were told to the other director", "entries", entries, "time", time.Since(began).Round(time.Millisecond))
 	return nil
-}
-
-func wait(ctx context.Context, long time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(long):
-	}
 }
 
 // key is what an entry of the table is found by, value what is told again if it changes.
@@ -204,6 +215,7 @@ func (r *Relay) pass(ctx context.Context, p *pass) error {
 		return err
 	}
 	defer func() { _ = table.Close() }()
+	lines := 0
 	for c, err := range connection.Read(table) {
 		if line := (*connection.LineError)(nil); errors.As(err, &line) {
 			continue // what isn't understood is another kernel's news
@@ -214,7 +226,7 @@ func (r *Relay) pass(ctx context.Context, p *pass) error {
 		if err := p.add(ctx, &c); err != nil {
 			return err
 		}
-		if p.entries%1024 == 1023 && time.Now().After(p.until) {
+		if lines++; lines%1024 == 0 && time.Now().After(p.until) {
 			break
 		}
 	}
@@ -250,7 +262,10 @@ func (p *pass) flush(ctx context.Context) error {
 	}
 	p.message.Clear()
 	if p.packets++; p.packets%burst == 0 {
-		wait(ctx, breath)
+		select {
+		case <-ctx.Done():
+		case <-time.After(breath):
+		}
 	}
 	return nil
 }

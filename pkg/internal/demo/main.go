@@ -109,8 +109,11 @@ func story(s *stage, bin, first, second string) {
 	s.title("10. Planned work: director1 hands over, and gets it all back")
 	there := p.move(p.second, p.first, func() { p.first.ctl("switchover", "VG1") })
 	here := p.move(p.first, p.second, func() { p.second.ctl("switchover", "VG1") })
-	under := there.web.Failed + there.dns.Failed + here.web.Failed + here.dns.Failed
-	s.say("No request failed that began before or after; of those under way at these two moments, %d did.", under)
+	for _, m := range []moved{back, there, here} {
+		if n := m.web.Failed + m.dns.Failed; n > 0 {
+			s.Fatalf("%d requests failed while addresses went from a director that was alive", n)
+		}
+	}
 
 	s.title("11. Requests a second as servers are added (one virtual CPU for client, directors and servers)")
 	rates := d.rates(cluster)
@@ -121,9 +124,8 @@ func story(s *stage, bin, first, second string) {
 		{"it serves again after its return", fmt.Sprintf("web %v, DNS %v", rounded(web.recovered), rounded(dns.recovered))},
 		{"the service is lost: longest time without an answer", fmt.Sprintf("web %v (%d of %d requests failed), DNS %v (%d of %d)",
 			rounded(web.Silence), web.Failed, web.Sent, rounded(dns.Silence), dns.Failed, dns.Sent)},
-		{"the other director takes over", fmt.Sprintf("power lost: %v, without an answer %v; return: %v; planned: %v and %v (%d of %d requests failed)",
-			rounded(lost.took), rounded(lost.web.Silence), rounded(back.web.Silence), rounded(there.web.Silence), rounded(here.web.Silence),
-			under, there.web.Sent+there.dns.Sent+here.web.Sent+here.dns.Sent)},
+		{"the other director takes over", fmt.Sprintf("power lost: %v, without an answer %v; return: %v; planned: %v and %v, nothing failed",
+			rounded(lost.took), rounded(lost.web.Silence), rounded(back.web.Silence), rounded(there.web.Silence), rounded(here.web.Silence))},
 		{"requests a second with 1, 2, 3 web servers", rates},
 	})
 	s.say("The configuration probes every 3 s and allows one retry 0.3 s later: detection takes up to 3.4 s.")

@@ -54,9 +54,10 @@ type moved struct {
 	web, dns lab.Seen
 }
 
-// move has something happen that makes the addresses go to a director, under load, and sees that all is answered afterwards.
+// move has something happen that makes the addresses go to a director, under load, and sees that all is answered afterwards. The DNS
+// clients ask a second time if there is no answer, as resolvers do.
 func (p *duo) move(to, from *director, happen func()) (m moved) {
-	loads := []*lab.Load{lab.StartLoad(httpLoad(&p.NATCluster)), lab.StartLoad(dnsLoad(&p.NATCluster))}
+	loads := []*lab.Load{lab.StartLoad(httpLoad(&p.NATCluster)), lab.StartLoad(p.Resolve)}
 	for _, l := range loads {
 		l.Mark()
 		p.stage.wait("requests before", func() error { return l.After(20) })

@@ -34,6 +34,16 @@ func (c *Cluster) Get() (Answer, error) { return c.Client.Get(WebVIP) }
 // Query asks the name service as the client, and returns the name of the server that answered.
 func (c *Cluster) Query() (string, error) { return c.Client.Query(DNSVIP) }
 
+// Resolve is Query as the resolver of a C library does it, which asks a second time when there is no answer (resolv.conf(5), attempts):
+// datagrams get lost.
+func (c *Cluster) Resolve() (string, error) {
+	name, err := c.Query()
+	if err != nil {
+		name, err = c.Query()
+	}
+	return name, err
+}
+
 // start starts all servers; when it returns, they serve.
 func (c *Cluster) start() {
 	servers := append(append([]*Server(nil), c.Web...), c.DNS...)

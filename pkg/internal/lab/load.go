@@ -28,6 +28,7 @@ type Load struct {
 	marked   int           // sent, at the last mark
 	broken   int           // failed, of those that started after it
 	why      error         // the last of them
+	last     error         // of all that failed, how the last one did
 	byName   map[string]int
 	quit     atomic.Bool
 	finished chan struct{}
@@ -60,6 +61,7 @@ func (l *Load) count(name string, err error, marks int) {
 	l.sent++
 	if err != nil {
 		l.failed++
+		l.last = err
 		if marks > 0 && marks == l.marks {
 			l.broken, l.why = l.broken+1, err
 		}
@@ -105,6 +107,13 @@ func (l *Load) FailedAfterMark() (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.broken, l.why
+}
+
+// Failure returns how the last one failed of all requests; nil: none did.
+func (l *Load) Failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
 }
 
 // Answered returns nil once a server answered a request after the mark.

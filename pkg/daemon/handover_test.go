@@ -1,0 +1,72 @@
+package daemon
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
+	"github.com/ipvsd/ipvsd/pkg/vrrp"
+)
+
+// A director that takes over from one that is alive goes on to hear of connections for a while; one that yields goes on to tell of them,
+// and hears of none meanwhile. The last word of the daemon is that of a backup all the same.
+func TestSyncDaemonsInAHandover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := paired(t, new(ipvstest.Kernel), t.TempDir())
+		h.become(vrrp.Backup)
+		handover := h.owner.settings.handover
+		handover.Takes("VI_1")
+		h.become(vrrp.Active)
+		h.wantSync("taken", "eth1", "eth1", "0")
+		h.pass(takenTime - 2*time.Millisecond)
+		h.wantSync("until the end", "eth1", "eth1", "0")
+		h.pass(3 * time.Millisecond)
+		h.wantSync("after it", "eth1", "", "0")
+		handover.Gives("VI_1")
+		h.become(vrrp.Backup)
+		h.wantSync("given", "eth1", "", "0")
+		h.pass(givenTime)
+		h.wantSync("after that", "", "eth1", "1")
+		handover.Takes("VI_2")
+		h.become(vrrp.Active)
+		h.wantSync("another instance", "eth1", "", "0")
+		handover.Gives("VI_1")
+		h.become(vrrp.Backup)
+		h.wantSync("at the stop", "eth1", "", "0")
+		h.stop()
+		h.wantSync("at the end", "", "eth1", "1")
+	})
+}
+
+// What is balanced with a sync daemon is told to the virtual routers: TCP with a port, and no firewall marks.
+func TestBalanced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), pairedConfig+web+`
+[[virtual_server]]
+fwmark = 7
+real_servers = ["10.0.0.2:80"]
+[[virtual_server]]
+address = "192.0.2.1:53"
+protocol = "UDP"
+real_servers = ["10.0.0.2:53"]
+[[virtual_server]]
+address = "[2001:db8::1]:443"
+protocol = "TCP"
+real_servers = ["[2001:db8::2]:443"]
+`)
+		var want []netip.AddrPort
+		for _, vs := range h.owner.cfg.VirtualServers {
+			if a := vs.Services[0].Addr; a.Port() == 443 || a.Port() == 80 {
+				want = append(want, a)
+			}
+		}
+		got := h.group.balanced
+		if len(want) != 2 || !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+		h.stop()
+	})
+}
