@@ -10,12 +10,13 @@ import (
 // Translate reads a keepalived.conf. The name is what the diagnostics call it, and where its includes are relative to.
 func Translate(name string, source []byte, host document.Host, settings document.Settings) *document.Document {
 	t := &translation{Writer: new(document.Writer), host: host}
-	nodes, sources := t.parse(name, source, settings, newTable(), normal)
-	t.root = nodes
+	root, sources := t.parse(name, source, settings, newTable(), normal)
+	t.root = root.Block
 	t.frame(func() {
-		t.globalDefs(nodes)
-		t.nodes(nodes)
+		t.globalDefs(root.Block)
+		t.walk(root)
 	})
+	t.Comment(document.Origin{}, root.Trailer...)
 	return t.Document(name, sources)
 }
 
@@ -75,6 +76,7 @@ func (t *translation) table(n *Node, header string, array bool, depth int, body 
 	}
 	t.Table(n.At, header, array, depth, n.comments()...)
 	t.frame(body)
+	t.Comment(n.At, n.Trailer...)
 }
 
 // frame runs body, which fills a frame, and writes what it has put there.

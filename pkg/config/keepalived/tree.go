@@ -43,8 +43,8 @@ func readersOf(name string) process {
 	return cmp.Or(readers[name], vrrp)
 }
 
-// parse returns the nodes of a file, and the text of each file that was read.
-func (t *translation) parse(name string, content []byte, settings document.Settings, known table, limits limits) (nodes []*Node, sources map[string]string) {
+// parse returns a node with those of a file, and the text of each file that was read.
+func (t *translation) parse(name string, content []byte, settings document.Settings, known table, limits limits) (root *Node, sources map[string]string) {
 	r := &reader{
 		host: t.host, say: t.Writer, limits: limits, id: settings.ConfigID, variables: map[string][]source{}, sources: map[string]string{},
 	}
@@ -66,14 +66,14 @@ func (t *translation) parse(name string, content []byte, settings document.Setti
 	whole.finish()
 	if !whole.odd || r.stopped {
 		whole.tell()
-		return whole.root.Block, r.sources
+		return whole.root, r.sources
 	}
 	// The braces do not match the keywords: the processes part ways.
 	return t.views(known, statements, limits), r.sources
 }
 
 // views reads the file as each of keepalived's processes does, and puts together what they make of it.
-func (t *translation) views(known table, statements []statement, limits limits) []*Node {
+func (t *translation) views(known table, statements []statement, limits limits) *Node {
 	var found []*numbered
 	var views []*view
 	starts := process(0)
@@ -110,11 +110,11 @@ func (t *translation) views(known table, statements []statement, limits limits) 
 	slices.SortStableFunc(all.found, func(a, b finding) int { return cmp.Compare(a.order, b.order) })
 	all.found = slices.CompactFunc(all.found, func(a, b finding) bool { return a.order == b.order && a.message == b.message })
 	all.tell()
-	nodes := make([]*Node, len(found))
-	for i, n := range found {
-		nodes[i] = n.Node
+	root := &Node{Trailer: views[0].root.Trailer}
+	for _, n := range found {
+		root.Block = append(root.Block, n.Node)
 	}
-	return nodes
+	return root
 }
 
 // lowest returns the one process that a keyword is taken from: of those that read it the one that does most with it.
@@ -131,6 +131,12 @@ func lowest(p process) process {
 type numbered struct {
 	*Node
 	order int
+}
+
+// stray is an opening brace that no block of keepalived's begins with.
+type stray struct {
+	of    *Node // the keyword before it, nil if there is none
+	ended bool  // to keepalived the keyword's block is at its end already
 }
 
 // finding is something to say of the syntax.
@@ -152,7 +158,7 @@ type view struct {
 	stack    []*Node
 	order    []int             // of the nodes of root
 	pending  *Node             // has to have a block, whose brace has not come yet
-	stray    map[*Node][]*Node // the keywords that are not known in a block, and have blocks
+	stray    map[*Node][]stray // braces that are open in a block without being its own
 	skipping *Node             // a block of another process
 	depth    int               // of braces in it
 	comments []string          // that belong to the next node
@@ -170,7 +176,7 @@ type view struct {
 
 func (v *view) begin() {
 	v.took = map[int]bool{}
-	v.root, v.stray = &Node{scope: v.known[""]}, map[*Node][]*Node{}
+	v.root, v.stray = &Node{scope: v.known[""]}, map[*Node][]stray{}
 	v.stack = []*Node{v.root}
 }
 
@@ -304,7 +310,7 @@ func (v *view) open(part segment) {
 		if v.unknown == nil {
 			v.tellOf(part.all(), "take the brace out", "no keyword before this brace has a block: keepalived takes no notice of it")
 		}
-		v.stray[in] = append(v.stray[in], v.unknown)
+		v.stray[in] = append(v.stray[in], stray{of: v.unknown})
 		v.unknown = nil
 	}
 }
@@ -317,7 +323,7 @@ func (v *view) close(part segment) {
 	if in == v.root {
 		v.odd = true
 		if len(strays) > 0 {
-			v.stray[in] = strays[1:]
+			v.stray[in] = strays[:len(strays)-1]
 		} else {
 			v.tellOf(part.all(), "take it out", "nothing is open that this brace could close")
 		}
@@ -325,17 +331,22 @@ func (v *view) close(part segment) {
 	}
 	if len(strays) > 0 {
 		what, hint := "that brace", "take the brace out"
-		if n := strays[len(strays)-1]; n != nil {
+		if n := strays[len(strays)-1].of; n != nil {
 			what, hint = n.Text, "take "+n.Text+" and its block out"
-			if v.root.scope.keyword(n.Text) != nil {
+			if n.keyword != nil {
+				hint = ""
+			} else if v.root.scope.keyword(n.Text) != nil {
 				hint = fmt.Sprintf("write a } for %s before line %d", in, n.At.Line)
 			}
 		}
 		v.tellOf(part.all(), hint, "to keepalived this is the end of %s, not of %s: what follows stands outside of it", in, what)
-		v.stray[v.stack[len(v.stack)-2]] = append(v.stray[v.stack[len(v.stack)-2]], strays...)
+		outer := v.stack[len(v.stack)-2]
+		v.stray[outer] = append(v.stray[outer], stray{in, true})
 	}
 	v.took[v.count] = true
-	in.Trailer, v.comments = v.comments, nil
+	if !in.scope.free() { // in a list what is behind the last item belongs to what follows
+		in.Trailer, v.comments = v.comments, nil
+	}
 	v.stack = v.stack[:len(v.stack)-1]
 	v.last, v.unknown = in, nil
 }
@@ -360,18 +371,18 @@ func (v *view) finish() {
 // strange tells of a keyword that is none here.
 func (v *view) strange(n *Node) {
 	v.unknown = n
+	if strays := v.stray[v.root]; v.top() == v.root && len(strays) > 0 && !strays[len(strays)-1].ended {
+		return // that was told of the block's beginning
+	}
 	hint := ""
 	if len(v.found) < v.limits.findings { // it takes its time
 		hint = v.known.guess(v.top().scope, n.Text)
 	}
-	v.tellOf(n.At, hint, "%q is no keyword %s: keepalived takes no notice of the line", n.Text, v.where())
-}
-
-func (v *view) where() string {
 	if in := v.top(); in != v.root {
-		return "of " + in.Text
+		v.tellOf(n.At, hint, "%q is no keyword of %s: keepalived takes no notice of the line", n.Text, in.Text)
+		return
 	}
-	return "outside of a block"
+	v.tellOf(n.At, hint, "%q is no keyword outside of a block: keepalived takes no notice of it, or of its block", n.Text)
 }
 
 func (v *view) tellOf(at document.Origin, hint, format string, args ...any) {

@@ -63,7 +63,7 @@ func small() table {
 // parsed returns the outline of a text, and what is said of it.
 func parsed(text string) (tree, said string) {
 	t := &translation{Writer: new(document.Writer), host: files{}}
-	nodes, _ := t.parse("k", []byte(text), document.Settings{}, small(), normal)
+	root, _ := t.parse("k", []byte(text), document.Settings{}, small(), normal)
 	found := t.Document("", nil).Found.With(nil)
 	var b strings.Builder
 	for _, d := range found {
@@ -72,7 +72,11 @@ func parsed(text string) (tree, said string) {
 			b.WriteString("  " + d.Hint + "\n")
 		}
 	}
-	return outline(nodes), b.String()
+	tree = outline(root.Block)
+	for _, c := range root.Trailer {
+		tree += "# " + c + "\n"
+	}
+	return tree, b.String()
 }
 
 // Blocks are read as keepalived 2.2.7 does, broken ones too: its messages about the same texts name the same lines.

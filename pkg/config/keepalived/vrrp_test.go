@@ -128,8 +128,8 @@ func TestRouterKeywordsTried(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := &translation{Writer: new(document.Writer), host: director{}}
-		nodes, _ := p.parse(file, source, document.Settings{}, newTable(), normal)
-		look("", nodes)
+		root, _ := p.parse(file, source, document.Settings{}, newTable(), normal)
+		look("", root.Block)
 	}
 	for _, s := range routerScopes {
 		for _, k := range s.keywords {
