@@ -222,6 +222,11 @@ func finishFile(t *translation, c *check) string {
 	if !t.defines(l.value.(string), "track_file", "vrrp_track_file") {
 		return fmt.Sprintf("there is no track_file %s", l.value)
 	}
+	if c.find("weight") == nil && !slices.ContainsFunc(t.root, func(n *Node) bool {
+		return strings.HasSuffix(n.Text, "track_file") && n.arg(0) == l.value && t.block(n, "weight") != nil
+	}) {
+		c.set(nil, "weight", 1)
+	}
 	c.set(nil, "delay_loop", 1)
 	c.set(nil, "retry", 0)
 	return ""

@@ -239,6 +239,11 @@ func (t *translation) serverNames(s *service, r *server) {
 			}
 			to.urls = append(to.urls, u)
 		}
+		for _, one := range byName {
+			if l := one.find("fast_recovery"); l != nil && l.value == false && len(one.urls) == 1 {
+				one.remove("fast_recovery")
+			}
+		}
 		if len(byName) > 1 {
 			t.Note(c.node.At, "", "the url blocks ask for %d TLS server names: it becomes as many SSL_GET", len(byName))
 		}

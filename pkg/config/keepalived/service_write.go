@@ -45,15 +45,7 @@ func (t *translation) writeService(s *service) {
 			sorry.off = "on" // checks of the virtual server would be its own
 			t.writeServer(sorry, "sorry_server", false)
 		}
-		t.trailer(s.node)
 	})
-}
-
-// trailer writes the comments at the end of a block.
-func (t *translation) trailer(n *Node) {
-	if len(n.Trailer) > 0 {
-		t.after(func() { t.Comment(n.At, n.Trailer...) })
-	}
 }
 
 // endpoint is an address as ipvsd has it, without port 0.
@@ -75,13 +67,12 @@ func (r *server) plain() bool {
 // writeServer writes a server.
 func (t *translation) writeServer(r *server, kind string, array bool) {
 	t.table(r.node, "virtual_server."+kind, array, 1, func() {
-		t.put(r.node, "address", r.address())
+		t.put(&Node{Word: r.node.Word}, "address", r.address())
 		t.open.lines = append(t.open.lines, r.lines...)
 		if r.off != "" {
 			t.put(nil, "checks", r.off)
 		}
 		t.writeChecks("virtual_server."+kind, 2, r.checks)
-		t.trailer(r.node)
 	})
 }
 
@@ -99,7 +90,6 @@ func (t *translation) writeChecks(in string, depth int, checks []*check) {
 		t.table(c.node, in+"."+c.kind, number[c.kind] > 1, depth, func() {
 			t.open.lines = slices.Clone(c.lines)
 			t.writeURLs(in+"."+c.kind, depth+1, c.urls)
-			t.trailer(c.node)
 		})
 	}
 }
@@ -126,7 +116,6 @@ func (t *translation) writeURLs(in string, depth int, urls []*url) {
 	for _, u := range urls {
 		t.table(u.node, in+".url", true, depth, func() {
 			t.open.lines = slices.Clone(u.lines)
-			t.trailer(u.node)
 		})
 	}
 }
