@@ -28,6 +28,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsproc"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
+	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // Where things are unless the command line says otherwise.
@@ -42,9 +43,14 @@ type Options struct {
 	Socket     string
 	StateDir   string
 	Reading
-	PIDFile string // empty: none
-	Version string
-	Log     *slog.Logger
+	PIDFiles    []string // each gets the process id
+	DumpDir     string   // where Dump writes; empty: it doesn't
+	JSONVersion int      // of keepalived.json, as in package dump
+	Force       bool     // start although keepalived or ldirectord runs here
+	KeepTable   bool     // leave the table at the stop whatever the configuration says
+	Ready       func()   // called once, when all is as it should be; nil: nobody wants to know
+	Version     string
+	Log         *slog.Logger
 }
 
 // ErrConfig is wrapped by New's error when the configuration is not valid.
@@ -58,6 +64,7 @@ type Daemon struct {
 	failover *failover.Failover
 	teller   *teller.Teller
 	locks    []*os.File
+	cleared  map[string]status.RouterCounters // at the last DumpClearStats
 	kernel   *ipvsnl.Client
 }
 
@@ -77,6 +84,9 @@ func New(o Options) (_ *Daemon, err error) {
 			err = errors.Join(err, d.close())
 		}
 	}()
+	if err := alone(o); err != nil {
+		return nil, err
+	}
 	if d.locks, err = takeLocks(o.Socket, o.StateDir); err != nil {
 		return nil, err
 	}
@@ -130,7 +140,7 @@ func places() int {
 // Run works until the context is done. It returns nil then, and has removed from the kernel what lvs_flush_on_stop says.
 func (d *Daemon) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.close()) }()
-	if f := d.options.PIDFile; f != "" {
+	for _, f := range d.options.PIDFiles {
 		if err := os.WriteFile(f, fmt.Appendln(nil, os.Getpid()), 0o644); err != nil {
 			return fmt.Errorf("pid file: %w", err)
 		}

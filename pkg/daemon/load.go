@@ -16,6 +16,31 @@ import (
 type Reading struct {
 	ConfigID string // of lines of a keepalived.conf that begin with @; empty: this host's name
 	Strict   bool   // refuse what has warnings
+	Part     Part
+}
+
+// Part is how much of a configuration is run: keepalived's --vrrp and --check.
+type Part uint8
+
+// The parts.
+const (
+	All        Part = iota
+	OnlyVRRP        // no virtual servers
+	OnlyChecks      // no virtual routers
+)
+
+// of returns the part of a configuration.
+func (p Part) of(c *config.Config) *config.Config {
+	if p == All {
+		return c
+	}
+	part := *c
+	if p == OnlyVRRP {
+		part.VirtualServers = nil
+	} else {
+		part.VRRP = config.VRRP{BFD: c.VRRP.BFD} // which checks may ask
+	}
+	return &part
 }
 
 // answer is an Answer in the making.
@@ -60,6 +85,7 @@ func (r Reading) load(loader *dialect.Loader, name, text string, host document.H
 	insecure := false
 	if l.Config != nil {
 		var found config.Diagnostics
+		l.Config = r.Part.of(l.Config)
 		found, insecure = unfit(l.Config)
 		l.Add(found)
 	}

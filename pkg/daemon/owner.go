@@ -162,6 +162,9 @@ func (o *owner) run(ctx context.Context) error {
 	o.watchFiles(ctx)
 	o.round(ctx, reconcile.Whole)
 	notify(ready, o.summary())
+	if o.options.Ready != nil {
+		o.options.Ready()
+	}
 	go debug.FreeOSMemory() // what it took to read a large file
 	for {
 		timer.Reset(time.Until(o.due))
@@ -303,7 +306,7 @@ func (o *owner) record() {
 // stop leaves the table as it is, or clears our services from it if that is configured.
 func (o *owner) stop() error {
 	o.announceStop()
-	if !o.cfg.GlobalDefs.LVSFlushOnStop {
+	if !o.cfg.GlobalDefs.LVSFlushOnStop || o.options.KeepTable {
 		o.log.Info("stopped; the table stays as it is")
 		return nil
 	}

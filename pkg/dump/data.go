@@ -33,6 +33,13 @@ func (p *printer) list(title string, lines []string) {
 	}
 }
 
+// Global writes keepalived_parent.data: what all parts have in common.
+func (s State) Global() string {
+	p := new(printer)
+	s.global(p)
+	return p.String()
+}
+
 func (s State) global(p *printer) {
 	p.head("Global definitions")
 	p.set(1, "Router ID", s.Config.GlobalDefs.RouterID)

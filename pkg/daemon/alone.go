@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+)
+
+// rivals are programs that write to the same table and claim the same addresses, as the kernel calls their processes.
+var rivals = []string{"keepalived", "ldirectord"}
+
+// alone makes sure that no rival runs in this network namespace: each would undo what the other does, and both would answer for
+// the virtual addresses.
+func alone(o Options) error {
+	pid, name := rival()
+	if pid == 0 {
+		return nil
+	}
+	if o.Force {
+		o.Log.Warn("another program changes the same table", "name", name, "pid", pid)
+		return nil
+	}
+	return rivalError{pid, name}
+}
+
+// rivalError is ErrRunning, though it isn't an ipvsd that runs.
+type rivalError struct {
+	pid  int
+	name string
+}
+
+func (e rivalError) Error() string {
+	leaves := "option -I"
+	if e.name == "ldirectord" {
+		leaves = "cleanstop=no"
+	}
+	return fmt.Sprintf("%s runs here as pid %d: it would change the same table and claim the same addresses; stop it first (systemctl stop %s;"+
+		" with its %s it leaves the table, and ipvsd goes on from there), or start with --force", e.name, e.pid, e.name, leaves)
+}
+
+func (rivalError) Is(target error) bool { return target == ErrRunning }
+
+// rival returns a process in this network namespace, the one with the lowest number: parents come first. 0: there is none.
+func rival() (pid int, name string) {
+	here, err := os.Stat("/proc/thread-self/ns/net")
+	if err != nil {
+		return 0, ""
+	}
+	self, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return 0, ""
+	}
+	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is good
+	for _, dir := range dirs {
+		n, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil || pid != 0 && n > pid {
+			continue
+		}
+		// What can't be read has ended, or is none of ours.
+		comm, err := os.ReadFile(dir + "/comm")
+		if err != nil || !slices.Contains(rivals, string(bytes.TrimSpace(comm))) {
+			continue
+		}
+		there, err := os.Stat(dir + "/ns/net")
+		if err != nil || !os.SameFile(here, there) {
+			continue
+		}
+		if exe, err := os.Stat(dir + "/exe"); err == nil && os.SameFile(exe, self) {
+			continue // ipvsd under that name: its locks speak for it
+		}
+		pid, name = n, string(bytes.TrimSpace(comm))
+	}
+	return pid, name
+}
