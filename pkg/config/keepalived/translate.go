@@ -9,8 +9,12 @@ import (
 
 // Translate reads a keepalived.conf. The name is what the diagnostics call it, and where its includes are relative to.
 func Translate(name string, source []byte, host document.Host, settings document.Settings) *document.Document {
+	return translate(name, source, host, settings, normal)
+}
+
+func translate(name string, source []byte, host document.Host, settings document.Settings, limits limits) *document.Document {
 	t := &translation{Writer: new(document.Writer), host: host}
-	root, sources := t.parse(name, source, settings, newTable(), normal)
+	root, sources := t.parse(name, source, settings, newTable(), limits)
 	t.root = root.Block
 	t.frame(func() {
 		t.globalDefs(root.Block)
