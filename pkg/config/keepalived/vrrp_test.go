@@ -24,6 +24,8 @@ func (director) ReadFile(name string) ([]byte, error) {
 		return []byte("# reserved\n255\tlocal\n100 mine\n"), nil
 	case "/etc/iproute2/rt_realms":
 		return []byte("0x11 one\n"), nil
+	case "/etc/ssl/open.key":
+		return []byte("-----BEGIN PRIVATE KEY-----\n"), nil
 	}
 	return nil, fs.ErrNotExist
 }
@@ -52,9 +54,9 @@ func translated(t *testing.T, file string) *document.Document {
 	return Translate(filepath.Base(file), source, director{}, document.Settings{})
 }
 
-// Each file of testdata/vrrp is the TOML beside it, with what is said of it.
-func TestRouters(t *testing.T) {
-	for _, file := range glob(t, "testdata/vrrp/*.conf") {
+// Each file of testdata is the TOML beside it, with what is said of it.
+func TestFiles(t *testing.T) {
+	for _, file := range glob(t, "testdata/*/*.conf") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			d := translated(t, file)
 			golden.Check(t, strings.TrimSuffix(file, ".conf")+".toml", []byte(d.Text))
@@ -72,10 +74,10 @@ func TestRouters(t *testing.T) {
 }
 
 // compat is where the files are that keepalived runs, too.
-const compat = "../../internal/compat/testdata/vrrp-*.conf"
+const compat = "../../internal/compat/testdata/*.conf"
 
 // What keepalived runs in the lab is loaded without an error.
-func TestRoutersThatRun(t *testing.T) {
+func TestFilesThatRun(t *testing.T) {
 	for _, file := range glob(t, compat) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			d := translated(t, file)
@@ -110,8 +112,8 @@ func glob(t testing.TB, pattern string) []string {
 	return files
 }
 
-// Every keyword of VRRP stands in a file that is translated here.
-func TestRouterKeywordsTried(t *testing.T) {
+// Every keyword stands in a file that is translated here.
+func TestKeywordsTried(t *testing.T) {
 	tried := make(map[string]bool)
 	var look func(in string, nodes []*Node)
 	look = func(in string, nodes []*Node) {
@@ -122,7 +124,7 @@ func TestRouterKeywordsTried(t *testing.T) {
 			}
 		}
 	}
-	for _, file := range append(glob(t, "testdata/vrrp/*.conf"), glob(t, compat)...) {
+	for _, file := range append(glob(t, "testdata/*/*.conf"), glob(t, compat)...) {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -131,7 +133,7 @@ func TestRouterKeywordsTried(t *testing.T) {
 		root, _ := p.parse(file, source, document.Settings{}, newTable(), normal)
 		look("", root.Block)
 	}
-	for _, s := range routerScopes {
+	for _, s := range scopes {
 		for _, k := range s.keywords {
 			if !tried[s.name+" "+k.name] {
 				t.Errorf("no file has %s in %q", k.name, s.name)
