@@ -78,7 +78,7 @@ func switchoverCommand(a *app) *cobra.Command {
 		Short: "Have another router take over, without losing a request, and say which one did",
 		Long: `Have another router take over what this one serves: it says so with priority 0, and goes on to serve until it hears another active
 router. If it hears none in time, it keeps the role. An instance takes its sync group with it. After that it does not preempt until
-the other router is gone. Exit codes: 0 another router is active, 1 none took over, or this router is not active.`,
+the other router is gone. Connections under way go on if lvs_sync_daemon is configured on both; without it, they are reset. Exit codes: 0 another router is active, 1 none took over, or this router is not active.`,
 		Args: files(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := a.switchover(cmd.Context(), args[0])

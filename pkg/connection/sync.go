@@ -56,7 +56,7 @@ func (m *SyncMessage) measure() { binary.BigEndian.PutUint16(m.text[2:], uint16(
 // Add puts an entry in, if there is room for it. Method is for a kernel that does not have the server. The entry must be Syncable.
 func (m *SyncMessage) Add(c *Connection, method ipvs.Forward) bool {
 	entries := [][]byte{syncEntry(c, method, inactive(c))}
-	if inactive(c) && !c.template() {
+	if inactive(c) && !c.ended() && !c.template() {
 		// A kernel ignores an inactive connection where it has one of the same client's port with another server: it takes it for the end
 		// of an old one. Here the other one is old: a port that is used again.
 		entries = slices.Insert(entries, 0, syncEntry(c, method, false))
@@ -71,13 +71,14 @@ func (m *SyncMessage) Add(c *Connection, method ipvs.Forward) bool {
 	return true
 }
 
-// Syncable says whether an entry can be told, and is worth it: what has ended is not. Neither kernels nor this package tell of servers
-// of another family than the client's, and this one of persistence engines' templates.
+// Syncable says whether an entry can be told. Neither kernels nor this package tell of servers of another family than the client's, and
+// this one of persistence engines' templates.
 func (c *Connection) Syncable() bool {
 	_, known := syncStates[c.Protocol][c.State]
-	return (known || c.template()) && c.Engine == "" && c.Client.Addr().Is4() == c.Server.Addr().Is4() &&
-		c.State != "TIME_WAIT" && c.State != "CLOSE" && c.State != "CLOSED"
+	return (known || c.template()) && c.Engine == "" && c.Client.Addr().Is4() == c.Server.Addr().Is4()
 }
+
+func (c *Connection) ended() bool { return c.State == "TIME_WAIT" || c.State == "CLOSE" || c.State == "CLOSED" }
 
 func (c *Connection) template() bool {
 	return c.Client.Port() == 0 && (c.State == "NONE" || c.State == "ASSURED")

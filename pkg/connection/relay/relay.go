@@ -76,11 +76,13 @@ func (r *Relay) Change(s Setup) {
 	r.setup = s
 }
 
-// Begin has all connections told, and for so long from now those that are new or change, in place of what was said before. It does not
-// block.
+// Begin has connections told for so long from now, in place of what was said before: first all of them, unless that was begun before and
+// goes on, then those that are new or change. It does not block.
 func (r *Relay) Begin(long time.Duration) {
 	r.mu.Lock()
-	r.until, r.anew = time.Now().Add(long), true
+	now := time.Now()
+	r.anew = r.anew || !now.Before(r.until) // what has been told might undo what the other director knows better by now
+	r.until = now.Add(long)
 	r.mu.Unlock()
 	select {
 	case r.wake <- struct{}{}:
@@ -88,7 +90,7 @@ func (r *Relay) Begin(long time.Duration) {
 	}
 }
 
-// Tell is Begin, and returns when all has been told once or can't be, or the context is done.
+// Tell is Begin, and returns when all has been told or can't be, or the context is done.
 func (r *Relay) Tell(ctx context.Context, long time.Duration) {
 	told := make(chan struct{})
 	r.mu.Lock()
@@ -115,7 +117,8 @@ func (r *Relay) Run(ctx context.Context) {
 		}
 		if err := r.tell(ctx); err != nil && ctx.Err() == nil {
 			r.log.Warn("connections under way could not be told to the other director; some may not survive", "err", err)
-			r.release() // it does not get better by waiting
+			_, waiting := r.next()
+			release(waiting) // it does not get better
 		}
 	}
 }
@@ -127,22 +130,19 @@ func (r *Relay) at() (s Setup, until time.Time, ok bool) {
 	return r.setup, r.until, r.setup.Daemon.Interface != "" && time.Now().Before(r.until)
 }
 
-// next returns whether all is to be told the next time.
-func (r *Relay) next() (anew bool) {
+// next returns whether all is to be told the next time, and who waits for that.
+func (r *Relay) next() (anew bool, waiting []chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	anew, r.anew = r.anew, false
-	return anew
+	anew, waiting = r.anew, r.waiting
+	r.anew, r.waiting = false, nil
+	return anew, waiting
 }
 
-// release has nobody wait any more.
-func (r *Relay) release() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, w := range r.waiting {
+func release(waiting []chan struct{}) {
+	for _, w := range waiting {
 		close(w)
 	}
-	r.waiting = nil
 }
 
 // tell tells of connections for as long as it was asked to.
@@ -162,7 +162,8 @@ func (r *Relay) tell(ctx context.Context) (err error) {
 		if !ok || ctx.Err() != nil {
 			break
 		}
-		start, anew := time.Now(), r.next()
+		start := time.Now()
+		anew, waiting := r.next()
 		if anew {
 			clear(told)
 			if end := start.Add(whole); end.After(until) {
@@ -170,13 +171,12 @@ func (r *Relay) tell(ctx context.Context) (err error) {
 			}
 		}
 		pass := pass{Setup: &s, to: to, told: told, until: until, message: connection.NewSyncMessage(s.Daemon.SyncID, int(s.Daemon.MaxLen))}
-		if err := r.pass(ctx, &pass); err != nil {
+		err := r.pass(ctx, &pass)
+		release(waiting)
+		if err != nil {
 			return err
 		}
 		entries += pass.entries
-		if anew {
-			r.release()
-		}
 		select {
 		case <-ctx.Done():
 		case <-r.wake: // at once, for time is short

@@ -98,7 +98,7 @@ func TestTell(t *testing.T) {
 				t.Errorf("%s: %q, want %q", when, got, want)
 			}
 		}
-		k.set(line(1, "ESTABLISHED"), line(2, "SYN_RECV"), line(3, "TIME_WAIT"))
+		k.set(line(1, "ESTABLISHED"), line(2, "SYN_RECV"))
 		<-time.After(time.Minute)
 		want("before anything")
 		r.Tell(t.Context(), time.Second)
@@ -110,6 +110,10 @@ func TestTell(t *testing.T) {
 		want("news", "2:1", "4:3")
 		<-time.After(pause)
 		want("no more")
+		r.Begin(100 * time.Millisecond)
+		<-time.After(pause)
+		want("it goes on")
+		<-time.After(time.Minute)
 		r.Begin(100 * time.Millisecond)
 		<-time.After(pause)
 		want("once more", "1:1", "2:1", "4:3")
