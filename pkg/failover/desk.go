@@ -99,6 +99,14 @@ func (s *seat) wishAs(p part) vip.Wish {
 
 // report is what the Runner calls, on the thread that sends the adverts. The wishes go out here, all else later.
 func (f *Failover) report(actions []vrrp.Action) {
+	if d := f.desk.Load(); d != nil {
+		d.keeper.Together(func() { f.follow(actions) })
+	}
+	f.inbox.put(actions)
+}
+
+// follow has the wishes follow what happened.
+func (f *Failover) follow(actions []vrrp.Action) {
 	for _, a := range actions {
 		switch a := a.(type) {
 		case vrrp.Became:
@@ -107,7 +115,6 @@ func (f *Failover) report(actions []vrrp.Action) {
 			f.act(a.Instance, func(r *role) { r.repeat.Add(1) })
 		}
 	}
-	f.inbox.put(actions)
 }
 
 // became has the addresses follow a transition, and the connections.

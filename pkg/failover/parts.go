@@ -45,4 +45,6 @@ type keeper interface {
 	Run(ctx context.Context) error
 	Change(s vipnl.Setup)
 	Wish(w vip.Wish)
+	// Together has what is wished in the meantime done at once.
+	Together(say func())
 }

@@ -226,6 +226,8 @@ func (k fakeKeeper) Change(s vipnl.Setup) {
 	k.note("setup: %d links, %d wishes", len(s.Links), len(s.Universe))
 }
 
+func (fakeKeeper) Together(say func()) { say() }
+
 func (k fakeKeeper) Wish(w vip.Wish) {
 	k.mu.Lock()
 	between := k.between

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,6 +35,7 @@ type Keeper struct {
 	wishes map[string]vip.Wish // by owner, the newest
 	order  []string            // of their coming
 	wake   chan struct{}
+	spoken atomic.Int32 // so many of Together
 
 	// The rest is of the goroutine of Run.
 	kernel  rtnetlink
@@ -137,7 +139,19 @@ func (k *Keeper) Wish(w vip.Wish) {
 	k.poke()
 }
 
+// Together calls say, and nothing is done about what that wishes before it returns: then the addresses of a whole sync group go to the
+// kernel in one step. Say must not block.
+func (k *Keeper) Together(say func()) {
+	k.spoken.Add(1)
+	say()
+	k.spoken.Add(-1)
+	k.poke()
+}
+
 func (k *Keeper) poke() {
+	if k.spoken.Load() > 0 {
+		return
+	}
 	select {
 	case k.wake <- struct{}{}:
 	default:

@@ -267,6 +267,21 @@ func TestKeeperOrder(t *testing.T) {
 	})
 }
 
+// The addresses of a sync group come before any of them is announced.
+func TestKeeperTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keep(t, newMemory("lo", "e0"), func(k *Keeper, expect func(string, ...string)) {
+			expect("the start")
+			k.Together(func() {
+				k.Wish(wishOf(t, "E", false, "10.0.0.1/24 dev e0"))
+				expect("one of two")
+				k.Wish(wishOf(t, "I", false, "10.0.1.1/24 dev e0"))
+			})
+			expect("both", "0s add 10.0.0.1/24 on 2: <nil>", "0s add 10.0.1.1/24 on 2: <nil>", "0s E: 1 places, 1 fresh", "0s I: 1 places, 1 fresh")
+		})
+	})
+}
+
 func TestKeeperFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory("lo", "e0")
