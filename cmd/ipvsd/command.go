@@ -25,8 +25,8 @@ Signals: HUP reads the configuration again, with all that it includes; TERM and 
 writes keepalived.data, USR2 keepalived.stats, signal 63 the same with counters that begin anew, signal 36 keepalived.json.
 
 Exit codes: 0 stopped, 1 failed, 2 wrong usage, 3 invalid configuration, 4 another ipvsd, keepalived or ldirectord is running. Of -t: 0
-valid, 3 invalid; for another tool's file as keepalived -t has them: 0 valid, 5 invalid, 6 valid but for scripts that others than root
-could exchange.`
+valid, 3 invalid; for another tool's file as keepalived -t has them: 0 valid, 5 invalid or in part without effect, 6 valid but for
+scripts that others than root could exchange.`
 
 // options are the command line's.
 type options struct {
@@ -61,6 +61,9 @@ func command(p *process) *cobra.Command {
 			}
 			if o.test != "" {
 				return o.tested(p.stderr)
+			}
+			if _, err := os.Stat(o.ConfigFile); p.name == keepalived && err != nil {
+				return fmt.Errorf("%w: %w", errNoConfig, err)
 			}
 			if p.name == keepalived && !o.foreign.stay && !p.detached {
 				return detach(p, os.Args)
@@ -162,7 +165,7 @@ func check(file string, r daemon.Reading, w io.Writer) error {
 		return err
 	}
 	switch {
-	case v.Rejected != "" && v.Foreign():
+	case v.Foreign() && (v.Rejected != "" || v.Dropped):
 		return errForeign
 	case v.Rejected != "":
 		return daemon.ErrConfig

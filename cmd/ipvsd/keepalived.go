@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"os"
 	"strconv"
@@ -194,13 +193,16 @@ func keepalivedCode(err error) int {
 		return 0 // "daemon is already running"
 	case errors.Is(err, errForeign):
 		return exitForeign
-	case errors.Is(err, errInsecure), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errInsecure), errors.Is(err, errNoConfig):
 		return 6
 	case errors.Is(err, daemon.ErrConfig):
 		return 2
 	}
 	return 1
 }
+
+// errNoConfig is why keepalived doesn't start without a file.
+var errNoConfig = errors.New("there is no configuration")
 
 // enter starts this program again in a network namespace: threads that run already can't all move there.
 func enter(namespace string) error {

@@ -36,7 +36,7 @@ var (
 	// errUsage marks what cobra finds wrong with the command line.
 	errUsage = errors.New("try --help")
 	// errForeign is daemon.ErrConfig where the test is about another tool's file.
-	errForeign = errors.New("invalid configuration")
+	errForeign = errors.New("the configuration is invalid, or a part of it has no effect")
 	// errInsecure is of a test: a script will not be run because others could exchange it.
 	errInsecure = errors.New("a script is insecure")
 )

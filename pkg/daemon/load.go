@@ -49,6 +49,7 @@ type answer struct {
 	problems config.Diagnostics
 	dialect  dialect.Dialect
 	insecure bool // a script of it is
+	dropped  bool // a part of it is
 }
 
 // load returns the configuration of a file that a client sent, or else of the daemon's own; nil if it is rejected. It may
@@ -92,7 +93,7 @@ func (r Reading) load(loader *dialect.Loader, name, text string, host document.H
 	if r.Strict {
 		l.Strictly()
 	}
-	a := answer{&status.Answer{}, l.Problems, l.Dialect, insecure}
+	a := answer{&status.Answer{}, l.Problems, l.Dialect, insecure, l.Dropped}
 	if l.Config == nil {
 		a.Rejected = l.Format(l.Problems)
 	} else {
@@ -119,6 +120,7 @@ func ReadFile(name string, r Reading) (*control.File, error) {
 type Verdict struct {
 	*status.Answer
 	dialect.Dialect
+	Dropped  bool // the tool that the file was written for leaves a part of it out
 	Insecure bool // a script that root is to run can be exchanged by others, and is not run therefore
 }
 
@@ -126,5 +128,5 @@ type Verdict struct {
 // can't be run, and which files of its checks can't be read.
 func Check(name string, r Reading) Verdict {
 	_, a := r.file(new(dialect.Loader), name)
-	return Verdict{a.Answer, a.dialect, a.insecure}
+	return Verdict{a.Answer, a.dialect, a.dropped, a.insecure}
 }

@@ -91,7 +91,7 @@ func (s State) JSON(version int) ([]byte, error) {
 		list = append(list, instance{s.data(m), m.stats()})
 	}
 	if version < Version2 {
-		return json.Marshal(list)
+		return line(list)
 	}
 	processes := []process{}
 	for _, o := range s.Routers.Objects {
@@ -99,10 +99,15 @@ func (s State) JSON(version int) ([]byte, error) {
 			processes = append(processes, process{o.Name, o.Up})
 		}
 	}
-	return json.Marshal(struct {
+	return line(struct {
 		Routers   []instance `json:"vrrp"`
 		Processes []process  `json:"track_process"`
 	}{list, processes})
+}
+
+func line(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	return append(text, '\n'), err
 }
 
 // states are keepalived's numbers.

@@ -8,18 +8,28 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config/document"
 	"github.com/ipvsd/ipvsd/pkg/config/ipvsadm"
 	"github.com/ipvsd/ipvsd/pkg/config/keepalived"
+	"github.com/ipvsd/ipvsd/pkg/config/ldirectord"
+	"github.com/ipvsd/ipvsd/pkg/config/piranha"
 )
 
 // readers make a document of a file, by its dialect.
 var readers = map[Dialect]func(name string, source []byte, h document.Host, s document.Settings) *document.Document{
 	Keepalived: keepalived.Translate,
+	Ldirectord: ldirectord.Translate,
+	Piranha:    piranha.Translate,
 	IPVSAdm:    ipvsadm.Translate,
 }
 
 // Keywords returns what becomes of each keyword of a dialect; nil for one that has no such table.
 func Keywords(d Dialect) []document.KeywordFate {
-	if d == Keepalived {
+	switch d {
+	case Keepalived:
 		return keepalived.Keywords()
+	case Ldirectord:
+		return ldirectord.Keywords()
+	case Piranha:
+		return piranha.Keywords()
+	case TOML, IPVSAdm:
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ type Document struct {
 	Text    string             // what package config loads
 	Origins []Origin           // of each line of Text; nil: Text is the original
 	Found   config.Diagnostics // what is said of the original before package config has its say
+	Dropped bool               // the tool that the file was written for leaves out a part of it, and tells of that when it tests the file
 	Sources map[string]string  // the text of each file that was read, by the name that diagnostics call it
 }
 

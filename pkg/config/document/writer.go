@@ -14,6 +14,7 @@ type Writer struct {
 	origins []Origin
 	found   config.Diagnostics
 	indent  string
+	dropped bool
 }
 
 // Item is a value of a list, on a line of its own.
@@ -97,6 +98,12 @@ func (w *Writer) Warn(at Origin, hint, format string, args ...any) {
 	w.say(config.Warning, at, hint, format, args...)
 }
 
+// Drop warns of what the tool that the file was written for leaves out, and tells of when it tests the file.
+func (w *Writer) Drop(at Origin, hint, format string, args ...any) {
+	w.dropped = true
+	w.say(config.Warning, at, hint, format, args...)
+}
+
 // Note says what is good to know and needs nobody to do anything.
 func (w *Writer) Note(at Origin, hint, format string, args ...any) {
 	w.say(config.Note, at, hint, format, args...)
@@ -108,7 +115,7 @@ func (w *Writer) say(s config.Severity, at Origin, hint, format string, args ...
 
 // Document returns what was written, and said, of the file that was named.
 func (w *Writer) Document(name string, sources map[string]string) *Document {
-	return &Document{Name: name, Text: w.text.String(), Origins: append([]Origin{}, w.origins...), Found: w.found, Sources: sources}
+	return &Document{Name: name, Text: w.text.String(), Origins: append([]Origin{}, w.origins...), Found: w.found, Dropped: w.dropped, Sources: sources}
 }
 
 // Raw is a value that is TOML already.

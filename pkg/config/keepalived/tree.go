@@ -400,7 +400,7 @@ func (v *view) tell() {
 			v.lost += len(v.found) - i
 			break
 		}
-		v.say.Warn(f.at, f.hint, "%s", f.message)
+		v.say.Drop(f.at, f.hint, "%s", f.message)
 	}
 	if v.lost > 0 {
 		v.say.Warn(v.found[v.limits.findings-1].at, "", "there are %d more like this", v.lost)

@@ -54,7 +54,7 @@ func (t *translation) truth(n *Node) (on, ok bool) {
 
 // ignored says what keepalived takes no notice of, and why.
 func (t *translation) ignored(w Word, hint, why string, args ...any) {
-	t.Warn(w.At, hint, "%s: keepalived takes no notice of it", fmt.Sprintf(why, args...))
+	t.Drop(w.At, hint, "%s: keepalived takes no notice of it", fmt.Sprintf(why, args...))
 }
 
 // word returns the argument that a keyword can't do without. If there is none keepalived doesn't start.
