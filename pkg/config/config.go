@@ -46,6 +46,7 @@ func (c *Config) Relocate(place func(Diagnostic) Diagnostic) {
 // GlobalDefs are the settings of global_defs that have an effect. The others are checked and reported as warnings.
 type GlobalDefs struct {
 	RouterID       string
+	NetNamespace   string        // network namespace to run in; empty: where the daemon is started
 	LVSFlushOnStop bool          // remove our services when the daemon stops
 	LVSTimeouts    ipvs.Timeouts // of connection entries; zero fields keep the kernel's
 	LVSSyncDaemon  SyncDaemons

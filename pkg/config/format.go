@@ -17,6 +17,7 @@ import (
 // defaults; settings that all servers share stand with the virtual server. The same Config gives the same bytes.
 func Format(c *Config) []byte {
 	p := &printer{mails: !unmailed(c.VirtualServers), defs: &c.GlobalDefs}
+	differs(p, "net_namespace", c.GlobalDefs.NetNamespace, "")
 	p.root(&c.VRRP)
 	p.global(&c.GlobalDefs, &c.VRRP)
 	p.webhooks(c.GlobalDefs.Webhooks)

@@ -9,6 +9,7 @@ import (
 )
 
 var globalKeywords = []keyword{
+	{in: inRoot, name: "net_namespace", kind: word, doc: "network namespace to run in, of ip netns"},
 	{in: inGlobal, name: "router_id", kind: text, doc: "name of this director; default: the host name"},
 	{in: inGlobal, name: "lvs_flush_on_stop", kind: either(boolean, oneOf("VS")), doc: "removes our services at stop"},
 	{in: inGlobal, name: "lvs_flush_onstop", aliasOf: "lvs_flush_on_stop", kind: either(boolean, oneOf("VS")), doc: "old"},
@@ -67,7 +68,6 @@ const (
 // global_defs.
 var idleGlobalKeywords = slices.Concat(
 	idle(inRoot, useNetns,
-		keyword{name: "net_namespace", kind: text, doc: "network namespace to run in"},
 		keyword{name: "net_namespace_ipvs", kind: flagOrText, doc: "network namespace of IPVS"},
 	),
 	idle(inRoot, noFirewall,

@@ -46,6 +46,7 @@ type Options struct {
 	PIDFiles    []string // each gets the process id
 	DumpDir     string   // where Dump writes; empty: it doesn't
 	JSONVersion int      // of keepalived.json, as in package dump
+	Namespace   string   // network namespace that this process was moved to, whatever the configuration says; empty: to none
 	Force       bool     // start although keepalived or ldirectord runs here
 	KeepTable   bool     // leave the table at the stop whatever the configuration says
 	Ready       func()   // called once, when all is as it should be; nil: nobody wants to know
@@ -55,6 +56,13 @@ type Options struct {
 
 // ErrConfig is wrapped by New's error when the configuration is not valid.
 var ErrConfig = errors.New("invalid configuration")
+
+// ElsewhereError is New's error when the configuration says that the daemon is to run in another network namespace.
+type ElsewhereError struct{ Namespace string }
+
+func (e *ElsewhereError) Error() string {
+	return fmt.Sprintf("net_namespace: start ipvsd in it: ip netns exec %s ipvsd", e.Namespace)
+}
 
 // Daemon is one ipvsd in one network namespace.
 type Daemon struct {
@@ -68,14 +76,17 @@ type Daemon struct {
 	kernel   *ipvsnl.Client
 }
 
-// New loads the configuration, takes the locks and opens the kernel, changing nothing there. Its errors wrap ErrConfig or
-// ErrRunning where these are the reason. The network namespace is the calling thread's.
+// New loads the configuration, takes the locks and opens the kernel, changing nothing there. Its errors wrap ErrConfig, ErrRunning
+// or an *ElsewhereError where these are the reason. The network namespace is the calling thread's.
 func New(o Options) (_ *Daemon, err error) {
 	files := filesIn(o)
 	loader := new(dialect.Loader)
 	cfg, answer := o.file(loader, o.ConfigFile)
 	if cfg == nil {
 		return nil, fmt.Errorf("%w\n%s", ErrConfig, answer.Rejected)
+	}
+	if name := cfg.GlobalDefs.NetNamespace; name != "" && o.Namespace == "" {
+		return nil, &ElsewhereError{name}
 	}
 
 	d := &Daemon{options: o}

@@ -17,7 +17,7 @@ const (
 
 // daemonScope has what stands outside of any block about the processes.
 var daemonScope = scope{"", []keyword{
-	{"net_namespace", Refused, "leave it out, and start ipvsd in the namespace: ip netns exec NAME ipvsd, or NetworkNamespacePath in its unit", nil},
+	{"net_namespace", Honoured, "", text},
 	{"net_namespace_ipvs", Refused, "leave it out, and start ipvsd in the namespace of IPVS: ip netns exec NAME ipvsd", nil},
 	{"namespace_with_ipsets", Idle, ownTable, nil},
 	{"instance", Idle, "ipvsd has no files with the name of its instance: ipvsd --socket and --state-dir tell several apart", nil},
