@@ -63,13 +63,15 @@ func self(name string) string {
 	return "/proc/self/exe"
 }
 
+// waiting is the descriptor by which who has started this process in the background hears of it.
+const waiting = 3
+
 // whoWaits returns how to tell who has started this process in the background that it is ready; nil if nobody waits.
 func whoWaits() (ready func(), detached bool) {
 	if os.Getenv(detachedBy) == "" {
 		return nil, false
 	}
 	_ = os.Unsetenv(detachedBy) // scripts have no use for it
-	const waiting = 3
 	unix.CloseOnExec(waiting)
 	return func() {
 		_, _ = unix.Write(waiting, []byte{1}) // if nobody waits any more, nobody misses it
@@ -79,6 +81,15 @@ func whoWaits() (ready func(), detached bool) {
 			_ = null.Close()
 		}
 	}, true
+}
+
+// move starts this program again in the network namespace that its configuration names. Who waits for it goes on to wait.
+func (p *process) move(namespace string) error {
+	if p.detached {
+		_, _ = unix.FcntlInt(waiting, unix.F_SETFD, 0)
+		_ = os.Setenv(detachedBy, "1")
+	}
+	return enter(namespace)
 }
 
 // restartIn starts this program again in a network namespace that ip netns has made, in place of this one.

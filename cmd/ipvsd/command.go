@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -124,7 +125,14 @@ func handled() iter.Seq[os.Signal] {
 }
 
 func (p *process) serve(ctx context.Context, o daemon.Options) error {
+	if o.Namespace == "" {
+		o.Namespace = os.Getenv(entered)
+		_ = os.Unsetenv(entered) // scripts have no use for it
+	}
 	d, err := daemon.New(o)
+	if elsewhere, ok := errors.AsType[*daemon.ElsewhereError](err); ok {
+		return p.move(elsewhere.Namespace)
+	}
 	if err != nil {
 		return err
 	}

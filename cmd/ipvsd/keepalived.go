@@ -163,6 +163,7 @@ func (k *keepalivedOptions) apply(p *process, o *options) error {
 		return fmt.Errorf("--log-facility %s: it is 0 to 7, local0 to local7, user or daemon: %w", k.facility, errUsage)
 	}
 	if k.namespace != "" && o.test == "" {
+		o.Namespace = k.namespace
 		return enter(k.namespace)
 	}
 	return nil
@@ -204,9 +205,11 @@ func keepalivedCode(err error) int {
 // errNoConfig is why keepalived doesn't start without a file.
 var errNoConfig = errors.New("there is no configuration")
 
+// entered says, in the environment, which network namespace the process was moved to.
+const entered = "IPVSD_NAMESPACE"
+
 // enter starts this program again in a network namespace: threads that run already can't all move there.
 func enter(namespace string) error {
-	const entered = "IPVSD_NAMESPACE"
 	if os.Getenv(entered) == namespace {
 		return os.Unsetenv(entered) // scripts have no use for it
 	}
