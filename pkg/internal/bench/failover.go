@@ -162,6 +162,11 @@ func (c *contest) run(p *couple) {
 		p.bad++
 	}
 	p.stop()
+	for _, row := range c.rows {
+		if s := c.seen[row][p.tool]; s != nil && len(s.web) > 0 {
+			p.Logf("  %-16s %v, %v", row, round(s.web[len(s.web)-1]), round(s.dns[len(s.dns)-1]))
+		}
+	}
 }
 
 // row is where a tool's measurements of a kind are written. No name: nowhere.
