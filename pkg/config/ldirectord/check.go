@@ -48,12 +48,13 @@ func equal(a, b []check) bool {
 
 // writeChecks writes checks into a table of a virtual or real server.
 func (t *translation) writeChecks(list []check, in string, depth int) {
+	several := len(list) == 2 && list[0].table == list[1].table
 	for _, c := range list {
 		if c.state != "" {
 			t.Set(c.line.from, "checks", c.state)
 			continue
 		}
-		t.Table(c.line.from, in+"."+c.table, false, depth)
+		t.Table(c.line.from, in+"."+c.table, several, depth)
 		for _, f := range c.fields {
 			at := c.line.from
 			if f.line != nil {
@@ -415,6 +416,8 @@ func (t *translation) http(s *service, r *real, kind string, c *check, request, 
 	c.table = "HTTP_GET"
 	if kind == "https" {
 		c.table = "SSL_GET"
+		t.noteOnce(s.from, "write tls_verify = true into SSL_GET, in the file that ipvsctl convert makes, to have them checked, and names too",
+			"certificates are not checked; ldirectord checks with newer versions of Perl's LWP who signed them, but not for whom")
 	}
 	path, host := word(request), ""
 	whole, err := url.Parse(path)

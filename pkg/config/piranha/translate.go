@@ -79,6 +79,9 @@ func (t *translation) read(scope string, b *block) {
 		b.values[l.key] = l
 		_, err := strconv.ParseInt(value, 10, 32)
 		switch {
+		case value == "":
+			t.Error(l.from, "leave it out, or write its value", "%s has no value", l.key)
+			delete(b.values, l.key)
 		case k.number && err != nil:
 			t.Error(l.from, "", "%s must be a number", l.key)
 		case k.fate == document.Refused && value != k.harmless:
