@@ -27,6 +27,8 @@ const (
 	pause, share = 20 * time.Millisecond, 3
 	// burst is how many packets are sent before there is a breath: a kernel takes some 90 into its socket's buffer.
 	burst, breath = 32, 2 * time.Millisecond
+	// least is how often the table is read at least: a list of one that changes lacks some entries.
+	least = 2
 	// whole is how long a table may take that is to be told whole, even if the time to tell of it is over by then.
 	whole = 2 * time.Second
 )
@@ -57,6 +59,7 @@ type Relay struct {
 	setup   Setup
 	until   time.Time
 	anew    bool            // all is to be told again
+	owed    int             // so often at least the table is to be read, even if until is over by then
 	waiting []chan struct{} // closed when all has been told
 }
 
@@ -82,7 +85,7 @@ func (r *Relay) Begin(long time.Duration) {
 	r.mu.Lock()
 	now := time.Now()
 	r.anew = r.anew || !now.Before(r.until) // what has been told might undo what the other director knows better by now
-	r.until = now.Add(long)
+	r.until, r.owed = now.Add(long), least
 	r.mu.Unlock()
 	select {
 	case r.wake <- struct{}{}:
@@ -127,7 +130,7 @@ func (r *Relay) Run(ctx context.Context) {
 func (r *Relay) at() (s Setup, until time.Time, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.setup, r.until, r.setup.Daemon.Interface != "" && time.Now().Before(r.until)
+	return r.setup, r.until, r.setup.Daemon.Interface != "" && (r.owed > 0 || time.Now().Before(r.until))
 }
 
 // next returns whether all is to be told the next time, and who waits for that.
@@ -135,7 +138,7 @@ func (r *Relay) next() (anew bool, waiting []chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	anew, waiting = r.anew, r.waiting
-	r.anew, r.waiting = false, nil
+	r.anew, r.waiting, r.owed = false, nil, max(0, r.owed-1)
 	return anew, waiting
 }
 
@@ -164,11 +167,11 @@ func (r *Relay) tell(ctx context.Context) (err error) {
 		}
 		start := time.Now()
 		anew, waiting := r.next()
+		if end := start.Add(whole); end.After(until) {
+			until = end
+		}
 		if anew {
 			clear(told)
-			if end := start.Add(whole); end.After(until) {
-				until = end
-			}
 		}
 		pass := pass{Setup: &s, to: to, told: told, until: until, message: connection.NewSyncMessage(s.Daemon.SyncID, int(s.Daemon.MaxLen))}
 		err := r.pass(ctx, &pass)
