@@ -24,6 +24,9 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
+// Permanent tells such an error from others.
+func (permanent) Permanent() bool { return true }
+
 // Letter is something to deliver. About is what the log says of it.
 type Letter struct {
 	About    []any

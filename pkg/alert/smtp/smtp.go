@@ -28,11 +28,18 @@ func Send(ctx context.Context, m alert.Mail) error {
 	if err != nil {
 		return err
 	}
-	msg, err := compose(&m)
-	if err != nil {
-		return outbox.Permanent(err)
+	// As it is, for whoever looks for words in it; or so that all mail servers take it.
+	for _, encoding := range []mail.Encoding{mail.NoEncoding, mail.EncodingQP} {
+		msg, wrong := compose(&m, encoding)
+		if wrong != nil {
+			return outbox.Permanent(wrong)
+		}
+		err = client.DialAndSendWithContext(ctx, msg)
+		if sent, ok := errors.AsType[*mail.SendError](err); !ok || sent.Reason != mail.ErrNoUnencoded {
+			break
+		}
 	}
-	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
+	if err != nil {
 		if sent, ok := errors.AsType[*mail.SendError](err); ok && !sent.IsTemp() && sent.ErrorCode() >= 500 {
 			return outbox.Permanent(err)
 		}
@@ -42,8 +49,8 @@ func Send(ctx context.Context, m alert.Mail) error {
 }
 
 // compose returns a message.
-func compose(m *alert.Mail) (*mail.Msg, error) {
-	msg := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithEncoding(mail.NoEncoding))
+func compose(m *alert.Mail, encoding mail.Encoding) (*mail.Msg, error) {
+	msg := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithEncoding(encoding))
 	if err := msg.From(m.Via.From); err != nil {
 		return nil, fmt.Errorf("notification_email_from: %w", err)
 	}

@@ -9,8 +9,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 
 	"github.com/ipvsd/ipvsd/pkg/alert"
@@ -45,6 +47,9 @@ func Send(ctx context.Context, p alert.Post) error {
 	}
 	defer client.CloseIdleConnections()
 	response, err := client.Do(request)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err // without the address, which may have a secret in it
+	}
 	if err != nil {
 		return err
 	}
