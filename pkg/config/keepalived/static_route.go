@@ -68,9 +68,13 @@ func (t *translation) route(n *Node, static bool) (sentence, bool) {
 		t.ignored(*w, "leave it out, or add no_track", "a route that is looked after has the protocol keepalived")
 		s = cut
 	}
-	if _, err := vip.ParseRoute(s.String()); err != nil {
+	r, err := vip.ParseRoute(s.String())
+	if err != nil {
 		t.refuse(s, err, "the route is left out")
 		return nil, false
+	}
+	if !r.IPv6 && !r.ScopeSet && r.Type == "" && r.Dev != "" && !r.Via.IsValid() && r.NextHops == "" {
+		s = append(slices.Clip(s), Word{Text: "scope"}, Word{Text: "global"}) // ip route, and ipvsd, take link
 	}
 	return s, true
 }

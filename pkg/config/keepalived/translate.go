@@ -33,7 +33,7 @@ func (t *translation) globalDefs(nodes []*Node) {
 		}
 	}
 	if len(blocks) == 0 {
-		if !t.serves() {
+		if old, _ := t.oldSyncDaemon(); old == nil && !t.serves() {
 			return
 		}
 		blocks = []*Node{{}}
@@ -45,6 +45,7 @@ func (t *translation) globalDefs(nodes []*Node) {
 			}
 			t.walk(n)
 		}
+		t.syncsAsBefore()
 		t.stopsClean()
 	})
 }

@@ -153,6 +153,9 @@ func (t *translation) fifo(n *Node) {
 	case !strings.HasPrefix(w.Text, "/"):
 		t.ignored(w, "write a path that begins with a slash", "%s is no absolute path", w.Text)
 		return
+	case t.samePipe(n.Text, w.Text):
+		t.ignored(w, "write another path, or leave one of them out", "notify_fifo and vrrp_notify_fifo are the same pipe, which would get each line twice")
+		return
 	case len(n.Args) > 1 && !t.host.HasAccount(n.arg(1), n.arg(2)):
 		t.ignored(n.Args[1], "write a user, and a group, that this host has", "there is no account %s", strings.TrimSpace(n.arg(1)+" "+n.arg(2)))
 		return
@@ -165,6 +168,22 @@ func (t *translation) fifo(n *Node) {
 		list = append(list, a.Text)
 	}
 	t.put(n, n.Text, list)
+}
+
+// samePipe says whether the other keyword for a pipe has the same one.
+func (t *translation) samePipe(keyword, path string) bool {
+	for _, other := range []string{"notify_fifo", "vrrp_notify_fifo"} {
+		if other == keyword || !t.has(other) {
+			continue
+		}
+		switch v := t.value(other).(type) {
+		case string:
+			return v == path
+		case []string:
+			return v[0] == path
+		}
+	}
+	return false
 }
 
 // fifoScript is the reader of a pipe, which there has to be.
@@ -227,4 +246,25 @@ func (t *translation) follows(words []string, w Word) []string {
 		return words
 	}
 	return slices.Insert(words, 1, plainName(w.Text))
+}
+
+// oldSyncDaemon returns the first lvs_sync_daemon_interface, and its instance: what people wrote before there was lvs_sync_daemon.
+func (t *translation) oldSyncDaemon() (n, instance *Node) {
+	for _, i := range t.root {
+		if i.Text != "vrrp_instance" || len(i.Args) == 0 {
+			continue
+		}
+		if k := t.block(i, "lvs_sync_daemon_interface"); k != nil && len(k.Args) > 0 {
+			return k, i
+		}
+	}
+	return nil, nil
+}
+
+// syncsAsBefore writes lvs_sync_daemon for an instance that has lvs_sync_daemon_interface.
+func (t *translation) syncsAsBefore() {
+	if n, instance := t.oldSyncDaemon(); n != nil && !t.has("lvs_sync_daemon") {
+		t.put(&Node{Word: n.Word}, "lvs_sync_daemon", n.arg(0)+" "+plainName(instance.arg(0)))
+		t.Note(n.At, "write lvs_sync_daemon "+n.arg(0)+" "+instance.arg(0)+" in global_defs", "lvs_sync_daemon_interface is the old way to say lvs_sync_daemon")
+	}
 }

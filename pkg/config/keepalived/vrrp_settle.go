@@ -1,5 +1,10 @@
 package keepalived
 
+import (
+	"slices"
+	"strings"
+)
+
 // settle ends an instance: what keepalived makes of keywords that go together, it makes of them when it has them all.
 func (t *translation) settle(n *Node) {
 	if t.has("no_virtual_ipaddress") && len(t.items("virtual_ipaddress")) > 0 {
@@ -168,8 +173,29 @@ func (t *translation) comply(version int64) {
 	if version == 2 && priority != 255 {
 		t.unset("accept", hint, "version 2 leaves the addresses to their owner, and the instance is strict")
 	}
-	if len(t.items("unicast_peer")) > 0 {
-		at := t.node("unicast_peer")
-		t.Error(at.At, "write strict_mode off", "unicast_peer contradicts strict_mode: the RFC has none")
+	if v, ok := t.value("use_vmac").(string); ok && strings.Count(v, ":") >= 4 {
+		t.Warn(t.node("use_vmac").At, hint, "the MAC address is the RFC's, since the instance is strict: keepalived takes no notice of another one")
+		words := slices.DeleteFunc(strings.Fields(v), func(w string) bool { return strings.Count(w, ":") >= 4 })
+		var value any = true
+		if len(words) > 0 {
+			value = strings.Join(words, " ")
+		}
+		t.put(t.node("use_vmac"), "use_vmac", value)
 	}
+	if len(t.items("unicast_peer")) > 0 {
+		t.lenient(priority)
+	}
+}
+
+// lenient writes what strict_mode comes to for an instance with unicast peers, which keepalived has and ipvsd, as the RFC, has not.
+func (t *translation) lenient(priority int64) {
+	at := t.node("unicast_peer")
+	t.Warn(at.At, "write strict_mode off", "unicast_peer contradicts strict_mode: the RFC has none; what else strict_mode means is written out")
+	t.put(nil, "strict_mode", false)
+	if !t.has("accept") && !t.has("no_accept") && priority != 255 {
+		t.put(nil, "no_accept", true)
+	}
+	t.put(nil, "lower_prio_no_advert", true)
+	t.put(nil, "garp_lower_prio_repeat", 0)
+	t.put(nil, "garp_lower_prio_delay", 0)
 }
