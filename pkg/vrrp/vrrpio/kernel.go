@@ -2,6 +2,7 @@ package vrrpio
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -112,7 +113,7 @@ func (k *kernel) wait(until time.Time) error {
 	}
 	k.ready = k.ready[:0]
 	n, err := k.poll(!until.IsZero() && until.Sub(k.read) < brief)
-	if err == unix.EINTR {
+	if errors.Is(err, unix.EINTR) {
 		return nil
 	}
 	if err != nil {
