@@ -344,6 +344,9 @@ func (t *translation) negotiate(s *service, r *real, kind string, at *line) chec
 		if request != nil {
 			c.add("request", strings.ReplaceAll(strings.TrimPrefix(word(request), "/"), `\n`, "\n"), request.line)
 		}
+		if strings.ContainsAny(word(receive), "^$") { // ldirectord looks at each line by itself
+			receive = &value{receive.line, "(?m)" + word(receive)}
+		}
 		s.exchange(&c, nil, receive)
 	case "dns":
 		t.dns(s, r, &c, request, receive, tell)

@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long anything that is waited for may take: it is never what a test is about.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // program is the path of ipvsd.
 var program string
@@ -184,13 +184,13 @@ func saved(h *lab.Host) string {
 
 var failures = regexp.MustCompile(`failurecount=(\d)`)
 
-// passes is how many checks of ldirectord are enough to know a server's state.
+// passes is how many times ldirectord has to begin with its first server until all that has changed before is known to it.
 func passes(source string) int {
 	n := 1
 	for _, m := range failures.FindAllStringSubmatch(source, -1) {
 		n = max(n, int(m[1][0]-'0'))
 	}
-	return n + 2
+	return n + 1
 }
 
 // Ldirectord and ipvsd make the same table of the same file: with a server down at the start, when it comes, when all are down, when
