@@ -20,8 +20,9 @@ func checks(finish func(*translation, *check) string) func(*translation, *Node) 
 			why = finish(t, c)
 		}
 		switch {
+		case c.gone: // told already
 		case why != "":
-			t.Warn(n.At, "", "%s: keepalived goes without this %s", why, n.Text)
+			t.Drop(n.At, "", "%s: keepalived goes without this %s", why, n.Text)
 		case len(c.hosts) > 0:
 			t.smtpHosts(c)
 		default:
@@ -46,7 +47,7 @@ func connectPort(t *translation, n *Node) {
 		return
 	}
 	if rest != "" {
-		t.Warn(w.At, "write a number", "%s: keepalived takes %q for %d", n.Text, w.Text, v)
+		t.Drop(w.At, "write a number", "%s: keepalived takes %q for %d", n.Text, w.Text, v)
 	}
 	t.put(n, n.Text, v)
 }
@@ -75,7 +76,7 @@ func retryOf(t *translation, n *Node) {
 // old is a keyword with another name.
 func old(name string, translate func(*translation, *Node)) func(*translation, *Node) {
 	return func(t *translation, n *Node) {
-		t.Note(n.At, "write "+name, "%s is the old name of %s", n.Text, name)
+		t.Drop(n.At, "write "+name, "%s is the old name of %s", n.Text, name)
 		translate(t, n)
 	}
 }
@@ -141,7 +142,7 @@ func dnsType(t *translation, n *Node) {
 	}
 	kind := upper(w.Text)
 	if !slices.Contains([]string{"A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"}, kind) {
-		t.Warn(w.At, "", "keepalived can't ask for %s: it asks for SOA", w.Text)
+		t.Drop(w.At, "", "keepalived can't ask for %s: it asks for SOA", w.Text)
 		return
 	}
 	t.put(n, "type", kind)
@@ -196,7 +197,7 @@ func finishUDP(t *translation, c *check) string {
 		return ""
 	}
 	if least > most {
-		t.Warn(c.node.At, "", "min_reply_length %d is more than max_reply_length, which is %d: no reply is right, and the server is down", least, most)
+		t.Drop(c.node.At, "", "min_reply_length %d is more than max_reply_length, which is %d: no reply is right, and the server is down", least, most)
 	}
 	c.set(nil, "max_reply_length", most)
 	return ""
@@ -272,10 +273,11 @@ func miscPath(t *translation, n *Node) {
 		return
 	}
 	if len(n.Args) > 1 {
-		t.ignored(n.Args[1], "put the command and its arguments in double quotes; user is another keyword", "%s is no part of the command", n.Args[1].Text)
+		t.Warn(n.Args[1].At, "put the command and its arguments in double quotes; user is another keyword", "%s is no part of the command: keepalived takes no notice of it", n.Args[1].Text)
 	}
 	if p.missing != nil {
-		t.ipvs.check.lost = fmt.Sprintf("%s can't be run (%v)", p.argv[0], p.missing)
+		t.Warn(n.Args[0].At, "write where a program is that can be run", "%s: %v; keepalived goes without this MISC_CHECK", p.argv[0], p.missing)
+		t.ipvs.check.gone = true
 		return
 	}
 	t.put(n, "misc_path", p.value())

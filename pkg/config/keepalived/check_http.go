@@ -26,7 +26,7 @@ func (t *translation) url(n *Node) {
 	}
 	least, most := u.find("regex_min_offset"), u.find("regex_max_offset")
 	if least != nil && most != nil && most.value.(int64) > 0 && most.value.(int64) < least.value.(int64) {
-		t.ignored(most.node.Word, "write the smaller number with regex_min_offset", "regex_max_offset is less than regex_min_offset")
+		t.Warn(most.node.At, "write the smaller number with regex_min_offset", "regex_max_offset is less than regex_min_offset: keepalived takes no notice of both")
 		u.remove("regex_max_offset", "regex_min_offset")
 	}
 	t.ipvs.check.urls = append(t.ipvs.check.urls, u)
@@ -69,7 +69,7 @@ func urlDigest(t *translation, n *Node) {
 		return
 	}
 	if len(w.Text) != 32 || strings.Trim(lower(w.Text), "0123456789abcdef") != "" {
-		t.Warn(w.At, "genhash -s SERVER -p PORT -u PATH prints it", "the digest has 32 hexadecimal digits: keepalived goes without this one, and doesn't look at the body")
+		t.Drop(w.At, "genhash -s SERVER -p PORT -u PATH prints it", "the digest has 32 hexadecimal digits: keepalived goes without this one, and doesn't look at the body")
 		return
 	}
 	t.put(n, "digest", lower(w.Text))
@@ -126,7 +126,7 @@ func urlOptions(t *translation, n *Node) {
 	var good []string
 	for _, w := range n.Args {
 		if !slices.Contains(regexOptions, w.Text) {
-			t.ignored(w, "", "regex_options: there is no %s", w.Text)
+			t.Warn(w.At, "", "regex_options: there is no %s", w.Text)
 			continue
 		}
 		good = append(good, w.Text)

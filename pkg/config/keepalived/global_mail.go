@@ -72,7 +72,7 @@ func (t *translation) defaultUser(n *Node) {
 		return
 	}
 	if !t.host.HasAccount(w.Text, n.arg(1)) {
-		t.Warn(w.At, "write a user, and a group, that this host has", "there is no user, or no group, %s: keepalived goes without all scripts that name no user", n)
+		t.Drop(w.At, "write a user, and a group, that this host has", "there is no user, or no group, %s: keepalived goes without all scripts that name no user", n)
 		return
 	}
 	who := w.Text

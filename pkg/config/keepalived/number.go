@@ -19,7 +19,7 @@ func (t *translation) number(n *Node, lowest, highest int64) (int64, bool) {
 		t.ignored(w, "", "%s must be %d to %d, not %s", n.Text, lowest, highest, w.Text)
 		return 0, false
 	case rest != "":
-		t.Warn(w.At, "write a number", "%s: keepalived takes %q for %d", n.Text, w.Text, v)
+		t.Drop(w.At, "write a number", "%s: keepalived takes %q for %d", n.Text, w.Text, v)
 	}
 	return v, true
 }
@@ -63,7 +63,7 @@ func (t *translation) seconds(n *Node, lowest, highest float64) (float64, bool) 
 		t.ignored(w, "", "%s must be %s to %s seconds, not %s", n.Text, plain(lowest), plain(highest), w.Text)
 		return 0, false
 	case end < len(w.Text):
-		t.Warn(w.At, "write "+w.Text[:end], "%s: of what is behind the number in %q keepalived makes another time; here it is %s seconds",
+		t.Drop(w.At, "write "+w.Text[:end], "%s: of what is behind the number in %q keepalived makes another time; here it is %s seconds",
 			n.Text, w.Text, plain(v))
 	}
 	return math.Round(v*1e6) / 1e6, true

@@ -55,6 +55,7 @@ type check struct {
 	urls  []*url
 	hosts []*check
 	lost  string // why keepalived goes without it
+	gone  bool   // it does, which is told
 }
 
 // url is a block url of HTTP_GET and SSL_GET.
@@ -203,6 +204,15 @@ func scheduled(algorithm string) func(*translation, *Node) {
 	}
 }
 
+// hashed reads a flag of the kernel's own.
+func (t *translation) hashed(n *Node) {
+	if t.open.text("lb_algo") != "sh" {
+		t.ignored(n.Word, "leave it out", "hashed works only with the scheduler sh")
+		return
+	}
+	t.Note(n.At, "leave it out", "the kernel sets hashed on every service by itself")
+}
+
 // method returns a function that reads how packets get to a server, to a key.
 func method(key string) func(*translation, *Node) {
 	return func(t *translation, n *Node) {
@@ -227,7 +237,7 @@ func (t *translation) method(n *Node) (how string, ok bool) {
 	}
 	options := n.Args[1:]
 	if w.Text != "TUN" && len(options) > 0 {
-		t.Warn(options[0].At, "leave it out", "%s takes no options such as %q", w.Text, options[0].Text)
+		t.Drop(options[0].At, "leave it out", "%s takes no options such as %q", w.Text, options[0].Text)
 		return w.Text, true
 	}
 	why := ""
@@ -297,7 +307,7 @@ func (t *translation) persistence(n *Node) {
 	w := n.Args[0]
 	switch v, rest := leading(w.Text); {
 	case v == 0 && rest == "":
-		t.Warn(w.At, "leave it out", "persistence_timeout 0 is no time: keepalived takes no notice of it, and clients don't stay with their server")
+		t.Drop(w.At, "leave it out", "persistence_timeout 0 is no time: keepalived takes no notice of it, and clients don't stay with their server")
 	case rest != "" || v < 1 || v > 2678400:
 		t.ignored(w, "write 1 to 2678400 seconds", "persistence_timeout can't be %s", w.Text)
 	default:
@@ -314,10 +324,10 @@ func (t *translation) quorum(n *Node) {
 	v, rest := leading(w.Text)
 	switch {
 	case v < 1 || v > 4294967295:
-		t.Warn(w.At, "write a number from 1 on", "quorum %s is none: keepalived takes 1", w.Text)
+		t.Drop(w.At, "write a number from 1 on", "quorum %s is none: keepalived takes 1", w.Text)
 		v = 1
 	case rest != "":
-		t.Warn(w.At, "write a number", "quorum: keepalived takes %q for %d", w.Text, v)
+		t.Drop(w.At, "write a number", "quorum: keepalived takes %q for %d", w.Text, v)
 	}
 	t.put(n, "quorum", min(v, 1<<31-1))
 }

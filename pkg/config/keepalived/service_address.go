@@ -27,11 +27,11 @@ func (t *translation) identify(s *service) bool {
 		w = n.Args[1]
 		v, rest := leading(w.Text)
 		if v < 1 || v > 4294967295 {
-			t.Warn(w.At, "write a number from 1 to 4294967295", "the fwmark %s can't be: keepalived makes nothing of it that could work, and this virtual server is left out", w.Text)
+			t.Drop(w.At, "write a number from 1 to 4294967295", "the fwmark %s can't be: keepalived makes nothing of it that could work, and this virtual server is left out", w.Text)
 			return false
 		}
 		if rest != "" {
-			t.Warn(w.At, "write a number", "the fwmark: keepalived takes %q for %d", w.Text, v)
+			t.Drop(w.At, "write a number", "the fwmark: keepalived takes %q for %d", w.Text, v)
 		}
 		s.mark, s.at = v, w.At
 		return true
@@ -86,7 +86,7 @@ func (t *translation) plainAddress(w Word, what string) (netip.Addr, bool) {
 	} else if found, err := t.host.LookupHost(w.Text); err == nil && len(found) > 0 {
 		hint = "write " + found[0]
 	}
-	t.Warn(w.At, hint, "%q is no address: keepalived goes without %s", w.Text, what)
+	t.Drop(w.At, hint, "%q is no address: keepalived goes without %s", w.Text, what)
 	return netip.Addr{}, false
 }
 
@@ -98,11 +98,11 @@ func (t *translation) port(w Word, what string, lowest int64) (uint16, bool) {
 		if p := t.host.LookupPort(w.Text, lower(t.protocolSoFar())); p != 0 {
 			hint = "write " + strconv.Itoa(int(p))
 		}
-		t.Warn(w.At, hint, "%q is no port: keepalived goes without %s", w.Text, what)
+		t.Drop(w.At, hint, "%q is no port: keepalived goes without %s", w.Text, what)
 		return 0, false
 	}
 	if rest != "" {
-		t.Warn(w.At, "write a number", "the port: keepalived takes %q for %d", w.Text, v)
+		t.Drop(w.At, "write a number", "the port: keepalived takes %q for %d", w.Text, v)
 	}
 	return uint16(v), true
 }

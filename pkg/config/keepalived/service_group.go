@@ -34,7 +34,7 @@ func (t *translation) virtualServerGroup(n *Node) {
 		return
 	}
 	if slices.ContainsFunc(t.ipvs.groups, func(g *group) bool { return g.name == w.Text }) {
-		t.ignored(w, "give it another name", "there is another virtual_server_group %s above", w.Text)
+		t.Warn(w.At, "give it another name", "there is another virtual_server_group %s above, which keepalived takes", w.Text)
 		return
 	}
 	g := &group{name: w.Text, node: n}
@@ -53,10 +53,10 @@ func (t *translation) virtualServerGroup(n *Node) {
 	open := slices.ContainsFunc(g.entries, func(e groupEntry) bool { return e.mark && e.family == "" })
 	switch {
 	case len(g.entries) == 0:
-		t.Warn(n.At, "write an address and a port, or fwmark and a number", "the group %s has nothing in it: keepalived goes without it", g.name)
+		t.Drop(n.At, "write an address and a port, or fwmark and a number", "the group %s has nothing in it: keepalived goes without it", g.name)
 		g.dropped = true
 	case g.v4 && g.v6 && open:
-		t.Warn(n.At, "write inet or inet6 behind each fwmark", "the group %s has both families, and a fwmark that doesn't say which is its: keepalived goes without the group", g.name)
+		t.Drop(n.At, "write inet or inet6 behind each fwmark", "the group %s has both families, and a fwmark that doesn't say which is its: keepalived goes without the group", g.name)
 		g.dropped = true
 	}
 	t.ipvs.groups = append(t.ipvs.groups, g)
@@ -73,7 +73,7 @@ func (t *translation) groupEntry(g *group, n *Node) (e groupEntry, ok bool) {
 		}
 		v, rest := leading(w.Text)
 		if v < 1 || v > 4294967295 || rest != "" {
-			t.Warn(w.At, "write a number from 1 to 4294967295", "the fwmark %s can't be: keepalived makes nothing of it that could work, and it is left out", w.Text)
+			t.Drop(w.At, "write a number from 1 to 4294967295", "the fwmark %s can't be: keepalived makes nothing of it that could work, and it is left out", w.Text)
 			return e, false
 		}
 		e.mark, e.text = true, fmt.Sprint(v)
@@ -94,7 +94,7 @@ func (t *translation) groupEntry(g *group, n *Node) (e groupEntry, ok bool) {
 	}
 	host, six, why := groupRange(n.Text)
 	if why != "" {
-		t.Warn(n.At, "", "%s %s: keepalived goes without it", n.Text, why)
+		t.Drop(n.At, "", "%s %s: keepalived goes without it", n.Text, why)
 		return e, false
 	}
 	if first, last, ok := strings.Cut(n.Text, "-"); ok && !six && strings.Contains(last, ".") && first[:strings.LastIndexByte(first, '.')] != last[:strings.LastIndexByte(last, '.')] {

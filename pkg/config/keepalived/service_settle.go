@@ -39,14 +39,14 @@ func (t *translation) settleService(s *service) bool {
 	}
 	t.settleProtocol(s)
 	if s.find("lb_algo") == nil {
-		t.Warn(s.at, "write lvs_sched wlc", "there is no scheduler: keepalived takes wlc")
+		t.Drop(s.at, "write lvs_sched wlc", "there is no scheduler: keepalived takes wlc")
 	}
 	if s.find("lb_kind") == nil {
-		t.Warn(s.at, "write lvs_method NAT", "there is no forwarding method: keepalived takes NAT")
+		t.Drop(s.at, "write lvs_method NAT", "there is no forwarding method: keepalived takes NAT")
 	}
 	t.settlePersistence(s)
 	if l := s.find("ops"); l != nil && !s.marked() && s.text("protocol") != "UDP" {
-		t.Warn(l.node.At, "leave it out", "ops works only with UDP: keepalived goes without it")
+		t.Drop(l.node.At, "leave it out", "ops works only with UDP: keepalived goes without it")
 		s.remove("ops")
 	}
 	if s.text("lb_algo") == "mh" { // which ipvsd would do better
@@ -59,7 +59,7 @@ func (t *translation) settleService(s *service) bool {
 	}
 	t.settleServers(s)
 	if len(s.servers) == 0 {
-		t.Warn(s.at, "write a real_server", "there is no real server: keepalived goes without this virtual server")
+		t.Drop(s.at, "write a real_server", "there is no real server: keepalived goes without this virtual server")
 		return false
 	}
 	if s.find("alpha") == nil && slices.ContainsFunc(s.servers, func(r *server) bool { return len(r.checks) > 0 }) {
@@ -75,7 +75,7 @@ func (t *translation) settleFamily(s *service) bool {
 	written := s.find("ip_family")
 	if v4 || v6 {
 		if v4 && v6 && !tunnels {
-			t.Warn(s.at, "make a group for each family", "the group %s has both families, which only lvs_method TUN can serve: keepalived goes without this virtual server", s.name)
+			t.Drop(s.at, "make a group for each family", "the group %s has both families, which only lvs_method TUN can serve: keepalived goes without this virtual server", s.name)
 			return false
 		}
 		if written != nil && (written.value == "inet6") != v6 {
@@ -125,7 +125,7 @@ func (t *translation) strange(s *service, r *server, v4, v6 bool, how, what stri
 	if how == "TUN" || r.addr.Is4() && v4 || r.addr.Is6() && v6 {
 		return false
 	}
-	t.Warn(r.node.Args[0].At, "only lvs_method TUN leads from one family to the other", "%s is of another family than the virtual server: keepalived goes without it", what)
+	t.Drop(r.node.Args[0].At, "only lvs_method TUN leads from one family to the other", "%s is of another family than the virtual server: keepalived goes without it", what)
 	return true
 }
 
@@ -153,10 +153,10 @@ func (t *translation) settleProtocol(s *service) {
 	l := s.find("protocol")
 	switch {
 	case s.marked() && l != nil:
-		t.Note(l.node.At, "leave it out", "a fwmark is for all protocols")
+		t.Drop(l.node.At, "leave it out", "a fwmark is for all protocols")
 		s.remove("protocol")
 	case !s.marked() && l == nil:
-		t.Warn(s.at, "write protocol TCP if that is meant", "there is no protocol: keepalived takes UDP")
+		t.Drop(s.at, "write protocol TCP if that is meant", "there is no protocol: keepalived takes UDP")
 		s.set(nil, "protocol", "UDP")
 	}
 }
@@ -168,9 +168,16 @@ func (t *translation) settlePersistence(s *service) {
 	if bits != nil {
 		narrowed = t.granularity(s, bits, v6 || s.text("ip_family") == "inet6")
 	}
+	if narrowed && s.group != nil {
+		if l := s.find("persistence_granularity"); l != nil {
+			t.Warn(l.node.At, "leave it out", "keepalived 2.2.7 loses persistence_granularity of a group: clients are told apart by all of their address")
+			s.remove("persistence_granularity")
+			s.set(l.node, "persistence_timeout", orTrue(s))
+		}
+	}
 	timed := s.find("persistence_timeout") != nil
 	if slices.Contains(s.ports(), 0) && !timed && !narrowed {
-		t.Note(s.at, "write persistence_timeout", "a virtual server on all ports has persistence: keepalived sets a time of 360 seconds")
+		t.Drop(s.at, "write persistence_timeout", "a virtual server on all ports has persistence: keepalived sets a time of 360 seconds")
 		s.set(nil, "persistence_timeout", true)
 		timed = true
 	}
@@ -246,7 +253,7 @@ func (t *translation) settleServers(s *service) {
 		r.checks = slices.DeleteFunc(r.checks, func(c *check) bool { return t.aimless(r, c) })
 		key := netip.AddrPortFrom(r.addr, r.at(s))
 		if seen[key] {
-			t.Warn(r.node.Args[0].At, "leave one of them out", "the server %s is there twice: keepalived goes without the second one", key)
+			t.Drop(r.node.Args[0].At, "leave one of them out", "the server %s is there twice: keepalived goes without the second one", key)
 			continue
 		}
 		seen[key] = true
@@ -272,7 +279,7 @@ func (t *translation) aimless(r *server, c *check) bool {
 		to = netip.MustParseAddr(ip)
 	}
 	if linkLocal(to) && c.find("bind_if") == nil && slices.Contains(portCheckers, c.kind) {
-		t.Warn(c.node.At, "write bind_if", "the link-local address %s needs an interface: keepalived goes without this %s", to, c.kind)
+		t.Drop(c.node.At, "write bind_if", "the link-local address %s needs an interface: keepalived goes without this %s", to, c.kind)
 		return true
 	}
 	if l := c.find("bindto"); l != nil && netip.MustParseAddr(c.text("bindto")).Is4() != to.Is4() {
@@ -282,29 +289,41 @@ func (t *translation) aimless(r *server, c *check) bool {
 	return false
 }
 
+// port returns the port of all services, 0 if they have several, or one of them is a fwmark.
+func (s *service) port() uint16 {
+	ports := s.ports()
+	if len(ports) != 1 || s.group != nil && slices.ContainsFunc(s.group.entries, func(e groupEntry) bool { return e.mark }) {
+		return 0
+	}
+	return ports[0]
+}
+
 // at returns the port that a server has with the services of a virtual server: its own or, if they have one only, theirs.
 func (r *server) at(s *service) uint16 {
-	if ports := s.ports(); r.port == 0 && len(ports) == 1 {
-		return ports[0]
+	if r.port == 0 {
+		return s.port()
 	}
 	return r.port
 }
 
 // settlePort finds out the port of a server. Under DR and TUN it is the service's, but checks go on to where they went.
 func (t *translation) settlePort(s *service, r *server, how string) {
-	ports := s.ports()
 	checked := r.port
 	switch {
+	case r.port == 0 && how == "NAT" && !s.marked() && (s.group != nil || r == s.sorry) && s.ports()[0] != 0:
+		t.Warn(r.node.Args[0].At, "write the port", "keepalived sends clients to port 0 of it; here it has the port of the service")
 	case r.port == 0 || how == "NAT":
 	case s.marked():
-		t.Note(r.node.Args[1].At, "leave the port out, and write connect_port in checks", "under %s a server of a fwmark has no port", how)
+		t.Drop(r.node.Args[1].At, "leave the port out, and write connect_port in checks", "under %s a server of a fwmark has no port", how)
 		r.port = 0
-	case len(ports) > 1 || ports[0] != r.port:
-		t.Warn(r.node.Args[1].At, "", "under %s packets are not changed: a server has the port of the service, not %d", how, r.port)
+	case s.port() != r.port:
+		if slices.ContainsFunc(s.ports(), func(p uint16) bool { return p != r.port }) {
+			t.Drop(r.node.Args[1].At, "", "under %s packets are not changed: a server has the port of the service, not %d", how, r.port)
+		}
 		r.port = 0
 	}
-	if len(ports) == 1 && r.port == ports[0] && ports[0] == 0 {
-		r.port = 0
+	if checked == 0 && s.group == nil {
+		checked = s.port()
 	}
 	for _, c := range r.checks {
 		if c.find("connect_port") != nil || !slices.Contains(portCheckers, c.kind) {

@@ -30,7 +30,7 @@ var serviceScope = scope{"virtual_server", append([]keyword{
 	{"lvs_sched", Mapped, "lb_algo", (*translation).algorithm},
 	{"lb_kind", Honoured, "", method("lb_kind")},
 	{"lvs_method", Mapped, "lb_kind", method("lb_kind")},
-	{"hashed", Idle, "the kernel sets this flag on every service by itself", nil},
+	{"hashed", Idle, "the kernel sets this flag on every service by itself", (*translation).hashed},
 	{"ops", Honoured, "", flag},
 	{"flag-1", Honoured, "", flag},
 	{"flag-2", Honoured, "", flag},
