@@ -238,7 +238,7 @@ func (t *translation) server(s *service, r real, shared []check) {
 	if r.lower > 0 {
 		t.Set(r.line.from, "lthreshold", r.lower)
 	}
-	if own := t.checks(s, &r); !equal(own, shared) {
+	if own := t.checks(s, &r); !equal(own, shared) && shared[0].state == "" {
 		t.writeChecks(own, "virtual_server.real_server", 3)
 	}
 }

@@ -141,6 +141,9 @@ func (t *translation) service(s *service) {
 	t.alerts(s.values)
 	t.fallbackCommand(s)
 	shared := t.checks(s, nil)
+	if spare && shared[0].state == "off" {
+		t.switchedOff(s, shared)
+	}
 	t.timing(s, shared)
 	for _, l := range s.lines {
 		if l.key != "real" && l.key != "real6" && l != fallback.line {
@@ -156,6 +159,22 @@ func (t *translation) service(s *service) {
 		t.Set(fallback.line.from, "address", s.address(fallback))
 		t.Set(fallback.line.from, "lb_kind", methods[fallback.method])
 		t.Set(fallback.line.from, "TCP_CHECK", false)
+	}
+}
+
+// switchedOff lets the fallback server have the clients. To package config, servers that are off are nothing to be sorry for.
+func (t *translation) switchedOff(s *service, checks []check) {
+	t.Warn(checks[0].line.from, "leave the fallback server out if nobody is to have the clients",
+		"with checktype=off the fallback server has the clients, as with ldirectord, whose manual says that it has none")
+	checks[0].state = "on"
+	if !yes(t.get(s, "quiescent"), false) {
+		for _, r := range s.reals {
+			t.comments(r.line)
+		}
+		s.reals = nil
+	}
+	for i := range s.reals {
+		s.reals[i].weight = 0
 	}
 }
 
