@@ -24,7 +24,7 @@ const (
 	givenTime = 600 * time.Millisecond
 	// takenTime is for how long a director that takes over still hears of connections, and recountedTime is when it tells the others what
 	// they have not heard in givenTime, for so long.
-	takenTime     = 1500 * time.Millisecond
+	takenTime     = 3 * time.Second
 	recountedTime = time.Second
 	recountTime   = 100 * time.Millisecond
 )

@@ -51,7 +51,7 @@ const linger = 200 * time.Millisecond
 
 // silence is how long an instance that takes the role from a router that is alive keeps from resetting connections that it does not
 // know: it hears of them in that time, and what clients send until then they send again.
-const silence = 2 * time.Second
+const silence = 3 * time.Second
 
 func (r *role) is() vrrp.State { return vrrp.State(r.state.Load()) }
 

@@ -5,7 +5,7 @@
 // connection table itself and sends it in the kernel's format, all of it once and then what is new, until the neighbours have learned
 // where the addresses are. The other side needs nothing for that but its kernel's sync daemon in the role of a backup.
 //
-// Reading a large table takes its time (package connection): three quarters of the time nothing is read, and who asks for all to be told
+// Reading a large table takes its time (package connection): half of the time nothing is read, and who asks for all to be told
 // need not wait for it. Run's goroutine is the only one.
 package relay
 
@@ -23,12 +23,13 @@ import (
 )
 
 const (
-	// pause is how long nothing is read at least, and share is that it is so for that many times as long as the last reading took.
-	pause, share = 20 * time.Millisecond, 3
+	// pause is how long nothing is read at least, and share is that it is so for that many times as long as the last
+	// reading took.
+	pause, share = 20 * time.Millisecond, 1
 	// burst is how many packets are sent before there is a breath: a kernel takes some 90 into its socket's buffer.
 	burst, breath = 32, 2 * time.Millisecond
 	// least is how often the table is read at least: a list of one that changes lacks some entries.
-	least = 2
+	least = 5
 	// whole is how long a table may take that is to be told whole, even if the time to tell of it is over by then.
 	whole = 2 * time.Second
 )
