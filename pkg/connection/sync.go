@@ -78,7 +78,9 @@ func (c *Connection) Syncable() bool {
 	return (known || c.template()) && c.Engine == "" && c.Client.Addr().Is4() == c.Server.Addr().Is4()
 }
 
-func (c *Connection) ended() bool { return c.State == "TIME_WAIT" || c.State == "CLOSE" || c.State == "CLOSED" }
+func (c *Connection) ended() bool {
+	return c.State == "TIME_WAIT" || c.State == "CLOSE" || c.State == "CLOSED"
+}
 
 func (c *Connection) template() bool {
 	return c.Client.Port() == 0 && (c.State == "NONE" || c.State == "ASSURED")
