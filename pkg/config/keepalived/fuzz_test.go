@@ -24,7 +24,7 @@ func FuzzTranslate(f *testing.F) {
 	}
 	for _, text := range []string{
 		"~SEQ(A,1,999999999) ~SEQ(B,1,999999999) x", "$A=$A\n$A", "include k.conf\ninclude k.conf", strings.Repeat("{", 1000), "vrrp_instance V {\nnotify \"a\\",
-		"~LST({A,B},{1,2},{3,4}) virtual_server 10.0.0.${A} 8${B} {\nreal_server 10.1.0.1 80 {\nTCP_CHECK {\n}\n}\n}", "\ufeff\x00\xff{}",
+		"~LST({A,B},{1,2},{3,4}) virtual_server 10.0.0.${A} 8${B} {\nreal_server 10.1.0.1 80 {\nTCP_CHECK {\n}\n}\n}", "\ufeff\x00\xff{}", strings.Repeat("a", 1000) + "\x00" + strings.Repeat("b", 1000),
 		"$I= \\\nvrrp_instance V${N} { \\\ninterface a \\\nvirtual_router_id ${N} \\\n}\n~SEQ(N,1,300) $I",
 	} {
 		f.Add(text, "x")

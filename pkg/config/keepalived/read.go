@@ -191,8 +191,8 @@ func (f *fileFeed) next(r *reader) (source, bool) {
 		r.say.Warn(s.at(i, i+1), "leave it out", "there is a byte 0, with which the line ends for keepalived")
 		s.text = text[:i]
 	}
-	if len(text) > longest && strings.Trim(text[longest:], blanks) != "" {
-		r.say.Warn(s.at(longest, len(text)), "make several lines of it", "keepalived reads lines of up to %d bytes, and takes what is from here on for a line of its own", longest)
+	if len(s.text) > longest && strings.Trim(s.text[longest:], blanks) != "" {
+		r.say.Warn(s.at(longest, len(s.text)), "make several lines of it", "keepalived reads lines of up to %d bytes, and takes what is from here on for a line of its own", longest)
 	}
 	if !utf8.ValidString(s.text) {
 		s.text = strings.ToValidUTF8(s.text, "\ufffd")

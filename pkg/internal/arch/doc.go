@@ -39,7 +39,7 @@
 //	pkg/health/engine   | io   | health health/probe                            | runs the checks when they are due
 //	pkg/config          | pure | bfd health ipvs vip vrrp + github.com/BurntSushi/toml net/mail       | TOML to Config, or diagnostics
 //	pkg/config/document | pure | config                                         | foreign files as TOML, with their places
-//	pkg/config/keepalived | pure | config config/document                       | keepalived.conf to a document
+//	pkg/config/keepalived | pure | config config/document vip                   | keepalived.conf to a document
 //	pkg/config/ipvsadm  | pure | config config/document ipvs                   | ipvsadm -S lines to Config, and out
 //	pkg/config/ldirectord | pure | config config/document                       | ldirectord.cf to a document
 //	pkg/config/piranha  | pure | config/document config                         | lvs.cf to a document
@@ -56,6 +56,7 @@
 //	pkg/internal/golden | test |                                                | compares output with files in testdata
 //	pkg/internal/lab    | test |                                                | hosts, servers, observers on a kernel
 //	pkg/internal/pair   | test | internal/lab                                   | two directors, ipvsd's or keepalived's
+//	pkg/internal/compat | test | internal/lab                                   | ipvsd against keepalived, file by file
 //	pkg/internal/bench  | test | desired health health/engine health/probe internal/lab internal/pair ipvs ipvs/ipvsnl reconcile | what make bench measures
 //	pkg/internal/demo   | test | internal/lab                                   | what make demo shows
 package arch

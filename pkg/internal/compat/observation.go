@@ -1,0 +1,148 @@
+package compat
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+)
+
+// observation is what can be seen of a director from outside, in lines that are sorted, by what they are about.
+type observation map[string][]string
+
+// aspects are what an observation has, in the order in which differences are told.
+var aspects = []string{"services", "addresses", "routes", "rules", "adverts"}
+
+// look is how the kernel is asked.
+const look = `ipvsadm -Sn
+echo ==; ip -o address show
+echo ==; ip route show table all; ip -6 route show table all
+echo ==; ip rule show; ip -6 rule show`
+
+var (
+	// volatile is what two hosts with the same configuration have different: numbers of interfaces, times that run down, and what is
+	// printed of a peer in another namespace.
+	volatile = regexp.MustCompile(`^\d+: |@if\d+|@NONE| ?\d+sec|link-netnsid \d+|expires \d+|\\`)
+	// local are routes that the kernel adds by itself to addresses, and its own for multicast.
+	local = regexp.MustCompile(`^(local|broadcast|multicast|anycast) |proto kernel|^unreachable .* dev lo|^ff00::/8`)
+	blank = regexp.MustCompile(`\s+`)
+)
+
+// observe looks at a director.
+func observe(h *lab.Host, adverts []string) (observation, error) {
+	out, err := h.Output("sh", "-c", look)
+	if err != nil {
+		return nil, err
+	}
+	o := observation{"adverts": adverts}
+	for i, part := range strings.Split(out, "==\n") {
+		var lines []string
+		for line := range strings.Lines(part) {
+			line = strings.TrimSpace(blank.ReplaceAllString(volatile.ReplaceAllString(line, ""), " "))
+			if line != "" && (aspects[i] != "routes" || !local.MatchString(line)) {
+				lines = append(lines, line)
+			}
+		}
+		slices.Sort(lines)
+		o[aspects[i]] = lines
+	}
+	return o, nil
+}
+
+// same says whether nothing has changed from one observation to the other.
+func (o observation) same(other observation) bool {
+	for _, a := range aspects {
+		if !slices.Equal(o[a], other[a]) {
+			return false
+		}
+	}
+	return true
+}
+
+// differences returns in what two observations differ: "services -1 +2", and the lines, with a minus those that only the first
+// has, with a plus those of the second.
+func differences(first, second observation) (summary []string, lines string) {
+	var b strings.Builder
+	for _, a := range aspects {
+		only := without(first[a], second[a])
+		other := without(second[a], first[a])
+		if len(only)+len(other) == 0 {
+			continue
+		}
+		summary = append(summary, fmt.Sprintf("%s -%d +%d", a, len(only), len(other)))
+		for _, l := range only {
+			fmt.Fprintf(&b, "- %s\n", l)
+		}
+		for _, l := range other {
+			fmt.Fprintf(&b, "+ %s\n", l)
+		}
+	}
+	return summary, b.String()
+}
+
+// without returns the lines of all that are not among some, each as often as it is missing.
+func without(all, some []string) (missing []string) {
+	some = slices.Clone(some)
+	for _, l := range all {
+		if i := slices.Index(some, l); i >= 0 {
+			some = slices.Delete(some, i, i+1)
+			continue
+		}
+		missing = append(missing, l)
+	}
+	return missing
+}
+
+// advertLine is what tcpdump -v shows of a packet of VRRP: the first line has its header, the second one the addresses.
+var (
+	ofPacket = regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d\.\d+ .*\n(?:[ \t]+.*\n)*`)
+	ofHex    = regexp.MustCompile(`(?m)^\s+0x[0-9a-f]{4}:  ((?:[0-9a-f]{2,4} ?)+)`)
+)
+
+// firstAdverts returns the bytes of the first advert of each virtual router, from the output of tcpdump -x: the header of IP but
+// for its number and checksum, and all of VRRP. With AH, what is signed changes from one to the next.
+func firstAdverts(output string) []string {
+	seen := map[string]bool{}
+	var adverts []string
+	for _, packet := range ofPacket.FindAllString(output, -1) {
+		var hex strings.Builder
+		for _, m := range ofHex.FindAllStringSubmatch(packet, -1) {
+			hex.WriteString(strings.ReplaceAll(m[1], " ", ""))
+		}
+		who, shown, ok := advert(hex.String())
+		if !ok || seen[who] {
+			continue
+		}
+		seen[who] = true
+		adverts = append(adverts, shown)
+	}
+	slices.Sort(adverts)
+	return adverts
+}
+
+// advert splits a packet in hexadecimal into what says who sends it to whom, and what is compared.
+func advert(hex string) (who, shown string, ok bool) {
+	switch {
+	case len(hex) >= 2*28 && hex[0] == '4':
+		header := 8 * int(hex[1]-'0')
+		if header < 40 || len(hex) < header+16 {
+			return "", "", false
+		}
+		body := hex[header:]
+		protocol := hex[18:20]
+		if protocol == "33" { // AH: next header, length, SPI; then its number and signature, 24 bytes in all
+			if len(body) < 64 {
+				return "", "", false
+			}
+			body = body[:16] + " " + body[48:]
+			return hex[24:40] + body[len("0102030405060708 ")+2:][:2], hex[:4] + " ttl " + hex[16:18] + " " + hex[24:40] + " AH " + body, true
+		}
+		return hex[24:40] + body[2:4], hex[:4] + " ttl " + hex[16:18] + " " + hex[24:40] + " " + body, true
+	case len(hex) >= 2*48 && hex[0] == '6':
+		body := hex[80:]
+		return hex[16:80] + body[2:4], hex[:2] + " hops " + hex[14:16] + " " + hex[16:80] + " " + body, true
+	}
+	return "", "", false
+}

@@ -1,0 +1,161 @@
+package compat
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+)
+
+// absent is an interface that no director has, whatever a file says.
+const absent = "eth9"
+
+// prefixes are the networks of the interfaces, in their order.
+var prefixes = []string{"192.0.2", "198.51.100", "203.0.113"}
+
+// needs is what a file wants from its director.
+type needs struct {
+	interfaces []string
+	addresses  []netip.Addr     // of the director's own: sources of adverts and checks
+	servers    []netip.AddrPort // that can be reached over TCP
+	here       []uint16         // ports of servers that are on the director itself, at 127.0.0.2
+}
+
+var (
+	ofInterface = regexp.MustCompile(`(?m)(?:^|[\s{"])(?:interface|dev|lvs_sync_daemon|default_interface|lvs_sync_daemon_interface)[ \t]+"?([a-z][a-zA-Z0-9_.\-]{1,14})"?`)
+	ofList      = regexp.MustCompile(`(?s)(?:track_interface|linkbeat_interfaces|interfaces)\s*\{([^}]*)\}`)
+	ofSource    = regexp.MustCompile(`(?m)^\s*(?:unicast_src_ip|mcast_src_ip|source_ip|bindto)[ \t]+([0-9a-fA-F.:]+)`)
+	ofServer    = regexp.MustCompile(`(?m)^\s*(?:real_server|sorry_server)[ \t]+([0-9a-fA-F.:]+)[ \t]+(\d+)`)
+	ofPort      = regexp.MustCompile(`(?m)^\s*connect_port[ \t]+(\d+)`)
+)
+
+// needsOf finds what a file wants, as well as can be told without reading it as one of the two would.
+func needsOf(text string) (n needs) {
+	add := func(name string) {
+		if name != "lo" && name != absent && name != "no" && !slices.Contains(n.interfaces, name) && len(n.interfaces) < 12 {
+			n.interfaces = append(n.interfaces, name)
+		}
+	}
+	add("eth0")
+	for _, m := range ofInterface.FindAllStringSubmatch(text, -1) {
+		add(m[1])
+	}
+	for _, m := range ofList.FindAllStringSubmatch(text, -1) {
+		for line := range strings.Lines(m[1]) {
+			if words := strings.Fields(line); len(words) > 0 && regexp.MustCompile(`^[a-z][a-z0-9.]+$`).MatchString(words[0]) {
+				add(words[0])
+			}
+		}
+	}
+	for _, m := range ofSource.FindAllStringSubmatch(text, -1) {
+		if a, err := netip.ParseAddr(m[1]); err == nil && !a.IsLoopback() && !slices.Contains(n.addresses, a) {
+			n.addresses = append(n.addresses, a)
+		}
+	}
+	ports := ofPort.FindAllStringSubmatch(text, -1)
+	for _, m := range ofServer.FindAllStringSubmatch(text, -1) {
+		for _, port := range append(ports, []string{"", m[2]}) {
+			s, err := netip.ParseAddrPort(net.JoinHostPort(m[1], port[1]))
+			switch {
+			case err != nil:
+			case s.Addr().IsLoopback():
+				if !slices.Contains(n.here, s.Port()) {
+					n.here = append(n.here, s.Port())
+				}
+			case !slices.Contains(n.servers, s):
+				n.servers = append(n.servers, s)
+			}
+		}
+	}
+	return n
+}
+
+// world is a director and its neighbour.
+type world struct {
+	director, sink *lab.Host
+	needs          needs
+	here           []net.Listener
+}
+
+// newWorld makes a director that has what a file needs. Two of them for the same file can't be told apart.
+func newWorld(tb lab.TB, name string, n needs) *world {
+	tb.Helper()
+	w := &world{director: lab.NewHost(tb, name), sink: lab.NewHost(tb, name+"-sink"), needs: n}
+	for i, ifname := range n.interfaces {
+		prefix := fmt.Sprintf("10.250.%d", i)
+		if i < len(prefixes) {
+			prefix = prefixes[i]
+		}
+		peer := fmt.Sprintf("p%d", i)
+		w.sink.Run("ip", "link", "add", peer, "address", fmt.Sprintf("02:00:00:00:01:%02x", i), "type", "veth",
+			"peer", "name", ifname, "address", fmt.Sprintf("02:00:00:00:00:%02x", i), "netns", w.director.Namespace)
+		w.sink.LinkUp(peer)
+		w.director.LinkUp(ifname)
+		w.director.AddAddress(ifname, prefix+".1/24")
+		w.sink.Run("ip", "route", "add", prefix+".1/32", "dev", peer)
+		six := fmt.Sprintf("2001:db8:%d::1", i)
+		if i == 0 {
+			six = "2001:db8::1"
+		}
+		w.director.AddAddress(ifname, six+"/64")
+	}
+	for _, a := range n.addresses {
+		bits := "/24"
+		if a.Is6() {
+			bits = "/64"
+		}
+		if !slices.Contains([]string{"192.0.2.1", "2001:db8::1"}, a.String()) {
+			w.director.AddAddress("eth0", a.String()+bits)
+		}
+		if a.Is4() {
+			w.sink.Run("ip", "route", "replace", a.String()+"/32", "dev", "p0")
+		}
+	}
+	w.director.Run("ip", "route", "add", "default", "dev", "eth0")
+	// The neighbour answers for every address but the director's.
+	w.sink.Run("ip", "route", "add", "local", "default", "dev", "lo", "table", "default")
+	w.serve(tb)
+	return w
+}
+
+// serve begins to answer on the ports of the servers.
+func (w *world) serve(tb lab.TB) {
+	tb.Helper()
+	listen := func(h *lab.Host, address string) net.Listener {
+		l, err := h.Listen("tcp", address)
+		if err != nil {
+			tb.Fatalf("%v", err)
+		}
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })}
+		tb.Cleanup(func() { _ = server.Close() })
+		go server.Serve(l) //nolint:errcheck // it ends with the test
+		return l
+	}
+	var ports []uint16
+	for _, s := range w.needs.servers {
+		if s.Port() != 0 && !slices.Contains(ports, s.Port()) {
+			ports = append(ports, s.Port())
+			listen(w.sink, fmt.Sprintf("0.0.0.0:%d", s.Port()))
+		}
+	}
+	for _, port := range w.needs.here {
+		if port != 0 {
+			w.here = append(w.here, listen(w.director, fmt.Sprintf("127.0.0.2:%d", port)))
+		}
+	}
+}
+
+// kill takes the first server away, and those that are on the director.
+func (w *world) kill() {
+	for _, l := range w.here {
+		_ = l.Close()
+	}
+	if len(w.needs.servers) > 0 && w.needs.servers[0].Addr().Is4() {
+		w.sink.Run("ip", "route", "replace", "prohibit", w.needs.servers[0].Addr().String()+"/32")
+	}
+}
