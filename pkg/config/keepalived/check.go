@@ -220,12 +220,11 @@ func finishFile(t *translation, c *check) string {
 	if l == nil {
 		return "there is no track_file"
 	}
-	if !t.defines(l.value.(string), "track_file", "vrrp_track_file") {
-		return fmt.Sprintf("there is no track_file %s", l.value)
+	i := slices.IndexFunc(t.root, func(n *Node) bool { return strings.HasSuffix(n.Text, "track_file") && n.arg(0) == l.value })
+	if i < 0 || t.block(t.root[i], "file") == nil {
+		return fmt.Sprintf("there is no track_file %s that has a file", l.value)
 	}
-	if c.find("weight") == nil && !slices.ContainsFunc(t.root, func(n *Node) bool {
-		return strings.HasSuffix(n.Text, "track_file") && n.arg(0) == l.value && t.block(n, "weight") != nil
-	}) {
+	if c.find("weight") == nil && t.block(t.root[i], "weight") == nil {
 		c.set(nil, "weight", 1)
 	}
 	c.set(nil, "delay_loop", 1)
@@ -239,15 +238,10 @@ func finishBFD(t *translation, c *check) string {
 	if l == nil {
 		return "there is no name"
 	}
-	if !t.defines(l.value.(string), "bfd_instance") {
+	if !t.exists("bfd_instance", l.value.(string)) {
 		return fmt.Sprintf("there is no bfd_instance %s", l.value)
 	}
 	return ""
-}
-
-// defines says whether there is a block of one of some kinds at the top of the file, with a name.
-func (t *translation) defines(name string, kinds ...string) bool {
-	return slices.ContainsFunc(t.root, func(n *Node) bool { return slices.Contains(kinds, n.Text) && n.arg(0) == name })
 }
 
 // fileWeight reads weight of FILE_CHECK.
