@@ -3,6 +3,7 @@ package ldirectord
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -27,12 +28,11 @@ func reverse(text string) string {
 		return ""
 	}
 	var b strings.Builder
-	bytes := a.AsSlice()
-	for i := len(bytes) - 1; i >= 0; i-- {
+	for _, octet := range slices.Backward(a.AsSlice()) {
 		if a.Is4() {
-			fmt.Fprintf(&b, "%d.", bytes[i])
+			fmt.Fprintf(&b, "%d.", octet)
 		} else {
-			fmt.Fprintf(&b, "%x.%x.", bytes[i]&15, bytes[i]>>4)
+			fmt.Fprintf(&b, "%x.%x.", octet&15, octet>>4)
 		}
 	}
 	if a.Is4() {

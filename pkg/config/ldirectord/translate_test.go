@@ -220,3 +220,18 @@ func FuzzTranslate(f *testing.F) {
 		}
 	})
 }
+
+// What is asked of name servers for an address, and what stands in a request.
+func TestEscape(t *testing.T) {
+	for text, want := range map[string]string{
+		"192.0.2.7": "7.2.0.192.in-addr.arpa", "www.example.org": "",
+		"2001:db8::1": "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+	} {
+		if got := reverse(text); got != want {
+			t.Errorf("%s is %q, want %q", text, got, want)
+		}
+	}
+	if got, want := escaped("/a b?c=%20é"), "/a%20b?c=%20%C3%A9"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
