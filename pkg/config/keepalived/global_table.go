@@ -118,7 +118,7 @@ var globalScope = scope{"global_defs", []keyword{
 	{"reload_time_file", Idle, ownReload, nil},
 	{"reload_repeat", Idle, ownReload, nil},
 	{"reload_file", Idle, "ipvsctl status says whether a reload is running", nil},
-	{"include_check", Idle, "an include that nothing matches is told anyway", nil},
+	{"include_check", Honoured, "", nil}, // read.go
 	{"config_save_dir", Idle, ownFiles, nil},
 	{"tmp_config_directory", Idle, ownFiles, nil},
 	{"data_use_instance", Idle, ownDumps, nil},

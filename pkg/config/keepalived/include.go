@@ -27,6 +27,27 @@ var includeKeywords = map[string]includeCheck{
 	"include": 0, "includer": checkReadable, "includem": checkMatch, "includew": checkWildcard, "includeb": checkBrace, "includea": checkAll,
 }
 
+// checks reads include_check, from which on includes find or miss their files more strictly.
+func (r *reader) checks(words []string) {
+	if len(words) == 0 {
+		r.check = checkAll
+		return
+	}
+	if w := words[0]; w[0] != '+' && w[0] != '-' {
+		r.check = 0
+	}
+	for _, w := range words {
+		if name, less := strings.CutPrefix(w, "-"); less {
+			r.check &^= includeChecks[name] &^ checkReadable
+			if name == "readable" {
+				r.check &^= checkReadable
+			}
+		} else {
+			r.check |= includeChecks[strings.TrimPrefix(w, "+")]
+		}
+	}
+}
+
 // includes says whether a line is an include. To keepalived it is one only if something follows.
 func includes(text string) bool {
 	if !strings.HasPrefix(text, "include") {

@@ -128,6 +128,9 @@ func (r *reader) statement(raw source) (statement, bool) {
 			s = s.cut(0, end)
 		}
 	}
+	if found := strings.Fields(s.text); len(found) > 0 && found[0] == "include_check" {
+		r.checks(found[1:])
+	}
 	out.source = s
 	out.blank = s.text == "" && said == ""
 	var unmatched bool

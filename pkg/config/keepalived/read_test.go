@@ -324,6 +324,11 @@ func TestInclude(t *testing.T) {
 			"/etc/k.conf:1:10: there is no file /etc/nothing", "/etc/k.conf:2:10: there is no file /etc/sub/c*",
 			"/etc/k.conf:3:10: there is no file /etc/sub/x.conf", "/etc/k.conf:4:10: warning: there is no file /etc/nothing",
 		}},
+		{"more strictly", "include_check match wildcard_match\ninclude nothing\ninclude_check -match\ninclude nothing\ninclude_check\ninclude sub/c*", []string{
+			"include_check|match|wildcard_match", "include_check|-match", "include_check",
+		}, []string{
+			"/etc/k.conf:2:9: there is no file /etc/nothing", "/etc/k.conf:4:9: warning: there is no file /etc/nothing", "/etc/k.conf:6:9: there is no file /etc/sub/c*",
+		}},
 		{"in quotes", `include "sub/b.conf"`, nil, []string{
 			"/etc/k.conf:1:9: warning: to keepalived the quotes are part of the file's name", `/etc/k.conf:1:9: warning: there is no file /etc/"sub/b.conf"`,
 		}},
