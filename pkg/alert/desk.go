@@ -46,7 +46,7 @@ func (d *Desk) Mail(n *News) (Mail, bool) {
 	if !n.ofRouter() {
 		m.To, m.Via.Server = n.Service.Mail.To, n.Service.Mail.Server
 	}
-	if !n.Mail || m.Via.Server == "" || len(m.To) == 0 {
+	if d.director == "" || !n.Mail || m.Via.Server == "" || len(m.To) == 0 {
 		return Mail{}, false
 	}
 	ldirectord := d.mail.Format == config.FormatLdirectord

@@ -165,10 +165,11 @@ func withoutSecrets(line string) string {
 	var b strings.Builder
 	from := 0
 	for _, m := range assignment.FindAllStringSubmatchIndex(line, -1) {
-		if m[1] < from || !secretive(line[m[2]:m[3]]) {
+		value := assigned.FindString(line[m[1]:])
+		hook := line[m[2]:m[3]] == "url" && strings.Contains(value, "://") // many have a token in it
+		if m[1] < from || !hook && !secretive(line[m[2]:m[3]]) {
 			continue
 		}
-		value := assigned.FindString(line[m[1]:])
 		if line[m[2]:m[3]] == "key" && strings.HasPrefix(strings.Trim(value, `"'`), "/") { // of SSL: where it is
 			continue
 		}
