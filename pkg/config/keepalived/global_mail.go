@@ -1,8 +1,6 @@
 package keepalived
 
 import (
-	"net"
-	"net/mail"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +35,11 @@ func (t *translation) mailFrom(n *Node) {
 // mailbox reads an address, or the name of a user.
 func (t *translation) mailbox(w Word) (string, bool) {
 	box := strings.TrimRight(w.Text, ",;")
-	if _, err := mail.ParseAddress(box); err != nil && (box == "" || strings.ContainsAny(box, "@<>() \t\",;:")) {
+	address := box
+	if _, bracketed, ok := strings.Cut(box, "<"); ok {
+		address = strings.TrimSuffix(bracketed, ">")
+	}
+	if user, domain, at := strings.Cut(address, "@"); user == "" || at && domain == "" || strings.ContainsAny(user+domain, "@<>()[]\\ \t\",;:") {
 		t.Warn(w.At, "write an address such as ops@example.org", "%q is no address that a mail server takes: it is left out", w.Text)
 		return "", false
 	}
@@ -62,7 +64,7 @@ func (t *translation) mailServer(n *Node) {
 		t.ignored(n.Args[1], "write a number from 1 to 65535", "smtp_server: %s is no port", n.arg(1))
 		return
 	}
-	t.put(n, n.Text, net.JoinHostPort(w.Text, strconv.FormatInt(v, 10)))
+	t.put(n, n.Text, w.Text+" "+strconv.FormatInt(v, 10))
 }
 
 // defaultUser reads script_user.
@@ -93,7 +95,7 @@ func (t *translation) timeouts(n *Node) {
 	if _, ok := t.word(n, "tcp, tcpfin or udp with a number of seconds"); !ok {
 		return
 	}
-	value := ""
+	var words []string
 	for i := 0; i < len(n.Args); i++ {
 		w := n.Args[i]
 		if w.Text != "tcp" && w.Text != "tcpfin" && w.Text != "udp" {
@@ -103,11 +105,11 @@ func (t *translation) timeouts(n *Node) {
 		called := Node{Word: w, Args: n.Args[i+1:]}
 		i++
 		if v, ok := t.number(&called, 0, month); ok && v > 0 {
-			value += " " + w.Text + " " + strconv.FormatInt(v, 10)
+			words = append(words, w.Text, strconv.FormatInt(v, 10))
 		}
 	}
-	if value != "" {
-		t.put(n, "lvs_timeouts", value[1:])
+	if words != nil {
+		t.put(n, "lvs_timeouts", strings.Join(words, " "))
 	}
 }
 

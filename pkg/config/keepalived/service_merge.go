@@ -65,7 +65,7 @@ func (t *translation) take(to, from *service, r *server) {
 			continue
 		}
 		had, has := from.find(key), to.find(key)
-		var value, already any = standard[key], standard[key]
+		value, already := standard[key], standard[key]
 		if had != nil {
 			value = had.value
 		}

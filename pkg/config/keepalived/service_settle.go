@@ -1,7 +1,7 @@
 package keepalived
 
 import (
-	"fmt"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strings"
@@ -112,16 +112,16 @@ func (t *translation) settleFamily(s *service) bool {
 		v4 = !v6
 	}
 	s.servers = slices.DeleteFunc(s.servers, func(r *server) bool {
-		return t.strange(s, r, v4, v6, s.how(r), "the server")
+		return t.strange(r, v4, v6, s.how(r), "the server")
 	})
-	if s.sorry != nil && t.strange(s, s.sorry, v4, v6, s.howSorry(), "the sorry server") {
+	if s.sorry != nil && t.strange(s.sorry, v4, v6, s.howSorry(), "the sorry server") {
 		s.sorry = nil
 	}
 	return true
 }
 
 // strange says whether keepalived takes out a server for its family.
-func (t *translation) strange(s *service, r *server, v4, v6 bool, how, what string) bool {
+func (t *translation) strange(r *server, v4, v6 bool, how, what string) bool {
 	if how == "TUN" || r.addr.Is4() && v4 || r.addr.Is6() && v6 {
 		return false
 	}
@@ -230,13 +230,11 @@ func orTrue(s *service) any {
 	return true
 }
 
-// netmask says whether an address is one.
+// netmask says whether an IPv4 address is one.
 func netmask(a netip.Addr) bool {
-	bits := ""
-	for _, b := range a.AsSlice() {
-		bits += fmt.Sprintf("%08b", b)
-	}
-	return !strings.Contains(bits, "01")
+	b := a.As4()
+	hosts := ^binary.BigEndian.Uint32(b[:])
+	return hosts&(hosts+1) == 0
 }
 
 // settleServers finds out the ports of servers, and takes out those that are there twice.
@@ -249,7 +247,7 @@ func (t *translation) settleServers(s *service) {
 			continue
 		}
 		t.settlePort(s, r, s.how(r))
-		t.settleThresholds(s, r)
+		t.settleThresholds(r)
 		r.checks = slices.DeleteFunc(r.checks, func(c *check) bool { return t.aimless(r, c) })
 		key := netip.AddrPortFrom(r.addr, r.at(s))
 		if seen[key] {
@@ -346,7 +344,7 @@ func (t *translation) settlePort(s *service, r *server, how string) {
 var portCheckers = []string{"TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK"}
 
 // settleThresholds takes out a threshold with which the kernel refuses a server.
-func (t *translation) settleThresholds(s *service, r *server) {
+func (t *translation) settleThresholds(r *server) {
 	upper, lower := r.find("uthreshold"), r.find("lthreshold")
 	most, _ := valueOf[int64](upper)
 	least, limited := valueOf[int64](lower)
