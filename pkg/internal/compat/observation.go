@@ -15,11 +15,16 @@ type observation map[string][]string
 // aspects are what an observation has, in the order in which differences are told.
 var aspects = []string{"services", "addresses", "routes", "rules", "adverts"}
 
-// look is how the kernel is asked.
+// look is how the kernel is asked: with few processes, which are what User Mode Linux is slow with.
 const look = `ipvsadm -Sn
 echo ==; ip -o address show
-echo ==; ip route show table all; ip -6 route show table all
-echo ==; ip rule show; ip -6 rule show`
+echo ==
+for family in -4 -6; do
+	ip $family -batch - <<'END'
+route show table all
+rule show
+END
+done`
 
 var (
 	// volatile is what two hosts with the same configuration have different: numbers of interfaces, times that run down, and what is
@@ -28,6 +33,7 @@ var (
 	// local are routes that the kernel adds by itself to addresses, and its own for multicast.
 	local = regexp.MustCompile(`^(local|broadcast|multicast|anycast) |proto kernel|^unreachable .* dev lo|^ff00::/8`)
 	blank = regexp.MustCompile(`\s+`)
+	rule  = regexp.MustCompile(`^\d+:\t`)
 )
 
 // observe looks at a director.
@@ -38,27 +44,21 @@ func observe(h *lab.Host, adverts []string) (observation, error) {
 	}
 	o := observation{"adverts": adverts}
 	for i, part := range strings.Split(out, "==\n") {
-		var lines []string
 		for line := range strings.Lines(part) {
+			aspect := aspects[i]
+			if rule.MatchString(line) {
+				aspect = "rules"
+			}
 			line = strings.TrimSpace(blank.ReplaceAllString(volatile.ReplaceAllString(line, ""), " "))
-			if line != "" && (aspects[i] != "routes" || !local.MatchString(line)) {
-				lines = append(lines, line)
+			if line != "" && (aspect != "routes" || !local.MatchString(line)) {
+				o[aspect] = append(o[aspect], line)
 			}
 		}
+	}
+	for _, lines := range o {
 		slices.Sort(lines)
-		o[aspects[i]] = lines
 	}
 	return o, nil
-}
-
-// same says whether nothing has changed from one observation to the other.
-func (o observation) same(other observation) bool {
-	for _, a := range aspects {
-		if !slices.Equal(o[a], other[a]) {
-			return false
-		}
-	}
-	return true
 }
 
 // differences returns in what two observations differ: "services -1 +2", and the lines, with a minus those that only the first

@@ -3,7 +3,6 @@ package compat
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -36,6 +35,3 @@ func rows(readme string) (map[string]row, error) {
 func (r row) String() string {
 	return fmt.Sprintf("| `%s` | %s | %s |", r.file, strings.Join(r.differences, ", "), r.reason)
 }
-
-// is says whether these are the differences that the table has.
-func (r row) is(differences []string) bool { return slices.Equal(r.differences, differences) }

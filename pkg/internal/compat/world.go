@@ -27,7 +27,7 @@ type needs struct {
 }
 
 var (
-	ofInterface = regexp.MustCompile(`(?m)(?:^|[\s{"])(?:interface|dev|lvs_sync_daemon|default_interface|lvs_sync_daemon_interface)[ \t]+"?([a-z][a-zA-Z0-9_.\-]{1,14})"?`)
+	ofInterface = regexp.MustCompile(`(?m)(?:^|[\s{"])(?:interface|dev|iif|oif|lvs_sync_daemon|default_interface|lvs_sync_daemon_interface)[ \t]+"?([a-z][a-zA-Z0-9_.\-]{1,14})"?`)
 	ofList      = regexp.MustCompile(`(?s)(?:track_interface|linkbeat_interfaces|interfaces)\s*\{([^}]*)\}`)
 	ofSource    = regexp.MustCompile(`(?m)^\s*(?:unicast_src_ip|mcast_src_ip|source_ip|bindto)[ \t]+([0-9a-fA-F.:]+)`)
 	ofServer    = regexp.MustCompile(`(?m)^\s*(?:real_server|sorry_server)[ \t]+([0-9a-fA-F.:]+)[ \t]+(\d+)`)
@@ -41,7 +41,9 @@ func needsOf(text string) (n needs) {
 			n.interfaces = append(n.interfaces, name)
 		}
 	}
-	add("eth0")
+	for _, name := range []string{"eth0", "eth1", "eth2"} {
+		add(name)
+	}
 	for _, m := range ofInterface.FindAllStringSubmatch(text, -1) {
 		add(m[1])
 	}
