@@ -50,7 +50,7 @@ func read(text string, host document.Host, limits limits) (lines, said []string)
 			break
 		}
 		for _, p := range s.parts {
-			found, _ := words(p.source)
+			found := words(p.source)
 			var line []string
 			for _, w := range found {
 				line = append(line, w.Text)

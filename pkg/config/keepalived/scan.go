@@ -96,7 +96,7 @@ func comment(text string) (begin int, escaped bool) {
 
 // words splits a line. Double quotes make one word of what is between them, and end the word before them; nothing else is
 // special. What stands behind a quote that has no partner is lost.
-func words(of source) (found []Word, unmatched bool) {
+func words(of source) (found []Word) {
 	s := &ruler{source: of}
 	for i := 0; i < len(s.text); {
 		switch c := s.text[i]; {
@@ -105,7 +105,7 @@ func words(of source) (found []Word, unmatched bool) {
 		case c == '"':
 			length := strings.IndexByte(s.text[i+1:], '"')
 			if length < 0 {
-				return found, true
+				return found
 			}
 			end := i + 1 + length
 			found = append(found, Word{Text: s.text[i+1 : end], Quoted: true, At: s.at(i, end+1)})
@@ -119,7 +119,7 @@ func words(of source) (found []Word, unmatched bool) {
 			i = end
 		}
 	}
-	return found, false
+	return found
 }
 
 // shellWords splits a line as keepalived does for keywords with commands and regular expressions: quotes of both kinds can

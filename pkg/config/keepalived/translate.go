@@ -1,8 +1,9 @@
 package keepalived
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/config/document"
 )
@@ -173,9 +174,9 @@ func (n *Node) arg(i int) string {
 
 // String names a node in messages.
 func (n *Node) String() string {
-	s := n.Text
+	words := []string{n.Text}
 	for _, a := range n.Args {
-		s += " " + a.Text
+		words = append(words, a.Text)
 	}
-	return fmt.Sprintf("%q", s)
+	return strconv.Quote(strings.Join(words, " "))
 }

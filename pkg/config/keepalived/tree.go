@@ -215,7 +215,7 @@ func (v *view) keyword(part segment) {
 		return
 	}
 	in := v.top()
-	found, _ := words(part.source)
+	found := words(part.source)
 	if len(found) == 0 {
 		return
 	}

@@ -35,7 +35,8 @@ func TestMain(m *testing.M) {
 }
 
 func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("/var/tmp", "compat-") // /tmp is each daemon's own
+	_ = os.Setenv("TMPDIR", "/var/tmp") // /tmp is each daemon's own
+	dir, err := os.MkdirTemp("", "compat-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -133,11 +134,7 @@ func (w *twin) ended() bool {
 
 // compare runs a file on two directors, and tells what differs that the table does not have.
 func compare(t *testing.T, name, text string, known row) {
-	dir, err := os.MkdirTemp("/var/tmp", "compat-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	conf := filepath.Join(dir, "keepalived.conf")
 	if err := os.WriteFile(conf, []byte(hurry(text)), 0o600); err != nil {
 		t.Fatal(err)
