@@ -37,6 +37,9 @@ type result struct {
 
 func (c contender) measure(b *bench, z size, r *result) {
 	host := lab.NewHost(b, "director")
+	if z.checked {
+		answer(b, host)
+	}
 	c.write(b, 1)
 	began := time.Now()
 	p := host.Start(c.start...)
@@ -83,7 +86,7 @@ func (c contender) watch(b *bench, host *lab.Host, z size, weight int) (first, l
 		servers, err := table.GetDestinations(service(z.services - 1))
 		b.Must(err)
 		for _, d := range servers {
-			if d.Weight == weight && d.Address.Equal(net.ParseIP(rip(z.servers-1))) {
+			if d.Weight == weight && d.Address.Equal(net.ParseIP(z.rip(z.services-1, z.servers-1))) {
 				last = now
 			}
 		}
@@ -136,26 +139,38 @@ func ipvsd(bin, dir string, z size) contender {
 func keepalived(dir string, z size) contender {
 	file := filepath.Join(dir, "keepalived.conf")
 	pid := func(name string) string { return filepath.Join(dir, name+".pid") }
+	write := writeKeepalived(file, z)
 	return contender{
 		name: "keepalived",
 		start: []string{"keepalived", "--dont-fork", "--check", "--log-console", "--use-file", file,
 			"--pid", pid("keepalived"), "--checkers_pid", pid("checkers")},
 		write: func(b *bench, weight int) {
 			_, _ = os.Remove(pid("keepalived")), os.Remove(pid("checkers"))
-			lines := []string{"global_defs {", "lvs_flush_on_stop VS", "}"}
-			for n := range z.services {
-				lines = append(lines, fmt.Sprintf("virtual_server %s 80 {", vip(n)), "protocol TCP", "lb_algo wrr", "lb_kind NAT")
-				for m := range z.servers {
-					w := 1
-					if z.last(n, m) {
-						w = weight
-					}
-					lines = append(lines, fmt.Sprintf("real_server %s 80 {", rip(m)), fmt.Sprintf("weight %d", w), "}")
+			write(b, weight)
+		},
+	}
+}
+
+// writeKeepalived writes a keepalived.conf.
+func writeKeepalived(file string, z size) func(b *bench, weight int) {
+	return func(b *bench, weight int) {
+		lines := []string{"global_defs {", "lvs_flush_on_stop VS", "}"}
+		for n := range z.services {
+			lines = append(lines, fmt.Sprintf("virtual_server %s 80 {", vip(n)), "protocol TCP", "lb_algo wrr", "lb_kind NAT")
+			for m := range z.servers {
+				w := 1
+				if z.last(n, m) {
+					w = weight
+				}
+				lines = append(lines, fmt.Sprintf("real_server %s 80 {", z.rip(n, m)), fmt.Sprintf("weight %d", w))
+				if z.checked {
+					lines = append(lines, "TCP_CHECK {", "connect_timeout 3", "}")
 				}
 				lines = append(lines, "}")
 			}
-			b.write(file, lines)
-		},
+			lines = append(lines, "}")
+		}
+		b.write(file, lines)
 	}
 }
 

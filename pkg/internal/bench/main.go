@@ -26,16 +26,20 @@ func main() {
 	checks := flag.Bool("checks", false, "measure health checks instead of tables")
 	detection := flag.Bool("detection", false, "measure how soon a server that dies is noticed instead of tables")
 	failover := flag.Bool("failover", false, "measure what clients see of a pair of directors instead of tables")
+	drop := flag.Bool("drop-in", false, "measure how soon ipvsd and keepalived have the table of one keepalived.conf, with a check for each server")
 	only := flag.String("only", "", "of -failover: `WHAT` is measured, a burden, an advert_int, or both with a comma between")
 	flag.Parse()
 
 	b := &bench{}
-	run := func() { measure(b, *bin, *runs, size{*services, *servers}) }
+	run := func() { measure(b, *bin, *runs, size{services: *services, servers: *servers}) }
 	if *checks {
 		run = func() { measureChecks(b, *bin, *runs) }
 	}
 	if *detection {
 		run = func() { measureDetection(b, *bin, *runs) }
+	}
+	if *drop {
+		run = func() { measureDropIn(b, *bin, *runs, size{services: *services, servers: *servers, checked: true}) }
 	}
 	if *failover {
 		run = func() { measureFailover(b, *bin, *runs, *only) }
@@ -47,7 +51,18 @@ func main() {
 }
 
 // size is that of a table.
-type size struct{ services, servers int }
+type size struct {
+	services, servers int
+	checked           bool // each server is one of its own, and has a check
+}
+
+// rip is the address of a server.
+func (z size) rip(service, server int) string {
+	if z.checked {
+		return rip(service*z.servers + server)
+	}
+	return rip(server)
+}
 
 func (z size) destinations() int { return z.services * z.servers }
 
@@ -64,6 +79,26 @@ func measure(b *bench, bin string, runs int, z size) {
 		fmt.Fprintf(os.Stderr, "run %d of %d\n", n+1, runs)
 	}
 
+	printRows(contenders, results, z, runs)
+	fmt.Println("reading all of the table")
+	fmt.Printf("  %-12s %v\n  %-12s %-28v %5.1f x ipvsd's\n", "ipvsd", inside.snapshot, "ipvsadm -Sn", inside.ipvsadm,
+		float64(inside.ipvsadm.median())/float64(inside.snapshot.median()))
+	fmt.Println("rounds of ipvsd's reconciler, without the program around it")
+	for _, row := range []struct {
+		what  string
+		times series
+	}{
+		{"filling the table", inside.program},
+		{"nothing changed", inside.quiet},
+		{"the same, over the whole table", inside.whole},
+	} {
+		fmt.Printf("  %-30s %-28v %6.3f x filling\n", row.what, row.times, float64(row.times.median())/float64(inside.program.median()))
+	}
+	fmt.Printf("  commands sent when nothing changed: %d\n", inside.sent)
+}
+
+// printRows prints what was measured of all contenders, the first of which is ipvsd.
+func printRows(contenders []contender, results []result, z size, runs int) {
 	fmt.Printf("%d services x %d servers, %d runs in turns, one boot: median (fastest to slowest)\n\n", z.services, z.servers, runs)
 	for _, row := range []struct {
 		what  string
@@ -88,21 +123,6 @@ func measure(b *bench, bin string, runs int, z size) {
 			fmt.Printf("  %-12s %-28v %5.1f x ipvsd's\n", c.name, m, float64(m.median())/float64(results[0].memory.median()))
 		}
 	}
-	fmt.Println("reading all of the table")
-	fmt.Printf("  %-12s %v\n  %-12s %-28v %5.1f x ipvsd's\n", "ipvsd", inside.snapshot, "ipvsadm -Sn", inside.ipvsadm,
-		float64(inside.ipvsadm.median())/float64(inside.snapshot.median()))
-	fmt.Println("rounds of ipvsd's reconciler, without the program around it")
-	for _, row := range []struct {
-		what  string
-		times series
-	}{
-		{"filling the table", inside.program},
-		{"nothing changed", inside.quiet},
-		{"the same, over the whole table", inside.whole},
-	} {
-		fmt.Printf("  %-30s %-28v %6.3f x filling\n", row.what, row.times, float64(row.times.median())/float64(inside.program.median()))
-	}
-	fmt.Printf("  commands sent when nothing changed: %d\n", inside.sent)
 }
 
 // series are measurements of one thing.
