@@ -55,6 +55,14 @@ type GlobalDefs struct {
 	Mail           Mail
 	Webhooks       []Webhook
 	FIFOs          []FIFO
+	Startup        Errand // before all else
+	Shutdown       Errand // after all else
+}
+
+// Errand is a command that the daemon runs once, and waits for.
+type Errand struct {
+	Script *Script // nil: none
+	Limit  time.Duration
 }
 
 // CheckLimits is how much the checks of all servers may take together. Zero fields are the engine's own limits.

@@ -51,6 +51,8 @@ var defaults = []unset{
 	{"drain_timeout", time.Duration(0), "", "a server that leaves the file goes at once, as with keepalived"},
 	{"lvs_sysctl_defaults", true, "false", "the kernel's own defaults drop or misdirect connections; see contrib/decisions"},
 	{"lvs_sysctl_restore", false, "", "they serve the connections that outlive the daemon, too"},
+	{"startup_script_timeout", 10 * time.Second, "", "keepalived's"},
+	{"shutdown_script_timeout", 10 * time.Second, "", "keepalived's"},
 	{"log_all_failures", false, "", "one line for each change of state"},
 	{"smtp_connect_timeout", 30 * time.Second, "", "mail waits in a queue, and nothing waits for it"},
 	{"smtp_tls", MailTLSOpportunistic, "none", "what the server can is better than nothing; a certificate that nobody trusts keeps no mail away"},

@@ -96,6 +96,8 @@ func (p *printer) global(g *GlobalDefs, v *VRRP) {
 	p.mail(&g.Mail)
 	differs(p, "smtp_alert_checker", p.mails, true)
 	p.fifos(g.FIFOs)
+	p.errand("startup_script", g.Startup)
+	p.errand("shutdown_script", g.Shutdown)
 	p.routerDefs(v)
 	p.table("", "[global_defs.lvs_sysctl]")
 	for _, name := range slices.Sorted(maps.Keys(g.LVSSysctl.Values)) {
@@ -286,6 +288,13 @@ func (p *printer) script(name string, s *Script) {
 		p.set(name, []string{joinWords(s.Argv), s.User})
 	default:
 		p.set(name, []string{joinWords(s.Argv), s.User, s.Group})
+	}
+}
+
+func (p *printer) errand(name string, e Errand) {
+	if e.Script != nil {
+		p.script(name, e.Script)
+		differs(p, name+"_timeout", e.Limit, defaultOf(name+"_timeout").(time.Duration))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
@@ -53,7 +54,17 @@ func newFrame(r *report, doc *document) *frame {
 	f.defs.Mail = r.mail(doc.global)
 	f.defs.Webhooks = r.webhooks(doc.routers[inWebhook])
 	f.defs.FIFOs = f.fifos(r)
+	f.defs.Startup = f.errand("startup_script", doc.global)
+	f.defs.Shutdown = f.errand("shutdown_script", doc.global)
 	return f
+}
+
+// errand returns a command that is run once.
+func (f *frame) errand(name string, b *block) (e Errand) {
+	if e.Script = f.command(name, b); e.Script != nil {
+		e.Limit, _ = lookup[time.Duration](name+"_timeout", b)
+	}
+	return e
 }
 
 func checkLimits(b *block) CheckLimits {

@@ -17,6 +17,10 @@ var globalKeywords = []keyword{
 	{in: inGlobal, name: "lvs_sysctl_defaults", kind: boolean, doc: "sets sysctls that are not written to what suits the kernel"},
 	{in: inGlobal, name: "lvs_sysctl_restore", kind: boolean, doc: "puts the sysctls back at stop"},
 	{in: inGlobal, name: "script_user", kind: account, doc: "user and group of scripts without their own"},
+	{in: inGlobal, name: "startup_script", kind: command, doc: "command before the start, which waits for it"},
+	{in: inGlobal, name: "startup_script_timeout", kind: limit, doc: "its time limit"},
+	{in: inGlobal, name: "shutdown_script", kind: command, doc: "command after the stop"},
+	{in: inGlobal, name: "shutdown_script_timeout", kind: limit, doc: "its time limit"},
 	{in: inGlobal, name: "checker_log_all_failures", kind: boolean, doc: "default of log_all_failures"},
 }
 
@@ -83,12 +87,6 @@ var idleGlobalKeywords = slices.Concat(
 	),
 	idle(inGlobal, "scripts of servers run on changes only",
 		keyword{name: "rs_init_notifies", kind: boolean, doc: "scripts for the first state too"},
-	),
-	idle(inGlobal, "its unit file runs commands before the start and after the stop",
-		keyword{name: "startup_script", kind: texts, doc: "command before the start"},
-		keyword{name: "startup_script_timeout", kind: limit, doc: "its time limit"},
-		keyword{name: "shutdown_script", kind: texts, doc: "command after the stop"},
-		keyword{name: "shutdown_script_timeout", kind: limit, doc: "its time limit"},
 	),
 	idle(inGlobal, noScripts,
 		keyword{name: "enable_script_security", kind: boolean, doc: "refuses scripts that others can change"},

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/alert/teller"
+	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/dialect"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/failover"
@@ -28,6 +29,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsproc"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
+	"github.com/ipvsd/ipvsd/pkg/script"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -157,6 +159,8 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		}
 		defer func() { _ = os.Remove(f) }()
 	}
+	d.run(ctx, "startup_script", d.owner.cfg.GlobalDefs.Startup)
+	defer func() { d.run(context.WithoutCancel(ctx), "shutdown_script", d.owner.cfg.GlobalDefs.Shutdown) }()
 	server, err := control.Listen(d.options.Socket, d.owner, routing{d.failover, d.owner.sessions}, d.options.Log)
 	if err != nil {
 		return err
@@ -188,6 +192,16 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	d.owner.prober.close()
 	probe.ClosePlugins()
 	return err
+}
+
+// run runs a command before the start or after the stop. That it fails is no reason not to go on.
+func (d *Daemon) run(ctx context.Context, event string, e config.Errand) {
+	if e.Script == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, e.Limit, fmt.Errorf("it ran for more than %v", e.Limit))
+	defer cancel()
+	script.Logged(d.options.Log.With("event", event, "script", e.Script.Argv[0]))(script.Run(ctx, script.Command(*e.Script)))
 }
 
 // Reload makes the running daemon read its file again, as SIGHUP does. What came of it goes to the log and the status.

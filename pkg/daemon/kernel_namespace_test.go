@@ -3,6 +3,8 @@
 package daemon_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -25,5 +27,31 @@ TCP_CHECK = false
 	}
 	if got := here.SavedTable(); len(got) > 0 {
 		t.Errorf("here: %q", got)
+	}
+}
+
+// Commands run before the start and after the stop, when nothing of ours is there yet or any more.
+func TestKernelStartupAndShutdownScripts(t *testing.T) {
+	host := lab.NewHost(t, "director")
+	log := filepath.Join(t.TempDir(), "log")
+	d := startIPVSD(t, host, `[global_defs]
+lvs_flush_on_stop = true
+startup_script = ['/bin/sh -c "(echo start; ipvsadm -Sn) >>`+log+`; exit 3"', "root"]
+shutdown_script = ['/bin/sh -c "(echo stop; ipvsadm -Sn) >>`+log+`"', "root"]
+[[virtual_server]]
+address = "192.0.2.1:80"
+protocol = "TCP"
+real_servers = ["127.0.0.2:80"]
+TCP_CHECK = false
+`)
+	if got := host.SavedTable(); len(got) != 2 {
+		t.Errorf("while it runs: %q", got)
+	}
+	if err := d.process.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(log)
+	if err != nil || string(got) != "start\nstop\n" {
+		t.Errorf("the commands saw %q, %v", got, err)
 	}
 }

@@ -68,6 +68,8 @@ func unfit(cfg *config.Config) (list config.Diagnostics, insecure bool) {
 	for _, g := range cfg.VRRP.Groups {
 		of(&g.Notify, g.Name)
 	}
+	note(cfg.GlobalDefs.Startup.Script, "startup_script", "ipvsd")
+	note(cfg.GlobalDefs.Shutdown.Script, "shutdown_script", "ipvsd")
 	for _, f := range cfg.GlobalDefs.FIFOs {
 		note(f.Script, "the reader", f.Path)
 	}

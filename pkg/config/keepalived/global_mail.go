@@ -84,12 +84,6 @@ func (t *translation) defaultUser(n *Node) {
 	t.put(n, n.Text, who)
 }
 
-// unitCommand is a command that the service manager runs.
-func (t *translation) unitCommand(n *Node) {
-	line := map[string]string{"startup_script": "ExecStartPre", "shutdown_script": "ExecStopPost"}[n.Text]
-	t.Warn(n.At, "systemctl edit ipvsd: write "+line+"= and the command below [Service]", "ipvsd doesn't run the %s: its unit file does", n.Text)
-}
-
 // timeouts reads lvs_timeouts: words with a number each.
 func (t *translation) timeouts(n *Node) {
 	if _, ok := t.word(n, "tcp, tcpfin or udp with a number of seconds"); !ok {
