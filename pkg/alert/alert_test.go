@@ -205,4 +205,3 @@ func TestReminders(t *testing.T) {
 		t.Error("it is in no configuration, and something is due")
 	}
 }
-

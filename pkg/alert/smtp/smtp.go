@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/wneessen/go-mail"
 
@@ -57,7 +58,11 @@ func compose(m *alert.Mail, encoding mail.Encoding) (*mail.Msg, error) {
 	if err := msg.To(m.To...); err != nil {
 		return nil, fmt.Errorf("notification_email: %w", err)
 	}
-	msg.Subject(m.Subject)
+	if plain(m.Subject) {
+		msg.SetGenHeaderPreformatted(mail.HeaderSubject, m.Subject) // on one line, for those who look for it there
+	} else {
+		msg.Subject(m.Subject)
+	}
 	msg.SetDate()
 	msg.SetMessageID()
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody shall answer it
@@ -66,6 +71,11 @@ func compose(m *alert.Mail, encoding mail.Encoding) (*mail.Msg, error) {
 	}
 	msg.SetBodyString(mail.TypeTextPlain, m.Text)
 	return msg, nil
+}
+
+// plain says whether a text can stand in a header as it is (RFC 5322, section 2.1.1).
+func plain(s string) bool {
+	return len(s) < 900 && !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' })
 }
 
 // dial returns a client, not connected yet.
