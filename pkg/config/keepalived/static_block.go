@@ -76,7 +76,7 @@ func (t *translation) staticRules(n *Node) {
 		if !ok {
 			continue
 		}
-		if cut, w := s.without("track_group", 1); w != nil {
+		if cut, w := s.without("track_group"); w != nil {
 			t.Note(w.At, "", "track_group changes nothing here: a static rule that goes is put back at once")
 			s = cut
 		}

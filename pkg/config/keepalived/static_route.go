@@ -33,14 +33,14 @@ var builtIn = map[string]bool{
 	"kernel": true, "boot": true, "static": true, "keepalived": true,
 }
 
-// without returns the sentence without an option and as many words behind it.
-func (s sentence) without(option string, values int) (sentence, *Word) {
+// without returns the sentence without an option and the word behind it.
+func (s sentence) without(option string) (sentence, *Word) {
 	i := slices.IndexFunc(s, func(w Word) bool { return w.Text == option })
 	if i < 0 {
 		return s, nil
 	}
 	w := s[i]
-	return slices.Delete(slices.Clone(s), i, min(i+1+values, len(s))), &w
+	return slices.Delete(slices.Clone(s), i, min(i+2, len(s))), &w
 }
 
 func (s sentence) has(word string) bool {
@@ -60,11 +60,11 @@ func (t *translation) eaten(s sentence) {
 func (t *translation) route(n *Node, static bool) (sentence, bool) {
 	s := t.numbered(n.sentence())
 	t.eaten(s)
-	if _, w := s.without("track_group", 1); w != nil && !static {
+	if _, w := s.without("track_group"); w != nil && !static {
 		t.Warn(w.At, "leave track_group out: the instance depends on its routes anyway", "track_group is for static routes: keepalived leaves the route out")
 		return nil, false
 	}
-	if cut, w := s.without("protocol", 1); w != nil && !s.has("no_track") {
+	if cut, w := s.without("protocol"); w != nil && !s.has("no_track") {
 		t.ignored(*w, "leave it out, or add no_track", "a route that is looked after has the protocol keepalived")
 		s = cut
 	}
@@ -117,15 +117,15 @@ func (t *translation) readRules(block *Node, static bool) {
 func (t *translation) readRule(n *Node, static bool) (sentence, bool) {
 	s := t.numbered(n.sentence())
 	t.eaten(s)
-	if cut, w := s.without("track_group", 1); w != nil && !static {
+	if cut, w := s.without("track_group"); w != nil && !static {
 		t.ignored(*w, "leave it out: the instance depends on its rules anyway", "track_group is for static rules")
 		s = cut
 	}
-	if _, w := s.without("ip_proto", 1); w != nil {
+	if _, w := s.without("ip_proto"); w != nil {
 		t.Warn(w.At, "write ipproto", "keepalived 2.2.7 doesn't know ip_proto, and leaves the rule out")
 		return nil, false
 	}
-	if cut, w := s.without("protocol", 1); w != nil && !s.has("no_track") {
+	if cut, w := s.without("protocol"); w != nil && !s.has("no_track") {
 		t.ignored(*w, "leave it out, or add no_track", "a rule that is looked after has the protocol keepalived")
 		s = cut
 	}

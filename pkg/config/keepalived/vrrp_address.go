@@ -71,7 +71,7 @@ func (t *translation) peers(n *Node) {
 		if !ok || !t.family(line.Word, a.Is6(), "peer", "an instance has one family") || t.taken(line, t.vrrp.router.name+" peer", a.String()) {
 			continue
 		}
-		text := a.String()
+		words := []string{a.String()}
 		for i := 0; i < len(line.Args); i++ {
 			w := line.Args[i]
 			if w.Text != "min_ttl" && w.Text != "max_ttl" {
@@ -81,10 +81,10 @@ func (t *translation) peers(n *Node) {
 			called := Node{Word: w, Args: line.Args[i+1:]}
 			i++
 			if v, ok := t.whole(&called, 0, 255); ok {
-				text += " " + w.Text + " " + strconv.FormatInt(v, 10)
+				words = append(words, w.Text, strconv.FormatInt(v, 10))
 			}
 		}
-		t.list(n, line, n.Text, text)
+		t.list(n, line, n.Text, strings.Join(words, " "))
 	}
 }
 
