@@ -69,13 +69,14 @@ func TestKernelSameAsKeepalived(t *testing.T) {
 		}
 		for _, file := range files {
 			name := filepath.Base(file)
+			expected := known[name]
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				text, err := os.ReadFile(file)
 				if err != nil {
 					t.Fatal(err)
 				}
-				compare(t, name, string(text), known[name])
+				compare(t, name, string(text), expected)
 			})
 			delete(known, name)
 		}
