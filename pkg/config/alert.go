@@ -63,10 +63,10 @@ var phaseNames = []string{"starting", "running", "stopping", "reloading"}
 
 // names are the words for phases in the file.
 func (p Phase) names() []string {
-	switch p {
-	case 0:
+	if p == 0 {
 		return []string{"none"}
-	case allPhases:
+	}
+	if p == allPhases {
 		return []string{"all"}
 	}
 	var list []string

@@ -89,12 +89,14 @@ smtp_alert = false
 // A line of the file is shown without what is in the address of a webhook.
 func TestAddressesAreSecrets(t *testing.T) {
 	for line, want := range map[string]string{
-		`url = "https://hooks.example.org/T0KEN"`: `url = *********************************`,
-		`  url = 'http://x/T0KEN' # so`:           `  url = **************** # so`,
-		`url = { path = "/x" }`:                   `url = { path = "/x" }`,
-		`secret_file = "/etc/x"`:                  `secret_file = "/etc/x"`,
-		`smtp_password_file = "/etc/x"`:           `smtp_password_file = "/etc/x"`,
-		`smtp_password = "geheim"`:                `smtp_password = ********`,
+		`url = "https://hooks.example.org/T0KEN"`:  `url = *********************************`,
+		`  url = 'http://x/T0KEN' # so`:            `  url = **************** # so`,
+		`webhook = { A = { url = "http://x/y" } }`: `webhook = { A = { url = ************ } }`,
+		`HTTP_GET = { url = "http://x/y" }`:        `HTTP_GET = { url = "http://x/y" }`,
+		`url = { path = "/x" }`:                    `url = { path = "/x" }`,
+		`secret_file = "/etc/x"`:                   `secret_file = "/etc/x"`,
+		`smtp_password_file = "/etc/x"`:            `smtp_password_file = "/etc/x"`,
+		`smtp_password = "geheim"`:                 `smtp_password = ********`,
 	} {
 		if got := withoutSecrets(line); got != want {
 			t.Errorf("%s is shown as %s, want %s", line, got, want)
