@@ -73,6 +73,7 @@ func command(p *process) *cobra.Command {
 		},
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
+	cmd.SetOut(p.stdout)
 	cmd.SetErr(p.stderr)
 	f := cmd.Flags()
 	f.StringVarP(&o.ConfigFile, "file", "f", daemon.ConfigFile, "configuration `FILE`, in any of these dialects")

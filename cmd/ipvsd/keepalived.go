@@ -90,6 +90,9 @@ func (k *keepalivedOptions) flags(f *pflag.FlagSet, hide bool) {
 		if i.why == "" {
 			usage = "nothing: it is so anyway"
 		}
+		if i.name == ignoreInterrupt {
+			usage = "go on at SIGINT"
+		}
 		if i.form == bare {
 			f.BoolP(i.name, i.letter, false, usage)
 		} else {
@@ -184,7 +187,7 @@ func asKeepalived(cmd *cobra.Command, o *options) {
 	cmd.Version = "2.2.7"
 	cmd.SetVersionTemplate(fmt.Sprintf("Keepalived v2.2.7 (it is ipvsd %s)\n\nconfigure options: --enable-json --enable-bfd --enable-regex\n\n"+
 		"Config options:  LVS REGEX VRRP VRRP_AUTH VRRP_VMAC JSON BFD INIT=systemd SYSTEMD_NOTIFY\n", o.Version))
-	cmd.SetOut(cmd.ErrOrStderr()) // where keepalived prints it
+	cmd.SetOut(cmd.ErrOrStderr()) // where exporters read it
 }
 
 // keepalivedCode is the exit code that keepalived has for an error.

@@ -81,7 +81,6 @@ func run(ctx context.Context, p *process, args []string) int {
 		return p.ldirectord(ctx, args)
 	}
 	cmd := command(p)
-	cmd.SetOut(p.stdout)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if code, ok := errors.AsType[exit](err); ok {

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
+	"strings"
 )
 
-// rivals are programs that write to the same table and claim the same addresses, as the kernel calls their processes.
-var rivals = []string{"keepalived", "ldirectord"}
+// rivals are programs that write to the same table and claim the same addresses, as the kernel calls their processes, each with what
+// the file begins with that it runs: init scripts and agents have the same names.
+var rivals = map[string]string{"keepalived": "keepalived", "ldirectord": "perl"}
 
 // alone makes sure that no rival runs in this network namespace: each would undo what the other does, and both would answer for
 // the virtual addresses.
@@ -61,7 +62,11 @@ func rival() (pid int, name string) {
 		}
 		// What can't be read has ended, or is none of ours.
 		comm, err := os.ReadFile(dir + "/comm")
-		if err != nil || !slices.Contains(rivals, string(bytes.TrimSpace(comm))) {
+		if err != nil {
+			continue
+		}
+		program, known := rivals[string(bytes.TrimSpace(comm))]
+		if target, err := os.Readlink(dir + "/exe"); !known || err != nil || !strings.HasPrefix(filepath.Base(target), program) {
 			continue
 		}
 		there, err := os.Stat(dir + "/ns/net")

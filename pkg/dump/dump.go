@@ -78,10 +78,10 @@ func (m member) addresses() (carried, excluded []string) {
 }
 
 func (m member) line(a vip.Address) string {
-	dev := cmp.Or(a.Dev, m.Interface)
+	dev, scope := cmp.Or(a.Dev, m.Interface), a.Scope
 	a.Dev, a.Scope = "", 0
 	where, rest, _ := strings.Cut(a.String(), " ")
-	words := []string{where, "dev", dev, "scope", a.Scope.String()}
+	words := []string{where, "dev", dev, "scope", scope.String()}
 	if rest != "" {
 		words = append(words, rest)
 	}
