@@ -57,7 +57,7 @@ func command(p *process) *cobra.Command {
 			if done, err := o.foreign.instead(p); done {
 				return err
 			}
-			if err := o.foreign.apply(p, o); err != nil {
+			if err := o.foreign.apply(o); err != nil {
 				return err
 			}
 			if o.test != "" {

@@ -141,7 +141,7 @@ func (k *keepalivedOptions) instead(p *process) (bool, error) {
 }
 
 // apply has the options take effect.
-func (k *keepalivedOptions) apply(p *process, o *options) error {
+func (k *keepalivedOptions) apply(o *options) error {
 	switch {
 	case k.vrrp && k.checks: // as with keepalived, both
 	case k.vrrp:

@@ -106,6 +106,7 @@ func (m member) auth() (number int, name string) {
 		return 1, "SIMPLE_PASSWORD"
 	case vrrp.AuthAH:
 		return 2, "IPSEC_AH"
+	case vrrp.NoAuth:
 	}
 	return 0, "NONE"
 }
