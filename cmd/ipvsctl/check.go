@@ -55,14 +55,14 @@ func strictFlag(cmd *cobra.Command, strict *bool) {
 	cmd.Flags().BoolVar(strict, "strict", false, "take warnings for errors")
 }
 
-// load reads a configuration with all that it includes.
+// load reads a configuration with all that it includes, which may be for another host.
 func load(name string, r daemon.Reading) (*dialect.Loaded, error) {
 	host := dialecthost.New()
 	text, err := host.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
-	l := new(dialect.Loader).Load(name, string(text), host, document.Settings{ConfigID: r.ConfigID})
+	l := new(dialect.Loader).Load(name, string(text), host, document.Settings{ConfigID: r.ConfigID, Elsewhere: true})
 	if r.Strict {
 		l.Strictly()
 	}

@@ -88,3 +88,14 @@ func TestCheckForeign(t *testing.T) {
 		t.Errorf("%d %s", code, stderr)
 	}
 }
+
+// What this host lacks may be on the one that the file is for.
+func TestConvertOfAnotherHost(t *testing.T) {
+	const text = "virtual_server 192.0.2.1 80 {\n protocol TCP\n real_server 198.51.100.1 80 {\n MISC_CHECK {\n misc_path /no/such\n }\n }\n}\n"
+	path := named(t, t.TempDir(), "k.conf", text)
+	code, stdout, stderr := ctl(t, nil, "convert", path)
+	want := path + ":5:12: warning: /no/such can't be run on this host (no such file or directory): keepalived goes without it where that is so\n"
+	if code != 0 || !strings.Contains(stdout, `misc_path = "/no/such"`) || !strings.Contains(stderr, want) {
+		t.Errorf("%d, %s%s", code, stdout, stderr)
+	}
+}

@@ -31,17 +31,17 @@ type Host interface {
 	LookupPort(service, protocol string) uint16
 	// LookupHost returns the addresses of a name, IPv4 first; an error says what to do.
 	LookupHost(name string) ([]string, error)
-	// LookPath returns where a program is, as os/exec finds it; an error if it is nowhere, or can't be run. A host that does not
-	// know what programs there will be returns a path as it is.
+	// LookPath returns where a program is, as os/exec finds it; an error if it is nowhere, or can't be run.
 	LookPath(program string) (string, error)
-	// HasAccount says whether there is a user, and a group if it isn't empty; each by name or number. A host that does not know
-	// says yes.
+	// HasAccount says whether there is a user, and a group if it isn't empty; each by name or number.
 	HasAccount(user, group string) bool
 }
 
 // Settings are what the command line says about a foreign file.
 type Settings struct {
 	ConfigID string // keepalived's -i: lines with @ID count for it alone
+	// Elsewhere says that the file need not be for this host: programs and accounts that are missing here are told of, and kept.
+	Elsewhere bool
 }
 
 // Origin is a place in an original file. The zero value is nowhere: a line that no line of the original stands for.

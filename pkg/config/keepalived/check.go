@@ -287,7 +287,7 @@ func miscUser(t *translation, n *Node) {
 	if n.arg(1) != "" {
 		who += " " + n.arg(1)
 	}
-	if !t.host.HasAccount(w.Text, n.arg(1)) {
+	if !t.account(w, w.Text, n.arg(1)) {
 		t.ipvs.check.lost = fmt.Sprintf("there is no user, or no group, %q", who)
 		return
 	}

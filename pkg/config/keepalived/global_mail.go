@@ -73,7 +73,7 @@ func (t *translation) defaultUser(n *Node) {
 	if !ok {
 		return
 	}
-	if !t.host.HasAccount(w.Text, n.arg(1)) {
+	if !t.account(w, w.Text, n.arg(1)) {
 		t.Drop(w.At, "write a user, and a group, that this host has", "there is no user, or no group, %s: keepalived goes without all scripts that name no user", n)
 		return
 	}

@@ -62,9 +62,10 @@ type scope struct {
 // translation is one file on its way.
 type translation struct {
 	*document.Writer
-	host document.Host
-	root []*Node
-	open *frame // the table that is being written
+	host      document.Host
+	elsewhere bool // it need not be the host that the file is for
+	root      []*Node
+	open      *frame // the table that is being written
 	// Who translates a part of the files keeps here what has to be known beyond one block: a field each.
 	ipvs ipvs
 	vrrp routers

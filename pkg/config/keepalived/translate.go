@@ -14,7 +14,7 @@ func Translate(name string, source []byte, host document.Host, settings document
 }
 
 func translate(name string, source []byte, host document.Host, settings document.Settings, limits limits) *document.Document {
-	t := &translation{Writer: new(document.Writer), host: host}
+	t := &translation{Writer: new(document.Writer), host: host, elsewhere: settings.Elsewhere}
 	root, sources := t.parse(name, source, settings, newTable(), limits)
 	t.root = root.Block
 	t.frame(func() {

@@ -58,7 +58,7 @@ func (t *translation) command(n *Node, words []Word) (p program, ok bool) {
 		if len(words) > 2 {
 			p.group = words[2].Text
 		}
-		if !t.host.HasAccount(p.user, p.group) {
+		if !t.account(words[1], p.user, p.group) {
 			hint := "write a user, and a group, that this host has"
 			if !w.Quoted {
 				hint = "write the command with its arguments in double quotes"
@@ -68,16 +68,28 @@ func (t *translation) command(n *Node, words []Word) (p program, ok bool) {
 		}
 	}
 	switch path, err := t.host.LookPath(argv[0]); {
-	case err != nil:
+	case err != nil && !t.elsewhere:
 		p.missing = err
-	case path != argv[0] && strings.HasPrefix(path, "/"):
+	case err != nil && strings.HasPrefix(argv[0], "/"):
+		t.Warn(w.At, "", "%s can't be run on this host (%v): keepalived goes without it where that is so", argv[0], err)
+	case err != nil, !strings.HasPrefix(path, "/"):
+		t.Warn(w.At, "write where the program is", "%s is not found on this host; /usr/bin/%[1]s is taken for it", argv[0])
+		argv[0] = "/usr/bin/" + argv[0]
+	case path != argv[0]:
 		t.Note(w.At, "", "%s is %s here", argv[0], path)
 		argv[0] = path
-	case !strings.HasPrefix(argv[0], "/"): // this host doesn't know the programs
-		t.Warn(w.At, "write where the program is", "%s is looked for on the host that runs it; /usr/bin/%[1]s is taken for it", argv[0])
-		argv[0] = "/usr/bin/" + argv[0]
 	}
 	return p, true
+}
+
+// account says whether a user, and a group if there is one, can be used.
+func (t *translation) account(w Word, user, group string) bool {
+	has := t.host.HasAccount(user, group)
+	if !has && t.elsewhere {
+		t.Warn(w.At, "if it is no user: a command with arguments stands in double quotes",
+			"this host has no account %q: keepalived goes without what is run for it where that is so", strings.TrimSpace(user+" "+group))
+	}
+	return has || t.elsewhere
 }
 
 // notify is a keyword with a command for transitions. The first one counts; one that can't be run doesn't.

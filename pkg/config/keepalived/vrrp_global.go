@@ -156,7 +156,7 @@ func (t *translation) fifo(n *Node) {
 	case t.samePipe(n.Text, w.Text):
 		t.ignored(w, "write another path, or leave one of them out", "notify_fifo and vrrp_notify_fifo are the same pipe, which would get each line twice")
 		return
-	case len(n.Args) > 1 && !t.host.HasAccount(n.arg(1), n.arg(2)):
+	case len(n.Args) > 1 && !t.account(n.Args[1], n.arg(1), n.arg(2)):
 		t.ignored(n.Args[1], "write a user, and a group, that this host has", "there is no account %s", strings.TrimSpace(n.arg(1)+" "+n.arg(2)))
 		return
 	case len(n.Args) == 1:

@@ -38,7 +38,7 @@ func (t *translation) vrrpScript(n *Node) {
 		t.Warn(script.Args[0].At, "write where a program is that can be run", "%s: %v: keepalived disables the script, and nothing depends on it", p.argv[0], p.missing)
 		return
 	}
-	if user := t.block(n, "user"); user != nil && !t.host.HasAccount(user.arg(0), user.arg(1)) {
+	if user := t.block(n, "user"); user != nil && !t.account(user.Word, user.arg(0), user.arg(1)) {
 		t.Warn(user.At, "write a user, and a group, that this host has", "there is no account %s: keepalived disables the script, and nothing depends on it", strings.TrimSpace(user.arg(0)+" "+user.arg(1)))
 		return
 	}

@@ -304,6 +304,10 @@ func (t *translation) program(l *line, name string) string {
 		return name
 	}
 	path, err := t.host.LookPath(name)
+	if err != nil && t.abroad {
+		t.Warn(l.from, "write its path", "%s is not found on this host; /usr/bin/%[1]s is taken for it", name)
+		return "/usr/bin/" + name
+	}
 	if err != nil {
 		t.Error(l.from, "write its path", "the program %s is not found: %v", name, err)
 		return "/" + name

@@ -13,10 +13,9 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config/document"
 )
 
-// Translate reads a ldirectord.cf. The name is what the diagnostics call it. Names of hosts and ports are asked of the host; there
-// are no settings of the command line that a ldirectord.cf knows.
-func Translate(name string, source []byte, host document.Host, _ document.Settings) *document.Document {
-	t := &translation{Writer: new(document.Writer), host: host, name: name, once: make(map[string]bool)}
+// Translate reads a ldirectord.cf. The name is what the diagnostics call it. Names of hosts and ports are asked of the host.
+func Translate(name string, source []byte, host document.Host, settings document.Settings) *document.Document {
+	t := &translation{Writer: new(document.Writer), host: host, abroad: settings.Elsewhere, name: name, once: make(map[string]bool)}
 	top, sections, trailer := t.scan(string(source))
 	t.global = t.values(inGlobal, top)
 	services := make([]*service, 0, len(sections))
@@ -40,6 +39,7 @@ func Translate(name string, source []byte, host document.Host, _ document.Settin
 type translation struct {
 	*document.Writer
 	host   document.Host
+	abroad bool // it need not be the host that the file is for
 	name   string
 	global values          // what is said for all services
 	once   map[string]bool // what was told and need not be told again

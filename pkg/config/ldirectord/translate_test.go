@@ -235,3 +235,13 @@ func TestEscape(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// A program that this host lacks is an error where the file is to run, and is kept where it may be another host's.
+func TestElsewhere(t *testing.T) {
+	const text = "quiescent=no\nvirtual=192.0.2.1:80\n\treal=198.51.100.1:80 gate\n\tprotocol=tcp\n\tfallbackcommand=swap now\n"
+	here := translate("l.cf", text)
+	there := Translate("l.cf", []byte(text), host{}, document.Settings{Elsewhere: true})
+	if here.Found.Err() == nil || there.Found.Err() != nil || !strings.Contains(there.Text, `quorum_up = "/usr/bin/swap now stop `) {
+		t.Errorf("here\n%s\nthere\n%s%s", here.Format(here.Found), there.Text, there.Format(there.Found))
+	}
+}

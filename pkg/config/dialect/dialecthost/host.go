@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -188,8 +189,16 @@ func (h *Host) LookupHost(name string) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// LookPath returns where a program is that can be run.
-func (h *Host) LookPath(program string) (string, error) { return exec.LookPath(program) }
+// LookPath returns where a program is that can be run. The error says why it can't be, and not once more which it is.
+func (h *Host) LookPath(program string) (string, error) {
+	path, err := exec.LookPath(program)
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	} else if e, ok := errors.AsType[*exec.Error](err); ok {
+		err = e.Err
+	}
+	return path, err
+}
 
 // HasAccount says whether there is a user, and a group if it isn't empty; each by name or number.
 func (h *Host) HasAccount(name, group string) bool {
