@@ -37,7 +37,7 @@ echo "$line" >> "${0%/*}/told"
 // listen starts a director with a file that all its files are in a directory of its own for, and a pipe in any case.
 func listen(t *testing.T, name, text string, args func(dir string) []string) *listener {
 	t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "compat-")
+	dir, err := os.MkdirTemp("/var/tmp", "compat-") //nolint:usetesting // /tmp is each daemon's own
 	if err != nil {
 		t.Fatal(err)
 	}
