@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a measured thing may take before it counts as stuck.
-const patience = 5 * time.Minute
+const patience = 30 * time.Minute
 
 // contender is a program that brings a table into the kernel.
 type contender struct {
@@ -164,7 +164,7 @@ func writeKeepalived(file string, z size) func(b *bench, weight int) {
 				}
 				lines = append(lines, fmt.Sprintf("real_server %s 80 {", z.rip(n, m)), fmt.Sprintf("weight %d", w))
 				if z.checked {
-					lines = append(lines, "TCP_CHECK {", "connect_timeout 3", "}")
+					lines = append(lines, "TCP_CHECK {", "connect_timeout 30", "}")
 				}
 				lines = append(lines, "}")
 			}
