@@ -10,6 +10,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config/document"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/status"
+	"github.com/ipvsd/ipvsd/pkg/track"
 )
 
 // Reading is how the command line wants configurations to be read.
@@ -38,7 +39,7 @@ func (p Part) of(c *config.Config) *config.Config {
 	if p == OnlyVRRP {
 		part.VirtualServers = nil
 	} else {
-		part.VRRP = config.VRRP{BFD: c.VRRP.BFD} // which checks may ask
+		part.VRRP = config.VRRP{BFD: c.VRRP.BFD, Files: c.VRRP.Files} // which checks may ask
 	}
 	return &part
 }
@@ -63,6 +64,12 @@ func (o *owner) load(file *control.File, r Reading) (*config.Config, answer) {
 		return r.sent(file)
 	}
 	return r.file(&o.loader, o.files.config)
+}
+
+// makeFiles makes the files that virtual routers track and checks read, before they do. It runs where load does.
+func (o *owner) makeFiles(cfg *config.Config) {
+	track.Initialize(o.log, cfg.VRRP.Files, o.made)
+	o.made = cfg.VRRP.Files
 }
 
 // file loads a file of this machine.

@@ -76,13 +76,14 @@ type owner struct {
 	checks  checks
 	routers routers
 
-	board    *board                     // what the engine reports
-	requests chan func(context.Context) // see ask
-	gone     chan struct{}              // closed when run has returned
-	roles    chan map[string]vrrp.State // the newest; see hearRoles
-	ended    chan struct{}              // closed when the virtual routers have
-	reloads  sync.Mutex                 // held from reading the file until it is in force
-	loader   dialect.Loader             // guarded by reloads
+	board    *board                      // what the engine reports
+	requests chan func(context.Context)  // see ask
+	gone     chan struct{}               // closed when run has returned
+	roles    chan map[string]vrrp.State  // the newest; see hearRoles
+	ended    chan struct{}               // closed when the virtual routers have
+	reloads  sync.Mutex                  // held from reading the file until it is in force
+	loader   dialect.Loader              // guarded by reloads
+	made     map[string]config.TrackFile // guarded by reloads: of the configuration before
 
 	cfg        *config.Config
 	roster     roster

@@ -309,3 +309,33 @@ func TestSlowRound(t *testing.T) {
 		h.stop()
 	})
 }
+
+// init_file makes a file before a check reads it, when it is said and not at each reload.
+func TestFilesAreMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "weight")
+		h := start(t, new(ipvstest.Kernel), dir, web)
+		made := strings.Replace(web, "TCP_CHECK", "FILE_CHECK = { track_file = \"w\" }\nTCP_CHECK", 1) +
+			fmt.Sprintf("[track_file.w]\nfile = %q\ninit_file = 3\n", path)
+		h.write(made)
+		if _, err := h.Plan(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path); err == nil {
+			t.Error("a plan makes the file")
+		}
+		h.reloaded()
+		if text, err := os.ReadFile(path); err != nil || string(text) != "3\n" {
+			t.Errorf("got %q, %v", text, err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		h.reloaded()
+		if _, err := os.Stat(path); err == nil {
+			t.Error("the file is made again")
+		}
+		h.stop()
+	})
+}

@@ -38,6 +38,9 @@ func (o *owner) Reload(ctx context.Context, strict bool) (*status.Answer, error)
 	reading := o.options.Reading
 	reading.Strict = reading.Strict || strict
 	cfg, answer := o.load(nil, reading)
+	if cfg != nil {
+		o.makeFiles(cfg)
+	}
 	return ask(ctx, o, func(ctx context.Context) *status.Answer {
 		notify(reloading())
 		o.reload(ctx, cfg, answer)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -19,15 +20,10 @@ import (
 )
 
 // followFiles reads track_files, at first and whenever somebody has written them.
-func (w *watch) followFiles(ctx context.Context, wanted, before map[string]config.TrackFile, _ <-chan struct{}) {
+func (w *watch) followFiles(ctx context.Context, wanted map[string]config.TrackFile, _ <-chan struct{}) {
 	names := make(map[string][]string)
 	for name, f := range wanted {
 		names[f.Path] = append(names[f.Path], name)
-		if f.Init && f != before[name] {
-			if err := initialize(f); err != nil {
-				w.log.Warn("track_file: init_file is not written", "file", f.Path, "err", err)
-			}
-		}
 	}
 	read := func(path string) {
 		r := readFile(ctx, path)
@@ -48,6 +44,19 @@ func (w *watch) followFiles(ctx context.Context, wanted, before map[string]confi
 			for _, path := range paths {
 				read(path)
 			}
+		}
+	}
+}
+
+// Initialize makes the files that init_file tells of, and did not tell of before in the same way. It is called before anything reads
+// them, and may take as long as a file system does.
+func Initialize(log *slog.Logger, files, before map[string]config.TrackFile) {
+	for name, f := range files {
+		if !f.Init || f == before[name] {
+			continue
+		}
+		if err := initialize(f); err != nil {
+			log.Warn("track_file: init_file is not written", "file", f.Path, "err", err)
 		}
 	}
 }

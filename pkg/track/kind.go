@@ -17,10 +17,10 @@ type kind[T any] struct {
 	cancel context.CancelFunc
 }
 
-// change has other objects be watched, and says whether they are others. The watcher is also given what there was before. Nobody
-// waits here for the old one to end, which may hang in reading a file: what it still sees counts no more.
+// change has other objects be watched, and says whether they are others. Nobody waits here for the old
+// one to end, which may hang in reading a file: what it still sees counts no more.
 func (k *kind[T]) change(ctx context.Context, running *sync.WaitGroup, objects map[vrrp.Object]bool, all map[string]T,
-	watch func(ctx context.Context, wanted, before map[string]T, news <-chan struct{}),
+	watch func(ctx context.Context, wanted map[string]T, news <-chan struct{}),
 ) bool {
 	wanted := make(map[string]T)
 	for o := range objects {
@@ -34,11 +34,11 @@ func (k *kind[T]) change(ctx context.Context, running *sync.WaitGroup, objects m
 	if k.cancel != nil {
 		k.cancel()
 	}
-	before, news := k.wanted, make(chan struct{}, 1)
+	news := make(chan struct{}, 1)
 	ctx, k.cancel = context.WithCancel(ctx)
 	k.wanted, k.news = wanted, news
 	if len(wanted) > 0 {
-		running.Go(func() { watch(ctx, wanted, before, news) })
+		running.Go(func() { watch(ctx, wanted, news) })
 	}
 	return true
 }

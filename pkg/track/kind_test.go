@@ -21,7 +21,7 @@ func TestWatchersStay(t *testing.T) {
 		for _, name := range names {
 			objects[vrrp.Object{Kind: vrrp.TrackRoute, Name: name}] = true
 		}
-		return k.change(ctx, &running, objects, all, func(ctx context.Context, wanted, _ map[string]config.TrackRoute, _ <-chan struct{}) {
+		return k.change(ctx, &running, objects, all, func(ctx context.Context, wanted map[string]config.TrackRoute, _ <-chan struct{}) {
 			began <- wanted
 			<-ctx.Done()
 		})

@@ -11,7 +11,7 @@ import (
 )
 
 // followLinks asks drivers that don't tell the kernel of their links: linkbeat_interfaces.
-func (w *watch) followLinks(ctx context.Context, wanted, _ map[string]string, _ <-chan struct{}) {
+func (w *watch) followLinks(ctx context.Context, wanted map[string]string, _ <-chan struct{}) {
 	last := make(map[string]bool)
 	for ctx.Err() == nil {
 		for name, how := range wanted {

@@ -22,7 +22,7 @@ const (
 )
 
 // followProcesses counts processes: told by the kernel's connector of all that start and end, or else by looking every second.
-func (w *watch) followProcesses(ctx context.Context, wanted, _ map[string]config.Process, _ <-chan struct{}) {
+func (w *watch) followProcesses(ctx context.Context, wanted map[string]config.Process, _ <-chan struct{}) {
 	c, last := newCensus(wanted), make(map[string]vrrp.Reading)
 	tell := func() {
 		for name, p := range wanted {

@@ -20,7 +20,7 @@ import (
 const settle = 10 * time.Millisecond
 
 // followRoutes watches routes, and asks gateways every second.
-func (w *watch) followRoutes(ctx context.Context, wanted, _ map[string]config.TrackRoute, news <-chan struct{}) {
+func (w *watch) followRoutes(ctx context.Context, wanted map[string]config.TrackRoute, news <-chan struct{}) {
 	tell := func(name string, r vrrp.Reading) { w.see(ctx, vrrp.Object{Kind: vrrp.TrackRoute, Name: name}, r) }
 	routes, gateways := make(map[string]route), make(map[string]*gateway)
 	for name, t := range wanted {

@@ -275,10 +275,12 @@ func TestFiles(t *testing.T) {
 		"absent": {Path: in("absent")}, "text": {Path: in("text")}, "made": {Path: in("made"), Init: true, Value: -3},
 		"kept": {Path: in("kept"), Init: true, Value: 7}, "old": {Path: in("old"), Init: true, Value: 8, Overwrite: true},
 	}
+	track.Initialize(slog.New(slog.DiscardHandler), c.Files, nil)
 	k.Change(c)
 	wait("file absent 0", "file kept 6", "file made -3", "file old 8", `file text 0: DIR/text counts as 0: "many" is no number`)
 	write("old", "9")
 	wait("file old 9")
+	track.Initialize(slog.New(slog.DiscardHandler), c.Files, c.Files)
 	k.Change(c)
 	write("absent", "1")
 	wait("file absent 1") // nothing else: init_file was for the start
