@@ -316,7 +316,10 @@ func (t *translation) negotiate(s *service, r *real, kind string, at *line) chec
 		if word(receive) == "" {
 			tell("ldirectord takes an FTP server without receive for well whatever happens; here it has to let the check log in")
 		}
-		s.exchange(&c, request, receive)
+		if file := strings.TrimPrefix(word(request), "/"); file != "" { // ldirectord goes to / before it asks
+			c.add("request", "/"+file, request.line)
+		}
+		s.exchange(&c, nil, receive)
 	case "mysql", "pgsql":
 		c.table = strings.ToUpper(kind) + "_CHECK"
 		s.connectPort(&c, r)

@@ -14,7 +14,10 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
-var address = regexp.MustCompile(`\b(?:\d{1,3}\.){3}\d{1,3}\b`)
+var (
+	address = regexp.MustCompile(`\b(?:\d{1,3}\.){3}\d{1,3}\b`)
+	mysql   = regexp.MustCompile(`(?m)^\s+service=mysql`)
+)
 
 // ldirectord and ipvsd make the same table of files of the field, with all web servers up and with all servers down. What
 // ldirectord refuses, ipvsd takes where it is plain what is meant.
@@ -45,6 +48,13 @@ func TestKernelCorpusAsLdirectord(t *testing.T) {
 			}
 			t.Cleanup(func() { w.down("0.0.0.0") })
 			w.up("0.0.0.0")
+			if mysql.MatchString(source) {
+				// It has 160 servers, and ldirectord needs DBD::mysql, which the lab doesn't have: it ends at the first such check.
+				if _, err := w.ours.Output(program, "-t", "-f", file); err != nil {
+					t.Error(err)
+				}
+				return
+			}
 			w.run(file)
 			if w.refuses(file) {
 				return
