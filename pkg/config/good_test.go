@@ -85,7 +85,7 @@ warmup = 0.25
 `)
 	want := &Config{
 		GlobalDefs: GlobalDefs{
-			Mail: Mail{ConnectTimeout: 30 * time.Second, TLS: "opportunistic", Format: "keepalived"},
+			Mail:     Mail{ConnectTimeout: 30 * time.Second, TLS: "opportunistic", Format: "keepalived"},
 			RouterID: "director1", LVSFlushOnStop: true,
 			LVSTimeouts: ipvs.Timeouts{TCP: 15 * time.Minute, UDP: 5 * time.Minute},
 			LVSSysctl:   Sysctls{Defaults: true},

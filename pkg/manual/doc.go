@@ -35,7 +35,7 @@ func (p *page) prose(text string) {
 			p.macro("Pp")
 		}
 		line := ""
-		for _, word := range strings.Fields(paragraph) {
+		for word := range strings.FieldsSeq(paragraph) {
 			if line != "" && (len(line)+1+len(word) > 78 || ends(line)) {
 				p.text(line)
 				line = ""

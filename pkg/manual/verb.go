@@ -1,6 +1,7 @@
 package manual
 
 import (
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -38,9 +39,7 @@ func verbs(program *cobra.Command) map[string][]byte {
 			continue
 		}
 		pages[name(c)+".1"] = verb(c)
-		for file, text := range verbs(c) {
-			pages[file] = text
-		}
+		maps.Copy(pages, verbs(c))
 	}
 	return pages
 }

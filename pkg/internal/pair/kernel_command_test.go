@@ -191,11 +191,11 @@ func keepalivedOf(t *testing.T, h *lab.Host, program string) (d dumped) {
 		})
 		return text
 	}
-	for _, line := range strings.Split(string(dump(syscall.SIGUSR1, "data")), "\n") {
+	for line := range strings.SplitSeq(string(dump(syscall.SIGUSR1, "data")), "\n") {
 		name, _, _ := strings.Cut(strings.TrimSpace(line), " =")
 		d.data = append(d.data, name)
 	}
-	for _, line := range strings.Split(string(dump(syscall.SIGUSR2, "stats")), "\n") {
+	for line := range strings.SplitSeq(string(dump(syscall.SIGUSR2, "stats")), "\n") {
 		name, _, _ := strings.Cut(line, ":")
 		d.stats = append(d.stats, name)
 	}
