@@ -1,4 +1,4 @@
-// Package smtp hands e-mail to a mail server. It has no goroutines of its own, and no memory.
+// Package smtp hands e-mail to a mail server. Each mail has a goroutine while it is under way, and nothing is remembered.
 package smtp
 
 import (
@@ -21,8 +21,20 @@ import (
 )
 
 // Send hands over a mail. An error that the next attempt would end with too is a permanent one of package outbox; none of them
-// shows the password.
+// shows the password. It returns at once when the context is done: the library, which asks the context only while it connects, gives
+// up behind it when the mail server has been silent for the mail's ConnectTimeout.
 func Send(ctx context.Context, m alert.Mail) error {
+	sent := make(chan error, 1)
+	go func() { sent <- send(ctx, m) }()
+	select {
+	case err := <-sent:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func send(ctx context.Context, m alert.Mail) error {
 	ctx, cancel := context.WithTimeout(ctx, m.Via.ConnectTimeout)
 	defer cancel()
 	client, err := dial(&m.Via)

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/pem"
@@ -266,4 +267,32 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// A mail server that takes connections and is silent holds nobody up who stops.
+func TestSilentServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{address: l.Addr().String()}
+	m := letter(s, func(m *config.Mail) { m.ConnectTimeout = time.Hour })
+	ctx, cancel := context.WithCancel(t.Context())
+	taken := make(chan net.Conn)
+	go func() {
+		c, err := l.Accept()
+		if err == nil {
+			_, _ = c.Write([]byte("220 here\r\n"))
+			_, _ = bufio.NewReader(c).ReadString('\n') // EHLO
+		}
+		cancel()
+		taken <- c
+	}()
+	if err := Send(ctx, m); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if c := <-taken; c != nil {
+		_ = c.Close()
+	}
+	_ = l.Close()
 }
