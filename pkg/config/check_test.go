@@ -388,7 +388,7 @@ func TestSecretsAreHidden(t *testing.T) {
 		`REDIS_CHECK={pasword="hunter2"}`, `MYSQL_CHECK = { login = "x", pass = "hunter2" }`, `MYSQL_CHECK = { login = "x", Pwd = "hunter2" }`,
 		`RADIUS_CHECK = { login = "x", passwd_fil = "/p", sceret = 'hunter2' }`, `passwd = ["a b", "hunter2"]`,
 		`headers = { Proxy-Authorization = "Basic hunter2", X-Api-Key = "hunter2", Cookie = "hunter2" }`,
-		"auth_pass hunter2", "\tpassword \"hun ter hunter2\"", "authentication { auth_type PASS } x { auth_pass hunter2 }", "$AUTH_PASS=hunter2",
+		"auth_pass hunter2", "HTTP_GET { user x password hunter2 }", `misc_path "/x --user y --password hunter2"`, "v { a { auth_type X auth_pass hunter2 } }", "\tpassword \"hun ter hunter2\"", "authentication { auth_type PASS } x { auth_pass hunter2 }", "$AUTH_PASS=hunter2",
 	} {
 		text := []byte("[[virtual_server]]\nfwmark = 1\n" + line + "\n")
 		c, found := Load("t.toml", text)

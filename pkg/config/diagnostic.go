@@ -135,6 +135,8 @@ var (
 	assignment = regexp.MustCompile(`([\w-]+)["']?\s*=\s*`)
 	// unassigned is the same where there is no sign between the two, as in keepalived.conf, there perhaps behind a brace.
 	unassigned = regexp.MustCompile(`(?:^|[{}])\s*([\w-]+)\s+([^\s={}#!][^{}]*)`)
+	// within is the same behind other words of the line, where only what can be nothing else counts.
+	within = regexp.MustCompile(`(?i)\s([\w-]*(?:passw|pwd|secret|authorization|_pass\b)[\w-]*)\s+([^\s={}#!].*)`)
 	assigned   = regexp.MustCompile(`^(?:"(?:\\.|[^"\\])*"?|'[^']*'?|\[[^\]]*\]?|\{.*|[^\s,}\]]+)`)
 )
 
@@ -157,7 +159,7 @@ func secretive(word string) bool {
 
 // withoutSecrets returns a line with stars for each character of a secret.
 func withoutSecrets(line string) string {
-	for _, m := range unassigned.FindAllStringSubmatchIndex(line, -1) {
+	for _, m := range append(unassigned.FindAllStringSubmatchIndex(line, -1), within.FindAllStringSubmatchIndex(line, -1)...) {
 		if secretive(line[m[2]:m[3]]) {
 			return line[:m[4]] + strings.Repeat("*", utf8.RuneCountInString(line[m[4]:])) // and whatever follows
 		}
