@@ -58,22 +58,29 @@ func (h *handover) Gives(instance string) {
 
 // Takes is failover.Handover's.
 func (h *handover) Takes(instance string) {
-	h.note(h.taken, instance, takenTime)
+	until := h.note(h.taken, instance, takenTime)
 	time.AfterFunc(recountedTime, func() {
-		h.mu.Lock()
-		gives := time.Now().Before(h.given[instance])
-		h.mu.Unlock()
-		if !gives {
+		if h.holds(instance, until) {
 			h.relay.Begin(recountTime)
 		}
 	})
 }
 
-func (h *handover) note(until map[string]time.Time, instance string, long time.Duration) {
+// holds says whether an instance has been active since it took over, as noted. One that has given the role away meanwhile has nothing
+// more to tell: the other director knows better.
+func (h *handover) holds(instance string, taken time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.taken[instance].Equal(taken)
+}
+
+// note notes until when something is so for an instance, which it returns.
+func (h *handover) note(list map[string]time.Time, instance string, long time.Duration) (until time.Time) {
+	until = time.Now().Add(long)
 	h.mu.Lock()
 	delete(h.given, instance)
 	delete(h.taken, instance)
-	until[instance] = time.Now().Add(long)
+	list[instance] = until
 	h.mu.Unlock()
 	time.AfterFunc(long, func() {
 		select {
@@ -81,6 +88,7 @@ func (h *handover) note(until map[string]time.Time, instance string, long time.D
 		default:
 		}
 	})
+	return until
 }
 
 // close has everybody take the roles as they are from now on.

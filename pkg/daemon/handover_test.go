@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"log/slog"
 	"net/netip"
 	"slices"
 	"testing"
@@ -68,5 +69,28 @@ real_servers = ["[2001:db8::2]:443"]
 			t.Errorf("%v, want %v", got, want)
 		}
 		h.stop()
+	})
+}
+
+// Roles that move to and fro within a second: only who has the role still, since then, tells again what it has.
+func TestHandoverToAndFro(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandover(slog.New(slog.DiscardHandler), "/no/such")
+		taken := func() time.Time { return h.taken["VI_1"] }
+		h.Takes("VI_1")
+		first := taken()
+		if !h.holds("VI_1", first) {
+			t.Error("it has the role")
+		}
+		<-time.After(recountedTime / 4)
+		h.Gives("VI_1")
+		<-time.After(givenTime + 1)
+		if h.holds("VI_1", first) {
+			t.Error("it has given the role away")
+		}
+		h.Takes("VI_1")
+		if h.holds("VI_1", first) || !h.holds("VI_1", taken()) {
+			t.Error("it has the role again, since now")
+		}
 	})
 }

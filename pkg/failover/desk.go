@@ -29,9 +29,9 @@ type seat struct {
 // role is what an instance is.
 type role struct {
 	state   atomic.Uint32
-	repeat  atomic.Uint64 // see vip.Wish
-	lingers atomic.Bool   // it is a backup that still has its addresses
-	fresh   atomic.Int64  // until then, in Unix time's nanoseconds, it is active and hears of the other router's connections
+	repeat  atomic.Uint64             // see vip.Wish
+	lingers atomic.Bool               // it is a backup that still has its addresses
+	fresh   atomic.Pointer[time.Time] // until then it is active and hears of the other router's connections; a step of the clock is nothing to it
 }
 
 // part is what a wish depends on.
@@ -41,7 +41,8 @@ type part struct {
 }
 
 func (r *role) part() part {
-	return part{r.is() == vrrp.Active, r.lingers.Load(), time.Now().UnixNano() < r.fresh.Load(), r.repeat.Load()}
+	until := r.fresh.Load()
+	return part{r.is() == vrrp.Active, r.lingers.Load(), until != nil && time.Now().Before(*until), r.repeat.Load()}
 }
 
 // linger is how long an instance that yields keeps its addresses. The other router's advert, which it yields to, comes before that
@@ -59,7 +60,8 @@ func (r *role) is() vrrp.State { return vrrp.State(r.state.Load()) }
 func (r *role) become(b vrrp.Became) {
 	r.lingers.Store(yields(b.From, b.To))
 	if b.Planned {
-		r.fresh.Store(time.Now().Add(silence).UnixNano())
+		until := time.Now().Add(silence)
+		r.fresh.Store(&until)
 	}
 	r.state.Store(uint32(b.To))
 }
