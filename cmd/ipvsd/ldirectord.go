@@ -124,10 +124,20 @@ func (d director) running() (pid int, stale bool) {
 		return 0, true
 	}
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || !strings.Contains(string(line), ldirectord) {
+	if err != nil || !isLdirectord(strings.Split(string(line), "\x00")) {
 		return 0, true
 	}
 	return pid, false
+}
+
+// isLdirectord says whether a command line is ours under this name, or ldirectord's own, which Perl runs; an editor that has its
+// configuration open is none.
+func isLdirectord(argv []string) bool {
+	at := 0
+	if strings.HasPrefix(filepath.Base(argv[0]), "perl") {
+		at = slices.IndexFunc(argv[1:], func(a string) bool { return !strings.HasPrefix(a, "-") }) + 1
+	}
+	return filepath.Base(argv[at]) == ldirectord
 }
 
 func (d director) status(context.Context) int {

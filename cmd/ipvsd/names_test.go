@@ -156,3 +156,18 @@ func TestLogFile(t *testing.T) {
 		t.Errorf("%q %v", text, err)
 	}
 }
+
+// A number in a file that is left may be another program's by now.
+func TestIsLdirectord(t *testing.T) {
+	for line, want := range map[string]bool{
+		"/usr/sbin/ldirectord web.cf start": true, "ldirectord start": true, "/usr/bin/perl -w /usr/sbin/ldirectord web.cf start": true,
+		"vim /usr/sbin/ldirectord": false, "vim /etc/ha.d/ldirectord.cf": false, "perl -e 1": false, "perl": false,
+	} {
+		if got := isLdirectord(strings.Fields(line)); got != want {
+			t.Errorf("%s: %v", line, got)
+		}
+	}
+	if isLdirectord([]string{""}) {
+		t.Error("a process of the kernel has no command line")
+	}
+}

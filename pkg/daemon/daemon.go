@@ -135,6 +135,7 @@ func New(o Options) (_ *Daemon, err error) {
 	}
 	d.engine = engine.New(d.owner.sessions.before(probe.Probe), d.owner.board.post, engine.Places(places()), engine.ConnectBy(connector))
 	d.owner.checks = d.engine
+	d.owner.moved = cfg.GlobalDefs.NetNamespace
 	d.owner.makeFiles(cfg)
 	d.owner.adopt(cfg, answer.problems, time.Now())
 	return d, nil

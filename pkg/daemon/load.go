@@ -63,7 +63,16 @@ func (o *owner) load(file *control.File, r Reading) (*config.Config, answer) {
 		}
 		return r.sent(file)
 	}
-	return r.file(&o.loader, o.files.config)
+	cfg, a := r.file(&o.loader, o.files.config)
+	if cfg != nil && cfg.GlobalDefs.NetNamespace != o.moved {
+		stays := config.Diagnostic{
+			Position: config.Position{File: o.files.config, Line: 1, Column: 1}, Severity: config.Warning,
+			Message: "net_namespace is another one than at the start: ipvsd stays where it is until it is started again",
+		}
+		a.problems = a.problems.With(config.Diagnostics{stays})
+		a.Warnings += stays.String() + "\n"
+	}
+	return cfg, a
 }
 
 // makeFiles makes the files that virtual routers track and checks read, before they do. It runs where load does.

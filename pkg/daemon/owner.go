@@ -81,6 +81,7 @@ type owner struct {
 	gone     chan struct{}               // closed when run has returned
 	roles    chan map[string]vrrp.State  // the newest; see hearRoles
 	ended    chan struct{}               // closed when the virtual routers have
+	moved    string                      // net_namespace of the configuration that the daemon was started with
 	reloads  sync.Mutex                  // held from reading the file until it is in force
 	loader   dialect.Loader              // guarded by reloads
 	made     map[string]config.TrackFile // guarded by reloads: of the configuration before

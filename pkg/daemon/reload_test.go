@@ -339,3 +339,21 @@ func TestFilesAreMade(t *testing.T) {
 		h.stop()
 	})
 }
+
+// A daemon can't leave its network namespace, and says so as long as its file wants it to.
+func TestReloadWithAnotherNamespace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), web)
+		h.write("net_namespace = \"blue\"\n" + web)
+		for range 2 {
+			if a := h.reloaded(); !strings.Contains(a.Warnings, "net_namespace is another one than at the start") {
+				t.Errorf("got %+v", a)
+			}
+		}
+		h.write(web)
+		if a := h.reloaded(); a.Warnings != "" {
+			t.Errorf("got %+v", a)
+		}
+		h.stop()
+	})
+}

@@ -73,13 +73,13 @@ func (t *translation) defaultUser(n *Node) {
 	if !ok {
 		return
 	}
-	if !t.account(w, w.Text, n.arg(1)) {
-		t.Drop(w.At, "write a user, and a group, that this host has", "there is no user, or no group, %s: keepalived goes without all scripts that name no user", n)
-		return
-	}
 	who := w.Text
 	if n.arg(1) != "" {
 		who += " " + n.arg(1)
+	}
+	if !t.account(w, w.Text, n.arg(1)) {
+		t.Drop(w.At, "write a user, and a group, that this host has", "there is no user, or no group, %q: keepalived goes without all scripts that name no user", who)
+		return
 	}
 	t.put(n, n.Text, who)
 }
