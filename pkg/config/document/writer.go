@@ -30,10 +30,14 @@ func (w *Writer) line(at Origin, text string) {
 	w.origins = append(w.origins, at)
 }
 
-// Comment writes lines of comment, without their marks.
+// Comment writes lines of comment, without their marks. Blanks at their beginning are kept: they may be of a block that was taken out.
 func (w *Writer) Comment(at Origin, lines ...string) {
 	for _, l := range lines {
-		w.line(at, strings.TrimRight("# "+strings.TrimSpace(strings.Map(printable, l)), " "))
+		l = strings.Map(printable, l)
+		if strings.TrimLeft(l, " \t") == l {
+			l = " " + l
+		}
+		w.line(at, strings.TrimRight("#"+l, " \t"))
 	}
 }
 
@@ -190,7 +194,7 @@ func Quote(s string) string {
 
 // printable makes a blank of what a comment of TOML may not have.
 func printable(c rune) rune {
-	if c < ' ' || c == 0x7f {
+	if c < ' ' && c != '\t' || c == 0x7f {
 		return ' '
 	}
 	return c

@@ -149,7 +149,7 @@ func (r *reader) statement(raw source) (statement, bool) {
 func (r *reader) uncommented(raw source) (s source, said string) {
 	end, escaped := comment(raw.text)
 	if end < len(raw.text) {
-		said = strings.Trim(raw.text[end:], blanks+"#!")
+		said = strings.TrimRight(strings.TrimLeft(raw.text[end:], "#!"), blanks+"#")
 		if said == "" {
 			said = " "
 		}

@@ -28,7 +28,11 @@ func (t *translation) writeService(s *service) {
 			for _, r := range s.servers {
 				items = append(items, document.Item{At: r.node.At, Value: r.address(), Comments: r.node.Before, Behind: r.node.Behind})
 			}
-			t.put(nil, "real_servers", items)
+			before := &Node{}
+			if len(items) > 1 && !slices.ContainsFunc(items[1:], func(i document.Item) bool { return len(i.Comments) > 0 }) {
+				before.Before, items[0].Comments = items[0].Comments, nil // it is not about the first server alone
+			}
+			t.put(before, "real_servers", items)
 		}
 		sorry := s.sorry
 		if sorry != nil && len(s.checks) == 0 {

@@ -21,7 +21,10 @@ func translate(name string, source []byte, host document.Host, settings document
 		t.globalDefs(root.Block)
 		t.walk(root)
 	})
-	t.Comment(document.Origin{}, root.Trailer...)
+	if len(root.Trailer) > 0 {
+		t.Gap()
+		t.Comment(document.Origin{}, root.Trailer...)
+	}
 	return t.Document(name, sources)
 }
 
@@ -92,7 +95,7 @@ func (t *translation) frame(body func()) {
 	t.open = f
 	body()
 	for _, l := range f.lines {
-		if l.node != nil && !l.node.Braces {
+		if _, list := l.value.([]document.Item); l.node != nil && (list || !l.node.Braces) {
 			t.Comment(l.node.At, l.node.comments()...)
 			l.node.Before, l.node.Behind = nil, "" // a keyword may become several keys
 		}

@@ -201,7 +201,7 @@ func (v *view) add(s statement) {
 	case v.last != nil:
 		v.last.Behind = strings.TrimSpace(s.comment)
 	default:
-		v.comments = append(v.comments, strings.TrimSpace(s.comment))
+		v.comments = append(v.comments, s.comment)
 	}
 }
 

@@ -175,12 +175,21 @@ func (t *translation) items(key string) []document.Item {
 
 // list adds an item to a list for a line of n's block. A block that is there twice goes on with the list.
 func (t *translation) list(n, line *Node, key string, value any) {
-	behind := line.Behind
-	before := line.Before
-	if len(t.items(key)) == 0 && n != line {
-		before = slices.Concat(n.Before, before) // the comments of the block are those of its first line
+	items := t.items(key)
+	item := document.Item{At: line.At, Value: value}
+	if n != line || len(items) > 0 { // the comments of the node that begins the list stand before it
+		item.Comments, item.Behind = line.Before, line.Behind
 	}
-	t.put(n, key, append(t.items(key), document.Item{At: line.At, Value: value, Comments: before, Behind: behind}))
+	if len(items) == 0 {
+		t.put(n, key, []document.Item{item})
+		return
+	}
+	l := &t.open.lines[t.index(key)]
+	if n != line && n != l.node {
+		item.Comments = slices.Concat(n.comments(), item.Comments)
+		n.Before, n.Behind = nil, "" // they are with the first line of their block
+	}
+	l.value = append(items, item)
 }
 
 // value returns what a key of the table that is being written has, nil if it isn't there.
