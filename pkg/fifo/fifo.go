@@ -89,9 +89,6 @@ func openPipe(f config.FIFO) (*pipe, error) {
 	switch err := unix.Mkfifo(f.Path, 0o644); {
 	case err == nil:
 		p.made = true
-		if err := p.give(); err != nil {
-			return nil, errors.Join(err, os.Remove(f.Path))
-		}
 	case !errors.Is(err, unix.EEXIST):
 		return nil, fmt.Errorf("make %s: %w", f.Path, err)
 	}
@@ -104,12 +101,18 @@ func openPipe(f config.FIFO) (*pipe, error) {
 		return nil, cmp.Or(errors.Join(err, unix.Close(fd)), fmt.Errorf("%s is no FIFO: choose another path, or remove it", f.Path))
 	}
 	p.fd = fd
+	if !p.made {
+		return p, nil
+	}
+	if err := p.give(); err != nil {
+		return nil, errors.Join(err, unix.Close(fd), os.Remove(f.Path))
+	}
 	return p, nil
 }
 
-// give makes a FIFO its owner's.
+// give makes a FIFO its owner's: what is open, for the name may be another file's by now where others can write.
 func (p *pipe) give() error {
-	if err := os.Chmod(p.Path, 0o644); err != nil { // whatever the umask says
+	if err := unix.Fchmod(p.fd, 0o644); err != nil { // whatever the umask says
 		return err
 	}
 	if p.User == "" && p.Group == "" {
@@ -143,7 +146,7 @@ func (p *pipe) give() error {
 			return err
 		}
 	}
-	return os.Chown(p.Path, uid, gid)
+	return unix.Fchown(p.fd, uid, gid)
 }
 
 // Write writes a line, about a virtual router or about a virtual server, to all that are for such. What a full FIFO does not take is
