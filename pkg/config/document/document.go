@@ -111,10 +111,13 @@ func (d *Document) origin(line int) Origin {
 	return Origin{Position: config.Position{File: d.Name, Line: 1, Column: 1}, Width: 1}
 }
 
-// place moves what is said of the TOML to the line of the original.
+// place moves what is said of the TOML to the line of the original. A hint in words of TOML says so: nobody shall write them there.
 func (d *Document) place(f config.Diagnostic) config.Diagnostic {
 	o := d.origin(f.Line)
 	f.Position, f.Width = o.Position, max(o.Width, 1)
+	if strings.Contains(f.Hint, " = ") || strings.Contains(f.Hint, "[[") {
+		f.Hint = "in TOML: " + f.Hint
+	}
 	return f
 }
 
