@@ -18,8 +18,6 @@ type object interface {
 	stage() int
 	// untracked: it is not put back (no_track).
 	untracked() bool
-	// dev is the interface that it depends on, empty if there is none.
-	dev() string
 	// state compares it with what the kernel has.
 	state(t *tables) state
 	// add returns the requests that make it so from that state, of which the last one counts. An error says what is missing.
@@ -83,7 +81,6 @@ func (a placedAddress) network() netip.Prefix {
 
 func (a placedAddress) stage() int      { return addressStage }
 func (a placedAddress) untracked() bool { return a.NoTrack }
-func (a placedAddress) dev() string     { return a.Dev }
 
 // is returns the kernel's address.
 func (a placedAddress) is(t *tables) (address, bool) {

@@ -24,7 +24,6 @@ func (r placedRoute) id() any {
 
 func (r placedRoute) stage() int      { return routeStage }
 func (r placedRoute) untracked() bool { return r.NoTrack }
-func (r placedRoute) dev() string     { return r.Dev }
 
 func (r placedRoute) state(t *tables) state {
 	scope := uint8(unix.RT_SCOPE_NOWHERE)

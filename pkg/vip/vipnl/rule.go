@@ -21,9 +21,6 @@ func (r placedRule) id() any {
 func (r placedRule) stage() int      { return ruleStage }
 func (r placedRule) untracked() bool { return r.NoTrack }
 
-// dev is none: the kernel has rules for interfaces that are still to come.
-func (r placedRule) dev() string { return "" }
-
 func (r placedRule) state(t *tables) state {
 	wish, _ := decodeRecord(r.body())
 	if slices.ContainsFunc(t.rules, func(have record) bool { return have.isRule(wish) }) {
