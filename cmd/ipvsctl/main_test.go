@@ -131,7 +131,7 @@ func TestVerbs(t *testing.T) {
 		{"plan of changes", &fake{plan: status.Answer{Changes: []string{"add server x"}}}, []string{"plan"}, 2, "add server x\n", ""},
 		{"plan of a bad file", &fake{plan: status.Answer{Rejected: "f:1:1: no\n"}}, []string{"plan"}, 3, "", "f:1:1: no\n"},
 		{"reload", &fake{reload: status.Answer{Changes: []string{"add server x"}}}, []string{"reload"}, 0, "add server x\n", ""},
-		{"reload of a bad file", &fake{reload: status.Answer{Rejected: "f:1:1: no\n"}}, []string{"reload"}, 3, "", "f:1:1: no\n"},
+		{"reload of a bad file", &fake{reload: status.Answer{Rejected: "f:1:1: no\n"}}, []string{"reload"}, 3, "", "f:1:1: no\nthe file is refused; what ran before stays in force\n"},
 		{"reload that the kernel refuses", &fake{reload: status.Answer{Refused: []string{"add x: no"}}}, []string{"reload"}, 1, "", "refused: add x: no\n"},
 		{"a daemon in trouble", &fake{err: errors.New("no luck")}, []string{"list"}, 1, "", "ipvsctl: no luck\n"},
 

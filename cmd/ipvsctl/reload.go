@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
 
 func reloadCommand(a *app) *cobra.Command {
 	var strict bool
@@ -15,7 +19,11 @@ Exit codes: 0 taken, 1 taken but the kernel refused some of it, 3 the file is no
 			if err != nil {
 				return err
 			}
-			return a.answer(r)
+			err = a.answer(r)
+			if r.Rejected != "" && a.output != "json" {
+				fmt.Fprintln(a.stderr, "the file is refused; what ran before stays in force")
+			}
+			return err
 		},
 	}
 	strictFlag(cmd, &strict)

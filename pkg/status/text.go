@@ -17,7 +17,11 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 		fmt.Fprintf(&b, "%s %s\n", style.paint(sgr, fmt.Sprintf("%-9s", label)), text)
 	}
 	line(bold, "ipvsd", "%s on %s, pid %d, up %s", s.Version, s.RouterID, s.PID, since(s.At, s.Started))
-	line("", "config", "%s, loaded %s ago, warnings: %d", s.Config.File, since(s.At, s.Config.Loaded), s.Config.Warnings)
+	warnings := "no warnings"
+	if s.Config.Warnings > 0 {
+		warnings = fmt.Sprintf("warnings: %d, which ipvsctl plan shows", s.Config.Warnings)
+	}
+	line("", "config", "%s, loaded %s ago, %s", s.Config.File, since(s.At, s.Config.Loaded), warnings)
 	if s.Config.Rejected != "" {
 		line(red, "rejected", "a newer configuration, %s ago; the one above is still in force\n%s",
 			since(s.At, s.Config.RejectedAt), s.Config.Rejected)
