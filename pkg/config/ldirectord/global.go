@@ -10,7 +10,8 @@ func (t *translation) globalDefs(top []*line, services []*service) {
 	if len(top) > 0 {
 		at = top[0]
 	}
-	t.Table(at.at, "global_defs", false, 0, at.comments()...)
+	t.Table(at.at, "global_defs", false, 0, at.before...)
+	at.before = nil
 	for _, name := range []string{"timeout", "connecttimeout"} {
 		if v := t.global[name]; v != nil {
 			t.Warn(v.line.at, "write checktimeout and negotiatetimeout", "ldirectord refuses the old name %s", name)
@@ -32,7 +33,7 @@ func (t *translation) globalDefs(top []*line, services []*service) {
 		}
 		t.Set(at.at, "smtp_alert_format", "ldirectord")
 	}
-	t.comments(top...)
+	t.remaining(top...)
 }
 
 // cleanStop writes what becomes of the services when ipvsd stops, which is the same for all of them.

@@ -224,7 +224,7 @@ func (t *translation) address(s *service, l *line, text string) (netip.Addr, boo
 
 // server writes a real server.
 func (t *translation) server(s *service, r real, shared []check) {
-	t.Table(document.Origin{Position: r.line.at.Position, Width: r.line.at.Width}, "virtual_server.real_server", true, 2, r.line.comments()...)
+	t.Table(document.Origin{Position: r.line.at.Position, Width: r.line.at.Width}, "virtual_server.real_server", true, 1, r.line.comments()...)
 	t.Set(r.line.from, "address", s.address(r))
 	if s.method == "" {
 		t.Set(r.line.from, "lb_kind", methods[r.method])
@@ -239,7 +239,7 @@ func (t *translation) server(s *service, r real, shared []check) {
 		t.Set(r.line.from, "lthreshold", r.lower)
 	}
 	if own := t.checks(s, &r); !equal(own, shared) && shared[0].state == "" {
-		t.writeChecks(own, "virtual_server.real_server", 3)
+		t.writeChecks(own, "virtual_server.real_server", 2)
 	}
 }
 

@@ -147,7 +147,7 @@ func (t *translation) service(s *service) {
 	t.timing(s, shared)
 	for _, l := range s.lines {
 		if l.key != "real" && l.key != "real6" && l != fallback.line {
-			t.comments(l)
+			t.remaining(l)
 		}
 	}
 	t.writeChecks(shared, "virtual_server", 1)
@@ -155,7 +155,7 @@ func (t *translation) service(s *service) {
 		t.server(s, r, shared)
 	}
 	if spare {
-		t.Table(s.line.at, "virtual_server.sorry_server", true, 2, fallback.line.comments()...)
+		t.Table(s.line.at, "virtual_server.sorry_server", true, 1, fallback.line.comments()...)
 		t.Set(fallback.line.from, "address", s.address(fallback))
 		t.Set(fallback.line.from, "lb_kind", methods[fallback.method])
 		t.Set(fallback.line.from, "TCP_CHECK", false)

@@ -10,6 +10,8 @@
 package ldirectord
 
 import (
+	"strings"
+
 	"github.com/ipvsd/ipvsd/pkg/config/document"
 )
 
@@ -65,6 +67,16 @@ func (t *translation) warnOnce(at document.Origin, hint, text string) {
 func (t *translation) comments(lines ...*line) {
 	for _, l := range lines {
 		t.Comment(l.at, l.comments()...)
+	}
+}
+
+// remaining writes the comments of lines for which there is no line here, those at their ends with what they are about.
+func (t *translation) remaining(lines ...*line) {
+	for _, l := range lines {
+		if l.behind != "" {
+			l.behind = " " + l.key + ": " + strings.TrimSpace(l.behind)
+		}
+		t.comments(l)
 	}
 }
 
