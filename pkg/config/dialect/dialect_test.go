@@ -4,19 +4,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-)
 
-// corpus is real files, in a directory for each dialect, that are no part of the project.
-const corpus = "/work/shared/corpus"
+	"github.com/ipvsd/ipvsd/pkg/internal/corpus"
+)
 
 // Each file of the corpus is known by what it says, whatever it is called.
 func TestCorpus(t *testing.T) {
 	dirs := map[string]Dialect{"keepalived": Keepalived, "ipvsadm": IPVSAdm, "ldirectord": Ldirectord, "piranha": Piranha}
-	files, err := filepath.Glob(filepath.Join(corpus, "*", "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
+	for _, f := range corpus.Files(t, "*/*") {
 		text, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)

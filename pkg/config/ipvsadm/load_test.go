@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/ipvsadm"
 	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/internal/corpus"
 	"github.com/ipvsd/ipvsd/pkg/internal/golden"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
@@ -146,12 +146,8 @@ func TestErrors(t *testing.T) {
 
 // Files of others, read where they lie. Those here are saved without -n: every name in them is told, and nothing else.
 func TestCorpus(t *testing.T) {
-	files, err := filepath.Glob("/work/shared/corpus/ipvsadm/*.rules")
-	if err != nil {
-		t.Fatal(err)
-	}
 	texts := map[string]string{"like one": "-A -t vip.example.com:squid -s sh\n-a -t vip.example.com:squid -r [2001:db8::1]:gsiftp -g -w 1\n"}
-	for _, f := range files {
+	for _, f := range corpus.Files(t, "ipvsadm/*.rules") {
 		text, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)

@@ -2,25 +2,25 @@ package keepalived
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/document"
+	"github.com/ipvsd/ipvsd/pkg/internal/corpus"
 )
 
 // FuzzTranslate feeds whatever there is to the reader of keepalived.conf. It does not panic, takes neither long nor much room, and
 // what it writes is TOML that package config can read: if that has an error, the place is one in the original.
 func FuzzTranslate(f *testing.F) {
-	for _, pattern := range []string{corpus, compat, "testdata/*/*.conf"} {
-		for _, file := range glob(f, pattern) {
-			source, err := os.ReadFile(file)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(string(source), "high")
+	for _, file := range slices.Concat(corpus.Files(f, "keepalived/*.conf"), glob(f, compat), glob(f, "testdata/*/*.conf")) {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
 		}
+		f.Add(string(source), "high")
 	}
 	for _, text := range []string{
 		"~SEQ(A,1,999999999) ~SEQ(B,1,999999999) x", "$A=$A\n$A", "include k.conf\ninclude k.conf", strings.Repeat("{", 1000), "vrrp_instance V {\nnotify \"a\\",

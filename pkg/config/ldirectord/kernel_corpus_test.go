@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipvsd/ipvsd/pkg/internal/corpus"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
@@ -22,12 +23,9 @@ var (
 // ldirectord and ipvsd make the same table of files of the field, with all web servers up and with all servers down. What
 // ldirectord refuses, ipvsd takes where it is plain what is meant.
 func TestKernelCorpusAsLdirectord(t *testing.T) {
-	files, err := filepath.Glob("/work/shared/corpus/ldirectord/*.cf")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d files: %v", len(files), err)
-	}
-	for _, file := range files {
+	for _, file := range corpus.Files(t, "ldirectord/*.cf") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".cf"), func(t *testing.T) {
+			t.Parallel()
 			b, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)

@@ -5,6 +5,7 @@ package ldirectord_test
 import (
 	"encoding/pem"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -29,6 +30,8 @@ var program string
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "8") // most of them wait, most of the time
 	dir, err := os.MkdirTemp("", "ipvsd-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -202,6 +205,7 @@ func TestKernelSameAsLdirectord(t *testing.T) {
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".cf")
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newTwins(t)
 			for _, h := range []*lab.Host{w.theirs, w.ours} {
 				for _, last := range "23456" {

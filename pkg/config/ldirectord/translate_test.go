@@ -14,6 +14,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/document"
+	"github.com/ipvsd/ipvsd/pkg/internal/corpus"
 	"github.com/ipvsd/ipvsd/pkg/internal/golden"
 )
 
@@ -125,7 +126,7 @@ func TestInventory(t *testing.T) {
 
 // Files of the field become configurations, or are refused for what ldirectord itself refuses.
 func TestCorpus(t *testing.T) {
-	for _, file := range files(t, "/work/shared/corpus/ldirectord/*.cf") {
+	for _, file := range corpus.Files(t, "ldirectord/*.cf") {
 		name := filepath.Base(file)
 		t.Run(name, func(t *testing.T) {
 			source := read(t, file)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/document"
+	"github.com/ipvsd/ipvsd/pkg/internal/corpus"
 	"github.com/ipvsd/ipvsd/pkg/internal/golden"
 )
 
@@ -109,11 +110,7 @@ func TestInventory(t *testing.T) {
 
 // Files of the field become configurations.
 func TestCorpus(t *testing.T) {
-	files, err := filepath.Glob("/work/shared/corpus/piranha/*.cf")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d files: %v", len(files), err)
-	}
-	for _, f := range files {
+	for _, f := range corpus.Files(t, "piranha/*.cf") {
 		source := read(t, f)
 		d := Translate(f, source, host{}, document.Settings{})
 		c, found := d.Load(new(config.Loader))

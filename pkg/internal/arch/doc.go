@@ -53,6 +53,7 @@
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state
 //	pkg/manual          | test | internal/golden                                | manual pages from what the programs say
 //	pkg/internal/arch   | test |                                                | this table
+//	pkg/internal/corpus | test |                                                | finds configuration files of the field
 //	pkg/internal/golden | test |                                                | compares output with files in testdata
 //	pkg/internal/lab    | test |                                                | hosts, servers, observers on a kernel
 //	pkg/internal/pair   | test | internal/lab                                   | two directors, ipvsd's or keepalived's

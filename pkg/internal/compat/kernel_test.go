@@ -15,11 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/internal/corpus"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
-
-// corpus is real files, which are no part of the project.
-const corpus = "/work/shared/corpus/keepalived/*.conf"
 
 // readmeFile has the table of differences.
 const readmeFile = "../../../contrib/compat/README.md"
@@ -62,27 +60,28 @@ func TestKernelSameAsKeepalived(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pattern := range []string{"testdata/*.conf", corpus} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) < 38 {
-			t.Errorf("%s: %d files, %v", pattern, len(files), err)
-		}
-		for _, file := range files {
-			name := filepath.Base(file)
-			expected := known[name]
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				text, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				compare(t, name, string(text), expected)
-			})
-			delete(known, name)
-		}
+	files, err := filepath.Glob("testdata/*.conf")
+	if err != nil || len(files) < 40 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	field := corpus.Files(t, "keepalived/*.conf")
+	for _, file := range append(files, field...) {
+		name := filepath.Base(file)
+		expected := known[name]
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, name, string(text), expected)
+		})
+		delete(known, name)
 	}
 	for name := range known {
-		t.Errorf("there is no file %s", name)
+		if len(field) > 0 || !strings.Contains("0123456789", name[:1]) { // files of the field have numbers
+			t.Errorf("there is no file %s", name)
+		}
 	}
 }
 
