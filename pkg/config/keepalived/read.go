@@ -37,6 +37,7 @@ type reader struct {
 	id        string // that conditions ask for
 	stack     []feed // the last is read from
 	variables map[string][]source
+	missed    map[string]bool // variables that there are not
 	sources   map[string]string
 	check     includeCheck
 	count     int  // of lines

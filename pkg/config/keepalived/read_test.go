@@ -42,7 +42,7 @@ func (files) HasAccount(string, string) bool          { return true }
 
 // read returns the words of each statement of a file, and the messages.
 func read(text string, host document.Host, limits limits) (lines, said []string) {
-	r := &reader{host: host, say: new(document.Writer), limits: limits, id: "high", variables: map[string][]source{}, sources: map[string]string{}}
+	r := &reader{host: host, say: new(document.Writer), limits: limits, id: "high", variables: map[string][]source{}, missed: map[string]bool{}, sources: map[string]string{}}
 	r.stack = []feed{r.file("/etc/k.conf", []byte(text))}
 	for {
 		s, ok := r.next()

@@ -46,7 +46,7 @@ func readersOf(name string) process {
 // parse returns a node with those of a file, and the text of each file that was read.
 func (t *translation) parse(name string, content []byte, settings document.Settings, known table, limits limits) (root *Node, sources map[string]string) {
 	r := &reader{
-		host: t.host, say: t.Writer, limits: limits, id: settings.ConfigID, variables: map[string][]source{}, sources: map[string]string{},
+		host: t.host, say: t.Writer, limits: limits, id: settings.ConfigID, variables: map[string][]source{}, missed: map[string]bool{}, sources: map[string]string{},
 	}
 	if r.id == "" && r.host != nil {
 		r.id, _, _ = strings.Cut(r.host.Hostname(), ".")

@@ -76,7 +76,8 @@ func (r *reader) replace(s source) (replaced source, more []source, changed bool
 			name, end = s.text[m[6]:m[7]], m[7]
 		}
 		value, ok := r.predefined(s, name, strings.Fields(args))
-		if lines, known := r.variables[name]; !ok && known && args == "" {
+		lines, known := r.variables[name]
+		if !ok && known && args == "" {
 			switch {
 			case len(lines) == 0:
 				ok = true
@@ -89,6 +90,11 @@ func (r *reader) replace(s source) (replaced source, more []source, changed bool
 		b.WriteString(s.text[from:m[0]])
 		if !ok {
 			value = s.text[m[0]:end]
+			if !known && m[2] >= 0 && !strings.HasPrefix(name, "_") && !r.missed[name] {
+				r.missed[name] = true
+				r.say.Note(s.all(), "lines that begin with @ID count where --config-id says so; the host's name if it isn't given",
+					"there is no variable %s: its name stays in the text", name)
+			}
 		}
 		b.WriteString(value)
 		changed = changed || ok
