@@ -192,7 +192,8 @@ func (f *fileFeed) next(r *reader) (source, bool) {
 	f.line++
 	s := source{text: text, file: f.name, line: f.line, column: 1}
 	if i := strings.IndexByte(text, 0); i >= 0 {
-		r.say.Warn(s.at(i, i+1), "leave it out", "there is a byte 0, with which the line ends for keepalived")
+		r.say.Error(s.at(i, i+1), "write the file anew, or leave the byte out",
+			"there is a byte 0, as in a file that is damaged or no text: keepalived would take what it can read of it")
 		s.text = text[:i]
 	}
 	if len(s.text) > longest && strings.Trim(s.text[longest:], blanks) != "" {
