@@ -22,10 +22,10 @@ const (
 
 // keepalivedOptions are options of keepalived's that ipvsd itself doesn't have.
 type keepalivedOptions struct {
-	vrrp, checks, stay, keepTable, noSyslog, genhash bool
-	facility, umask, namespace, signum               string
-	pids                                             [3]string
-	idle                                             []*pflag.Flag
+	vrrp, checks, stay, keepTable, keepVRRP, noSyslog, genhash bool
+	facility, umask, namespace, signum                         string
+	pids                                                       [3]string
+	idle                                                       []*pflag.Flag
 }
 
 // alias are keepalived's names of options that ipvsd has.
@@ -53,7 +53,6 @@ var idle = []struct {
 	{"log-detail", "D", bare, ""},
 	{"flush-log-file", "", bare, ""},
 	{"release-vips", "X", bare, "it has had no effect in keepalived either for a long time"},
-	{"dont-release-vrrp", "V", bare, "virtual addresses leave this host when ipvsd stops: the other director serves them from then on"},
 	{"dont-respawn", "R", bare, "there is one process, and systemd starts it again"},
 	{"dump-conf", "d", bare, "ipvsctl convert prints the configuration"},
 	{"address-monitoring", "a", bare, "ipvsctl vrrp shows what becomes of the virtual addresses"},
@@ -76,6 +75,7 @@ func (k *keepalivedOptions) flags(f *pflag.FlagSet, hide bool) {
 	f.BoolVarP(&k.checks, "check", "C", false, "run virtual servers only")
 	f.BoolVarP(&k.stay, "dont-fork", "n", false, "stay in the foreground, as ipvsd does anyway")
 	f.BoolVarP(&k.keepTable, "dont-release-ipvs", "I", false, "leave the IPVS table at the stop, whatever lvs_flush_on_stop says")
+	f.BoolVarP(&k.keepVRRP, "dont-release-vrrp", "V", false, "leave virtual addresses, routes, rules at the stop, without a word to other directors")
 	f.BoolVarP(&k.noSyslog, "no-syslog", "G", false, "in the background, don't log to syslog")
 	f.StringVarP(&k.facility, "log-facility", "S", "daemon", "`FACILITY` of syslog: 0 to 7, local0 to local7, user, daemon")
 	f.StringVarP(&k.umask, "umask", "u", "", "`MASK` of the files that are made")
@@ -149,7 +149,7 @@ func (k *keepalivedOptions) apply(o *options) error {
 	case k.checks:
 		o.Part = daemon.OnlyChecks
 	}
-	o.KeepTable = k.keepTable
+	o.KeepTable, o.KeepVRRP = k.keepTable, k.keepVRRP
 	for _, f := range k.pids {
 		if f != "" {
 			o.PIDFiles = append(o.PIDFiles, f)

@@ -39,6 +39,7 @@ func TestEveryFieldOfATCPService(t *testing.T) {
 [global_defs]
 router_id = "director1"
 lvs_flush_on_stop = "VS"
+rs_init_notifies = true
 lvs_timeouts = { tcp = 900, udp = "5m" }
 
 [[virtual_server]]
@@ -86,7 +87,7 @@ warmup = 0.25
 	want := &Config{
 		GlobalDefs: GlobalDefs{
 			Mail:     Mail{ConnectTimeout: 30 * time.Second, TLS: "opportunistic", Format: "keepalived"},
-			RouterID: "director1", LVSFlushOnStop: true,
+			RouterID: "director1", LVSFlushOnStop: true, RSInitNotifies: true,
 			LVSTimeouts: ipvs.Timeouts{TCP: 15 * time.Minute, UDP: 5 * time.Minute},
 			LVSSysctl:   Sysctls{Defaults: true},
 		},

@@ -24,6 +24,7 @@ func (o *owner) announce(vs *config.VirtualServer, outcome desired.Outcome) {
 		t = newTold(vs, o.labels[vs], o.fresh)
 		o.told[vs.Name] = t
 	}
+	t.first = o.cfg.GlobalDefs.RSInitNotifies
 	t.weigh(o, &outcome, time.Now())
 	list, lines := t.step(outcome, o.verdicts.Of)
 	for _, l := range lines {

@@ -138,6 +138,22 @@ func TestNotifications(t *testing.T) {
 	}
 }
 
+// With rs_init_notifies servers are told of that were up without a check, and only once.
+func TestNotificationsOfFirstStates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const all = "[global_defs]\nrs_init_notifies = true\n"
+		text := all + scripted("tell", "alpha = false")
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), text, second)
+		h.pass(4 * time.Second)
+		h.wantRan("start", "1 up", "2 up", "3 up", "quorum up", "2 down")
+		h.write(text + "[[virtual_server.real_server]]\naddress = \"198.51.100.4:80\"\nnotify_up = \"/bin/tell 4 up\"\n")
+		h.reloaded()
+		h.pass(4 * time.Second)
+		h.wantRan("a new server", "4 up")
+		h.stop()
+	})
+}
+
 // A reload tells of what it takes away and of what is new to it, and of nothing else.
 func TestNotificationsOfReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -51,6 +51,7 @@ type Options struct {
 	Namespace   string   // network namespace that this process was moved to, whatever the configuration says; empty: to none
 	Force       bool     // start although keepalived or ldirectord runs here
 	KeepTable   bool     // leave the table at the stop whatever the configuration says
+	KeepVRRP    bool     // leave virtual addresses, and all that comes with them, at the stop, and tell no other router
 	Ready       func()   // called once, when all is as it should be; nil: nobody wants to know
 	Version     string
 	Log         *slog.Logger
@@ -121,13 +122,14 @@ func New(o Options) (_ *Daemon, err error) {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
 	}
 	d.owner.loader = *loader
+	d.owner.options.namespace = &cfg.GlobalDefs.NetNamespace
 	records, err := namespaceFiles()
 	if err != nil {
 		return nil, err
 	}
 	d.teller = teller.New(o.Log)
 	d.owner.herald = d.teller
-	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles, Tell: d.teller.Tell, Handover: d.owner.settings.handover, Records: records})
+	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles, Tell: d.teller.Tell, Handover: d.owner.settings.handover, Records: records, Stay: o.KeepVRRP})
 	d.owner.routers = d.failover
 	connector, err := probe.NewConnector()
 	if err != nil {

@@ -23,6 +23,7 @@ type told struct {
 	failOpen bool
 
 	label  string           // in alerts
+	first  bool             // rs_init_notifies
 	fresh  config.Phase     // of what is told of a server or the quorum for the first time
 	checks [][]health.State // of servers that have several
 }
@@ -69,7 +70,7 @@ const (
 // step takes what was decided of a virtual server, and what its servers are, and returns what there is to tell.
 //
 // That a server is up from the beginning, because no check has said otherwise, is no news; that one with alpha is, after its
-// first check, is. The quorum is told as soon as there is one; that there is none is news at the beginning only where sorry
+// first check, is, and with rs_init_notifies all are. The quorum is told as soon as there is one; that there is none is news at the beginning only where sorry
 // servers take over.
 func (t *told) step(o desired.Outcome, of func(health.ID) health.Checker) (list []notification, lines []transition) {
 	up := 0
@@ -87,7 +88,7 @@ func (t *told) step(o desired.Outcome, of func(health.ID) health.Checker) (list 
 			list = append(list, t.about(rs, "notify_down", rs.NotifyDown).because(v, t.phase(was), more))
 		case v.Alive && was != health.Up:
 			t.servers[i] = health.Up
-			if was == health.Down || alpha(rs) {
+			if was == health.Down || alpha(rs) || t.first {
 				list = append(list, t.about(rs, "notify_up", rs.NotifyUp).because(v, t.phase(was), more))
 			}
 		}

@@ -147,6 +147,7 @@ func (f *Failover) brief() {
 			continue
 		}
 		i := m.instance()
+		i.Grace = grace(f.cfg, c)
 		if f.tracked[firstChecks] {
 			i.Tracks = append(slices.Clone(i.Tracks), vrrp.Track{Object: firstChecks})
 		}

@@ -15,7 +15,7 @@
 // health checks know nothing of it, and go on.
 //
 // At the stop the roles are handed over as by a planned switchover, if there is somebody to take them; then priority 0 is sent, and
-// the addresses go. Notifications hear of STOP alone.
+// the addresses go, unless Options.Stay says otherwise. Notifications hear of STOP alone.
 //
 // Run has one goroutine and starts one for each part, which end before it returns; scripts have theirs (package script).
 package failover

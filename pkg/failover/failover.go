@@ -40,6 +40,9 @@ type Options struct {
 	// Records is how the names of files begin that say what sysctls were before, for a run after one that was killed. They are worth
 	// nothing after the machine's next start. Empty: there are none.
 	Records string
+	// Stay has everything of the active instances stay on the host at the stop, and nobody told of it: for a daemon that comes back before
+	// other routers miss it. What static tables have goes.
+	Stay bool
 }
 
 // Handover is what keeps connections going while an instance moves between directors that are alive.
@@ -61,6 +64,7 @@ type Failover struct {
 	handover Handover
 	assemble func(*Failover) (*parts, error)
 	records  string
+	stay     bool
 	scripts  *script.Queues
 	changed  chan struct{} // the configuration is another
 	told     func(...alert.News)
@@ -96,7 +100,7 @@ type reading struct {
 
 func newFailover(o Options, assemble func(*Failover) (*parts, error)) *Failover {
 	return &Failover{
-		log: o.Log, roles: o.Roles, told: o.Tell, handover: cmp.Or[Handover](o.Handover, alone{}), records: o.Records, assemble: assemble, scripts: script.NewQueues(script.Run),
+		log: o.Log, roles: o.Roles, told: o.Tell, handover: cmp.Or[Handover](o.Handover, alone{}), records: o.Records, stay: o.Stay, assemble: assemble, scripts: script.NewQueues(script.Run),
 		changed: make(chan struct{}, 1), inbox: inbox{dirty: make(chan struct{}, 1)},
 		cfg: new(config.VRRP), members: make(map[string]*member), groups: make(map[string]*group),
 		readings: make(map[vrrp.Object]reading), services: make(map[string]health.State),

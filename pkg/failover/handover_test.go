@@ -43,6 +43,24 @@ func (s *stage) silent(when string, want ...string) {
 	}
 }
 
+// With Stay nobody is told of the stop, and what an active instance wishes for stays.
+func TestStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		s.stay = true
+		s.Change(&config.VRRP{Instances: []*config.Instance{instance("VI_1", 51), instance("VI_2", 52)}})
+		s.told()
+		s.report([]vrrp.Action{became("VI_1", vrrp.Backup, vrrp.Active)})
+		s.told()
+		s.stop()
+		s.want("at the stop", "abandoned", "runner fails", "wish VI_1: 192.0.2.51/24", "keeper ends", "tracker ends", "watch ends",
+			"script /n VI_1 stop", "script /n any INSTANCE VI_1 STOP 100")
+		if s.wishes["VI_2"].Stays || !s.wishes["VI_1"].Stays {
+			t.Errorf("%+v", s.wishes)
+		}
+	})
+}
+
 // Who takes the role from a router that is alive is silent for a while, at its own addresses; who takes it from one that crashed is not.
 // The Handover hears of those that are planned, and of who yields.
 func TestHandover(t *testing.T) {

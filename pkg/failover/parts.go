@@ -28,6 +28,8 @@ type runner interface {
 	Observe(o vrrp.Object, r vrrp.Reading)
 	PutBack(instance string)
 	Switchover(ctx context.Context, name string) error
+	// Abandon ends Run without a word to the others.
+	Abandon()
 	Status(ctx context.Context) ([]vrrp.Status, []vrrp.GroupStatus, error)
 	Thread() (t vrrpio.Thread, runs bool)
 }

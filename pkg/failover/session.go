@@ -72,7 +72,11 @@ func (f *Failover) session(ctx context.Context) error {
 	})
 	limit := time.AfterFunc(f.config().WaitForChecks, f.Checked)
 	err = f.serve(ctx, keeper, tracker, runner, watch)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() == nil:
+	case f.stay:
+		f.abandon(p, runner)
+	default:
 		f.handOver(p, runner)
 	}
 	limit.Stop()
@@ -149,6 +153,24 @@ func (f *Failover) handOver(p *parts, runner *task) {
 	over := time.After(linger)
 	f.prepare(context.Background()) // of what came since
 	<-over
+}
+
+// abandon ends the protocol without a word, and has what the active instances wish for stay.
+func (f *Failover) abandon(p *parts, runner *task) {
+	p.runner.Abandon()
+	<-runner.done
+	f.tell()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stopping = true
+	f.desk.Store(nil) // whoever had a wish to correct later
+	for _, m := range f.members {
+		if m.role.is() == vrrp.Active {
+			w := m.seat(nil).wish()
+			w.Stays = true
+			p.keeper.Wish(w)
+		}
+	}
 }
 
 // preparation is how long a switchover waits for connections to be told at most.

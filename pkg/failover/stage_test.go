@@ -118,6 +118,7 @@ func (r fakeRunner) Observe(o vrrp.Object, v vrrp.Reading) {
 	r.note("observed %s %s: %v %v", o.Kind, o.Name, v.Known, v.Up)
 }
 func (r fakeRunner) PutBack(name string) { r.note("put back %s", name) }
+func (r fakeRunner) Abandon()            { r.note("abandoned"); r.fails <- nil }
 func (r fakeRunner) Switchover(_ context.Context, name string) error {
 	r.note("switchover %s", name)
 	return nil

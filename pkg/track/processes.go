@@ -32,6 +32,9 @@ func (w *watch) followProcesses(ctx context.Context, wanted map[string]config.Pr
 			}
 		}
 	}
+	if c.all() == nil { // instances wait for it
+		tell()
+	}
 	if err := hear(ctx, c, tell); ctx.Err() == nil {
 		w.log.Info("processes are counted every second: the kernel does not tell of them here", "err", err)
 	}

@@ -90,7 +90,7 @@ type Became struct {
 	Planned bool
 }
 
-// GroupBecame tells of a transition of a sync group, after those of its members.
+// GroupBecame tells of a transition of a sync group, after those of its members; from Initialize to Backup before them.
 type GroupBecame struct {
 	Group    string
 	From, To State

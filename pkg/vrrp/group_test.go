@@ -32,7 +32,7 @@ func TestGroupBegins(t *testing.T) {
 	g.pass(time.Hour)
 	g.did()
 	g.step(Startup{"I", g.start})
-	g.did("1h0m0s E INIT to BACKUP", "1h0m0s I INIT to BACKUP", "1h0m0s group G INIT to BACKUP")
+	g.did("1h0m0s group G INIT to BACKUP", "1h0m0s E INIT to BACKUP", "1h0m0s I INIT to BACKUP")
 	g.pass(down100)
 	g.did("1h0m3.609375s E sends 100 every 1s", "1h0m3.609375s E BACKUP to MASTER",
 		"1h0m3.609375s I sends 100 every 1s", "1h0m3.609375s I BACKUP to MASTER", "1h0m3.609375s group G BACKUP to MASTER")

@@ -28,6 +28,7 @@ type Instance struct {
 	PreemptDelay     time.Duration
 	StartupDelay     time.Duration // vrrp_startup_delay
 	AfterBoot        time.Duration // vrrp_delay_after_boot: the same, from the boot of the machine
+	Grace            time.Duration // how long from its start it waits, without a fault, for what it needs: that is being made
 
 	LowerPrioNoAdvert    bool // while active, don't answer an advert of lower priority
 	HigherPrioSendAdvert bool // one more advert before yielding to a higher priority

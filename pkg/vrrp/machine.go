@@ -26,6 +26,7 @@ import (
 //
 // Its one timer is, in
 //
+//	Initialize  when what it needs has to be there, if something is missing that is being made.
 //	Backup  Active_Down_Timer: full after an advert that was accepted, the skew after one of priority 0. It does not run once it has
 //	        fired and other members of the group still hear an active router: the machine is willing.
 //	Active  Adver_Timer; while it is handing over, when it gives up to wait for another router.
@@ -42,6 +43,7 @@ type machine struct {
 	started  bool
 	deadline time.Time // of the timer; zero: it does not run
 	deaf     time.Time // when the startup delay ends
+	grace    time.Time // when what it needs has to be there
 
 	source     netip.Addr // if the configuration names none
 	sourceless string     // why there is none to be found, or used; empty: there is
@@ -90,6 +92,7 @@ func (m *machine) startup(boot time.Time) {
 	if end := boot.Add(m.AfterBoot); m.AfterBoot > 0 && end.After(m.deaf) {
 		m.deaf = end
 	}
+	m.grace = m.router.now.Add(m.Grace)
 	m.unit.settle()
 }
 
@@ -224,6 +227,9 @@ func (m *machine) disown(from netip.Addr, a Advert) bool {
 func (m *machine) expire() {
 	due := m.deadline
 	switch {
+	case m.state == Initialize:
+		m.disarm()
+		m.unit.settle()
 	case m.state == Backup && m.doubts():
 		m.doubted = true
 		m.arm(m.router.now.Add(m.doubt()))

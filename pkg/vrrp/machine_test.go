@@ -197,3 +197,49 @@ func interval(d time.Duration) func(*Instance) {
 }
 
 func tracks(t ...Track) func(*Instance) { return func(in *Instance) { in.Tracks = t } }
+
+// What an instance needs may come a moment after it: there is no fault in between. What does not come is one soon.
+func TestStartWaitsForWhatIsMade(t *testing.T) {
+	route := Object{TrackRoute, "static"}
+	needs := func(in *Instance) {
+		in.Grace = 2 * time.Second
+		in.Tracks = []Track{{Object: route}}
+	}
+	for _, c := range []struct {
+		name string
+		then func(g *rig)
+		want []string
+	}{
+		{"it comes", func(g *rig) { g.pass(time.Second); g.observe(route, true) }, []string{"1s VI INIT to BACKUP"}},
+		{"it does not", func(g *rig) { g.pass(3 * time.Second) }, []string{"2s VI INIT to FAULT"}},
+		{"it comes late", func(g *rig) { g.pass(3 * time.Second); g.observe(route, true) }, []string{"2s VI INIT to FAULT", "3s VI FAULT to BACKUP"}},
+		{"it goes again", func(g *rig) { g.observe(route, true); g.observe(route, false) }, []string{"0s VI INIT to BACKUP", "0s VI BACKUP to FAULT"}},
+		{"it ends before", func(g *rig) { g.step(Shutdown{"VI"}); g.pass(time.Hour) }, nil},
+		{"it is removed before", func(g *rig) { g.record(g.r.Change(g.now, nil, nil)); g.pass(time.Hour) }, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newRig(t, instance("VI", needs))
+			g.observe(route, false)
+			g.startAll()
+			if s := g.status("VI"); s.Waits != "what it needs" || s.Deadline != g.start.Add(2*time.Second) {
+				t.Errorf("it waits for %q until %v", s.Waits, s.Deadline)
+			}
+			c.then(g)
+			g.did(c.want...)
+		})
+	}
+}
+
+// The first priority is with the processes that run and the numbers in files, whatever their weight.
+func TestStartWaitsForProcessesAndFiles(t *testing.T) {
+	process, file := Object{TrackProcess, "it"}, Object{TrackFile, "it"}
+	g := started(t, instance("VI", tracks(Track{Object: process, Weight: 5}, Track{Object: file, Weight: 1})))
+	g.pass(time.Minute)
+	g.step(Observed{file, Reading{Known: true, Value: 3}})
+	g.did()
+	g.observe(process, true)
+	g.did("1m0s VI INIT to BACKUP")
+	if s := g.status("VI"); s.Effective != 108 {
+		t.Errorf("its priority is %d", s.Effective)
+	}
+}

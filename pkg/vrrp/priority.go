@@ -49,8 +49,12 @@ func (c Contribution) ofFile() Contribution {
 // With returns what the object would contribute if it read otherwise.
 func (c Contribution) With(r Reading) Contribution { return contribution(c.Track, r, !c.Ignored) }
 
-// waits tells whether an instance can't begin before the object has been looked at.
-func (c Contribution) waits() bool { return c.Track.Weight == 0 && !c.Reading.Known }
+// waits tells whether an instance can't begin before the object has been looked at. Processes are counted and files read
+// before in any case, as keepalived does, so that the first priority is the right one.
+func (c Contribution) waits() bool {
+	looks := !c.Ignored && (c.Track.Kind == TrackProcess || c.Track.Kind == TrackFile)
+	return !c.Reading.Known && (c.Track.Weight == 0 || looks)
+}
 
 // EffectivePriority is the base and what all objects add to it, which only as a whole is brought into bounds.
 func EffectivePriority(base uint8, contribs []Contribution) uint8 {

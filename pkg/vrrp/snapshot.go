@@ -63,6 +63,8 @@ func (m *machine) waitsFor() string {
 		return "group"
 	case m.deadline.IsZero():
 		return ""
+	case m.state == Initialize:
+		return "what it needs"
 	case m.handing:
 		return "handover"
 	case m.state == Active:

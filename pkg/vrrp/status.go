@@ -23,8 +23,8 @@ type Status struct {
 	Learned    time.Duration
 	Skew       time.Duration
 	ActiveDown time.Duration // the whole timer
-	Deadline   time.Time     // of what runs now: next advert, active down, preempt delay, startup delay, handover; zero: nothing
-	// Waits is what Deadline is of: "advert", "active down", "preempt delay", "startup delay", "handover". It is "group" if the instance
+	Deadline   time.Time     // of what runs now: next advert, active down, preempt delay, startup delay, handover, what it needs; zero: nothing
+	// Waits is what Deadline is of: "advert", "active down", "preempt delay", "startup delay", "handover", "what it needs". It is "group" if the instance
 	// would be active, and other members of its group would not; empty: nothing.
 	Waits string
 

@@ -82,7 +82,7 @@ func variant(v int) ([]Instance, []Group) {
 		in[0].AdvertInterval, in[0].PreemptDelay, in[0].StartupDelay = 100*time.Millisecond, time.Second, time.Second
 	}
 	if v&16 != 0 {
-		in[1].Source = netip.Addr{}
+		in[1].Source, in[1].Grace = netip.Addr{}, time.Second
 	}
 	switch v >> 5 {
 	case 0, 1:
@@ -146,7 +146,7 @@ func (c *check) did(actions []Action) {
 func (c *check) machine(m *machine) {
 	c.t.Helper()
 	runs := !m.deadline.IsZero()
-	if runs != (m.state == Active || m.state == Backup && m.willing == "") {
+	if grace := m.state == Initialize && m.Grace > 0; !grace && runs != (m.state == Active || m.state == Backup && m.willing == "") {
 		c.t.Fatalf("%s is %v, and its timer runs: %v; willing %q", m.Name, m.state, runs, m.willing)
 	}
 	if runs != (m.place < len(c.r.timers) && c.r.timers[m.place] == m) {

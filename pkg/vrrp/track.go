@@ -37,7 +37,7 @@ type Track struct {
 
 // Reading is what is known of an object.
 type Reading struct {
-	Known  bool   // it has been looked at; without, it adds nothing, and with weight 0 the instance waits
+	Known  bool   // it has been looked at; without, it adds nothing, and with weight 0, or of a process or file, the instance waits
 	Up     bool   // all kinds but files
 	Value  int    // of a file
 	Reason string // why it is not up, for people; may be empty

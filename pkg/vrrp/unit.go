@@ -26,10 +26,15 @@ func (u *unit) weighs() bool { return u.Name == "" || u.Weights }
 // settle makes the state what the tracked objects and the starts of the members allow.
 func (u *unit) settle() {
 	for _, m := range u.members {
-		if m.started && m.atFault() {
-			u.fail(m)
-			return
+		if !m.started || !m.atFault() {
+			continue
 		}
+		if m.state == Initialize && u.router.now.Before(m.grace) {
+			m.arm(m.grace)
+			continue
+		}
+		u.fail(m)
+		return
 	}
 	switch u.state {
 	case Initialize, Fault:
@@ -73,6 +78,9 @@ func (u *unit) begin() {
 	if owners {
 		u.activate("owner of the addresses")
 		return
+	}
+	if u.state == Initialize { // the only transition that keepalived tells of a group before its members
+		u.enter(Backup, reason)
 	}
 	for _, m := range u.members {
 		m.becomeBackup(m.patienceAtStart(), reason)
@@ -162,6 +170,7 @@ func (m *machine) quit(reason string) {
 	if m.state != Initialize {
 		m.becomeInitialize(reason)
 	}
+	m.disarm()
 }
 
 // handOver begins a switchover: other routers are asked to take over, and until one has, this one serves.

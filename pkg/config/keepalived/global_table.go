@@ -54,7 +54,7 @@ var globalScope = scope{"global_defs", []keyword{
 	{"lvs_notify_fifo", Honoured, "", (*translation).fifo},
 	{"lvs_notify_fifo_script", Honoured, "", fifoScript("lvs_notify_fifo")},
 	{"checker_log_all_failures", Honoured, "", boolean},
-	{"rs_init_notifies", Idle, "scripts of servers run on changes only", nil},
+	{"rs_init_notifies", Honoured, "", flag},
 	{"nftables_ipvs", Idle, groupsSingle, nil},
 	{"nftables_ipvs_priority", Idle, groupsSingle, nil},
 	{"nftables_ipvs_start_fwmark", Idle, groupsSingle, nil},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,12 +21,17 @@ import (
 // listener is a director with the pipe that its daemon tells of transitions, and what its scripts were called with.
 type listener struct {
 	*twin
-	dir   string
-	pipes []*lab.Process
+	dir     string
+	pipes   []*lab.Process
+	groups  map[string][]string // members of sync groups, all as in lines
+	scripts bool                // change priorities
 }
 
 // aPipe is a path of a pipe in a configuration.
 var aPipe = regexp.MustCompile(`/\S*\.fifo`)
+
+// aGroup is a sync group in a configuration, with its members.
+var aGroup = regexp.MustCompile(`vrrp_sync_group (\S+) \{\s*group \{([^}]*)\}`)
 
 // recorder is a script that notes who ran it, with what.
 const recorder = `#!/bin/sh
@@ -55,7 +61,12 @@ func listen(t *testing.T, name, text string, args func(dir string) []string) *li
 	); err != nil {
 		t.Fatal(err)
 	}
-	l := &listener{dir: dir}
+	l := &listener{dir: dir, groups: make(map[string][]string), scripts: strings.Contains(text, "vrrp_script")}
+	for _, m := range aGroup.FindAllStringSubmatch(text, -1) {
+		for member := range strings.FieldsSeq(m[2]) {
+			l.groups[strconv.Quote(m[1])] = append(l.groups[strconv.Quote(m[1])], strconv.Quote(member))
+		}
+	}
 	pipes := aPipe.FindAllString(text, -1)
 	slices.Sort(pipes)
 	for _, pipe := range slices.Compact(pipes) {
@@ -72,9 +83,8 @@ func listen(t *testing.T, name, text string, args func(dir string) []string) *li
 
 // lines is what came by the pipes, by whom it is about: what happens to two instances at once has no order.
 //
-// It begins with the first BACKUP of each, and without its priority. Before that keepalived tells of priorities that change, if
-// notify_priority_changes is on, and ipvsd of a FAULT, until it has made the interfaces and addresses that an instance depends on;
-// and keepalived has looked for processes by then, while ipvsd does so in the background.
+// Where there are scripts, the first BACKUP is without its priority: it depends on which of them have ended. Priorities that change before the first BACKUP are left out: keepalived tells of them if notify_priority_changes is on. A group has
+// the first members that were told before it.
 func (l *listener) lines() string {
 	var b strings.Builder
 	for _, p := range l.pipes {
@@ -85,8 +95,18 @@ func (l *listener) lines() string {
 				return line // it is not all there yet
 			}
 			who := words[0] + " " + words[1]
-			if words[2] == "BACKUP" && !slices.Contains(about[who], "BACKUP") {
-				about[who] = []string{"BACKUP"}
+			if about[who] == nil && strings.HasSuffix(words[2], "_PRIORITY") {
+				continue
+			}
+			if about[who] == nil && words[0] == "GROUP" {
+				for _, member := range l.groups[words[1]] {
+					if about["INSTANCE "+member] != nil {
+						about[who] = append(about[who], member+" was first")
+					}
+				}
+			}
+			if words[2] == "BACKUP" && l.scripts && !slices.Contains(about[who], "BACKUP") {
+				about[who] = append(about[who], "BACKUP")
 				continue
 			}
 			about[who] = append(about[who], words[2]+" "+words[3])
@@ -98,7 +118,7 @@ func (l *listener) lines() string {
 	return b.String()
 }
 
-// told is what scripts were called with, but for those at stop, which keepalived doesn't wait for, and for a FAULT at the start.
+// told is what scripts were called with, but for those at stop, which keepalived doesn't wait for.
 func (l *listener) told(t *testing.T) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(l.dir, "told"))
@@ -107,7 +127,7 @@ func (l *listener) told(t *testing.T) string {
 	}
 	var lines []string
 	for line := range strings.Lines(string(content)) {
-		if !strings.Contains(line, "stop") && !strings.Contains(line, "[STOP]") && !strings.Contains(line, "[FAULT]") {
+		if !strings.Contains(line, "stop") && !strings.Contains(line, "[STOP]") {
 			lines = append(lines, line)
 		}
 	}

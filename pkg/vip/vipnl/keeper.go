@@ -369,14 +369,24 @@ func (k *Keeper) end() {
 		}
 	}
 	if k.Links != nil {
-		if err := k.Links.Make(nil); err != nil {
+		if err := k.Links.Make(slices.DeleteFunc(slices.Clone(k.links), func(l vip.Link) bool { return !k.used(l.Name) })); err != nil {
 			k.Log.Warn("interfaces that were made stay", "err", err)
 		}
 	}
-	if stays { // the sysctls that keep the host from answering for addresses on lo
+	if stays { // with it the sysctls that keep the host from answering for addresses on lo
 		return
 	}
 	if err := k.sysctls.need(nil); err != nil {
 		k.Log.Warn("sysctls stay as we set them", "err", err)
 	}
+}
+
+// used tells whether an address that is wished is on an interface.
+func (k *Keeper) used(dev string) bool {
+	for _, o := range k.owners {
+		if slices.ContainsFunc(o.wish.Addresses, func(a vip.Address) bool { return a.Dev == dev }) {
+			return true
+		}
+	}
+	return false
 }

@@ -43,6 +43,6 @@ type Place = vip.Place
 type Links interface {
 	// Make makes the interfaces that are missing, changes those that differ, and removes those that an earlier call made and this one
 	// lacks. It does what it can, and joins what went wrong. None: all of ours go, which is also the last call. Keeper calls it again
-	// after an error, and when interfaces come or go.
+	// after an error, and when interfaces come or go. The last call may have those that are to stay.
 	Make(links []vip.Link) error
 }

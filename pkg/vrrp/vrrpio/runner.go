@@ -111,6 +111,11 @@ func (r *Runner) Observe(o vrrp.Object, reading vrrp.Reading) {
 	r.send(func(l *loop) { l.step(vrrp.Observed{Object: o, Reading: reading}) })
 }
 
+// Abandon ends Run without a word to the other routers: the roles stay as they are until they miss the adverts. It does not wait.
+func (r *Runner) Abandon() {
+	r.send(func(l *loop) { l.over = true })
+}
+
 // PutBack counts that somebody else removed what is an instance's, and that it was put back. It does not wait.
 func (r *Runner) PutBack(instance string) {
 	r.send(func(l *loop) {

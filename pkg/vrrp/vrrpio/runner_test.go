@@ -51,6 +51,30 @@ func TestElection(t *testing.T) {
 	})
 }
 
+// Without a word the other router waits for the whole Active_Down_Interval.
+func TestAbandon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &lan{}
+		leaves, stays := n.start(t, 1, virtual(7, 150)), n.start(t, 2, virtual(7, 100))
+		time.Sleep(3*time.Second + 500*time.Millisecond)
+		synctest.Wait()
+		leaves.is("VI_7", vrrp.Active)
+		leaves.took()
+		leaves.Abandon()
+		time.Sleep(3 * time.Second)
+		stays.is("VI_7", vrrp.Backup)
+		if end := leaves.took(); len(end) > 0 {
+			t.Errorf("it did %v", end)
+		}
+		time.Sleep(time.Second)
+		stays.is("VI_7", vrrp.Active)
+		if s := stays.status("VI_7"); s.Counters.PriorityZeroReceived != 0 {
+			t.Error("priority 0 was sent")
+		}
+		stays.cancel()
+	})
+}
+
 // Five routers, whose network is cut in two and put together again.
 func TestPartition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
