@@ -33,10 +33,7 @@ type frame struct {
 func newFrame(r *report, doc *document) *frame {
 	f := &frame{global: doc.global, groups: make(map[string]*group, len(doc.groups)), files: make(map[string]trackFile, len(doc.files))}
 	f.defs.RouterID, _ = lookup[string]("router_id", doc.global)
-	if v := doc.global.parent.value("net_namespace"); v != nil {
-		f.defs.NetNamespace, _ = v.data.(string)
-		r.outside.add(f.defs.NetNamespace, r.diagnostic(Warning, v.at, "", ""))
-	}
+	f.defs.NetNamespace, _ = lookup[string]("net_namespace", doc.global.parent)
 	f.defs.LVSTimeouts, _ = lookup[ipvs.Timeouts]("lvs_timeouts", doc.global)
 	if v := doc.global.value("lvs_flush_on_stop"); v != nil {
 		f.defs.LVSFlushOnStop = v.data == true || v.data == "VS"

@@ -122,7 +122,6 @@ func New(o Options) (_ *Daemon, err error) {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
 	}
 	d.owner.loader = *loader
-	d.owner.options.namespace = &cfg.GlobalDefs.NetNamespace
 	records, err := namespaceFiles()
 	if err != nil {
 		return nil, err

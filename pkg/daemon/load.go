@@ -18,8 +18,6 @@ type Reading struct {
 	ConfigID string // of lines of a keepalived.conf that begin with @; empty: this host's name
 	Strict   bool   // refuse what has warnings
 	Part     Part
-
-	namespace *string // net_namespace that the daemon was started by; nil: it doesn't run
 }
 
 // Part is how much of a configuration is run: keepalived's --vrrp and --check.
@@ -106,7 +104,7 @@ func (r Reading) load(loader *dialect.Loader, name, text string, host document.H
 		var found config.Diagnostics
 		l.Config = r.Part.of(l.Config)
 		found, insecure = unfit(l.Config)
-		l.Add(append(found, r.moved(l.Config)...))
+		l.Add(found)
 	}
 	if r.Strict {
 		l.Strictly()
@@ -118,17 +116,6 @@ func (r Reading) load(loader *dialect.Loader, name, text string, host document.H
 		a.Warnings = l.Format(l.Problems)
 	}
 	return l.Config, a
-}
-
-// moved warns of what takes a new start: a running daemon can't go to another network namespace.
-func (r Reading) moved(cfg *config.Config) config.Diagnostics {
-	is := cfg.GlobalDefs.NetNamespace
-	if r.namespace == nil || *r.namespace == is {
-		return nil
-	}
-	d := cfg.Remark(is, fmt.Sprintf("net_namespace was %q when ipvsd was started, and is %q now: that counts from its next start on", *r.namespace, is))
-	d.Hint = "restart ipvsd"
-	return config.Diagnostics{d}
 }
 
 // ReadFile returns a file for a daemon, or for a function of this package, with all that it includes.

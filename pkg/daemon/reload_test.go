@@ -357,27 +357,3 @@ func TestReloadWithAnotherNamespace(t *testing.T) {
 		h.stop()
 	})
 }
-
-// Another net_namespace counts after a new start, which is said as long as it is so.
-func TestReloadIntoAnotherNamespace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := start(t, new(ipvstest.Kernel), t.TempDir(), web)
-		was := "blue"
-		h.options.namespace = &was
-		for text, says := range map[string]string{
-			"net_namespace = \"blue\"\n" + web: "",
-			"net_namespace = \"red\"\n" + web:  `1:17: warning: net_namespace was "blue" when ipvsd was started, and is "red" now`,
-			web:                                `warning: net_namespace was "blue" when ipvsd was started, and is "" now`,
-		} {
-			h.write(text)
-			plan, err := h.Plan(t.Context(), nil)
-			if a := h.reloaded(); err != nil || !strings.Contains(a.Warnings, says) || says == "" && a.Warnings != "" || plan.Warnings != a.Warnings {
-				t.Errorf("plan: %v, reload: %+v, want %s", err, a, says)
-			}
-			if n := h.status().Config.Warnings; says != "" && n != 1 {
-				t.Errorf("%d warnings in the status", n)
-			}
-		}
-		h.stop()
-	})
-}
