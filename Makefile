@@ -6,7 +6,7 @@ GOLANGCI_LINT = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # 3 seconds to boot; one that gets stuck is given up after KERNEL_TIMEOUT.
 KERNEL_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build kernel$$' cmd pkg)))
 KERNEL_TIMEOUT ?= 20m
-KERNEL_PARALLEL ?= 2
+KERNEL_PARALLEL ?= 3
 
 PREFIX ?= /usr/local
 
@@ -43,7 +43,7 @@ check: ## look at the sources with gofmt and go vet
 # Without cgo, as the programs are built.
 test-kernel: tools ## run the tests that need IPVS: in place if this kernel has it, else in User Mode Linux
 	CGO_ENABLED=0 go test -tags kernel -run '^TestKernel' -count=1 -timeout $(KERNEL_TIMEOUT) -p $(KERNEL_PARALLEL) \
-		-exec "'$(CURDIR)/scripts/lab'" $(addprefix ./,$(KERNEL_PACKAGES))
+		-exec "'$(CURDIR)/scripts/lab' -t 1250" $(addprefix ./,$(KERNEL_PACKAGES))
 
 bench: tools build ## measure against keepalived and ipvsadm in one boot of the same kernel
 	scripts/bench

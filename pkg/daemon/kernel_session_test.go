@@ -21,7 +21,7 @@ func newGateway(t *testing.T, on *lab.Bridge) (*lab.Host, *lab.Process) {
 	dir := t.TempDir()
 	var conf strings.Builder
 	for i := 1; i <= 2; i++ {
-		fmt.Fprintf(&conf, "bfd_instance director%d {\n  neighbor_ip 192.168.1.10%d\n  source_ip 192.168.1.254\n  min_rx 50\n  min_tx 50\n}\n", i, i)
+		fmt.Fprintf(&conf, "bfd_instance director%d {\n  neighbor_ip 192.168.1.10%d\n  source_ip 192.168.1.254\n  min_rx 50\n  min_tx 50\n  multiplier 20\n}\n", i, i)
 	}
 	if err := os.WriteFile(dir+"/keepalived.conf", []byte(conf.String()), 0o600); err != nil {
 		t.Fatal(err)
@@ -40,6 +40,7 @@ func TestKernelSessions(t *testing.T) {
 neighbor_ip = "192.168.1.254"
 min_rx = 50
 min_tx = 50
+multiplier = 20
 `
 	config := func(priority int) string {
 		return fmt.Sprintf(`

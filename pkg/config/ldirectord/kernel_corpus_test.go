@@ -23,6 +23,7 @@ var (
 // ldirectord and ipvsd make the same table of files of the field, with all web servers up and with all servers down. What
 // ldirectord refuses, ipvsd takes where it is plain what is meant.
 func TestKernelCorpusAsLdirectord(t *testing.T) {
+	t.Parallel()
 	for _, file := range corpus.Files(t, "ldirectord/*.cf") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".cf"), func(t *testing.T) {
 			t.Parallel()

@@ -75,6 +75,7 @@ virtual=192.0.2.1:1812
 
 // What ldirectord's checks say of real servers, ipvsd's say, too: while they run, after they have ended, and when they run again.
 func TestKernelServicesAsLdirectord(t *testing.T) {
+	t.Parallel()
 	w := newTwins(t)
 	bridge := lab.NewBridge(t, "internal", 1500)
 	servers, idle := lab.NewHost(t, "servers"), lab.NewHost(t, "idle")

@@ -198,6 +198,7 @@ func passes(source string) int {
 // Ldirectord and ipvsd make the same table of the same file: with a server down at the start, when it comes, when all are down, when
 // one returns, and when they stop.
 func TestKernelSameAsLdirectord(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("testdata/same/*.cf")
 	if err != nil || len(files) < 12 {
 		t.Fatalf("%d files: %v", len(files), err)
