@@ -136,8 +136,8 @@ var (
 	// unassigned is the same where there is no sign between the two, as in keepalived.conf, there perhaps behind a brace.
 	unassigned = regexp.MustCompile(`(?:^|[{}])\s*([\w-]+)\s+([^\s={}#!][^{}]*)`)
 	// within is the same behind other words of the line, where only what can be nothing else counts.
-	within = regexp.MustCompile(`(?i)\s([\w-]*(?:passw|pwd|secret|authorization|_pass\b)[\w-]*)\s+([^\s={}#!].*)`)
-	assigned   = regexp.MustCompile(`^(?:"(?:\\.|[^"\\])*"?|'[^']*'?|\[[^\]]*\]?|\{.*|[^\s,}\]]+)`)
+	within   = regexp.MustCompile(`(?i)\s([\w-]*(?:passw|pwd|secret|authorization|_pass\b)[\w-]*)\s+([^\s={}#!].*)`)
+	assigned = regexp.MustCompile(`^(?:"(?:\\.|[^"\\])*"?|'[^']*'?|\[[^\]]*\]?|\{.*|[^\s,}\]]+)`)
 )
 
 // secretive says whether a word is the name of what nobody should see, as well as it is spelled.
