@@ -95,7 +95,8 @@ func (l *listener) lines() string {
 				return line // it is not all there yet
 			}
 			who := words[0] + " " + words[1]
-			if about[who] == nil && strings.HasSuffix(words[2], "_PRIORITY") {
+			waits := l.scripts && len(about[who]) == 1 && about[who][0] == "BACKUP" // a script may end before the first BACKUP, or after it
+			if (about[who] == nil || waits) && strings.HasSuffix(words[2], "_PRIORITY") {
 				continue
 			}
 			if about[who] == nil && words[0] == "GROUP" {

@@ -22,9 +22,6 @@ import (
 // readmeFile has the table of differences.
 const readmeFile = "../../../contrib/compat/README.md"
 
-// patience is how long anything that is waited for may take.
-const patience = 90 * time.Second
-
 // bin is the directory of the programs under test.
 var bin string
 

@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -8,9 +9,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
+
+// patience is how long anything that is waited for may take.
+const patience = 90 * time.Second
 
 // absent is an interface that no director has, whatever a file says.
 const absent = "eth9"
@@ -119,6 +124,23 @@ func newWorld(tb lab.TB, name string, n needs) *world {
 		}
 	}
 	w.director.Run("ip", "route", "add", "default", "dev", "eth0")
+	// A link that comes up late, or an address that is not sure to be alone yet, is a fault at the start to whoever looks first.
+	lab.WaitFor(tb, patience, "links and addresses", func() error {
+		for _, ifname := range n.interfaces {
+			out, err := w.director.Output("ip", "link", "show", "dev", ifname)
+			if err == nil && !strings.Contains(out, "state UP") {
+				err = errors.New(out)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		out, err := w.director.Output("ip", "-6", "address", "show", "tentative")
+		if err == nil && strings.TrimSpace(out) != "" {
+			err = errors.New(out)
+		}
+		return err
+	})
 	// The neighbour answers for every address but the director's.
 	w.sink.Run("ip", "route", "add", "local", "default", "dev", "lo", "table", "default")
 	w.serve(tb)
