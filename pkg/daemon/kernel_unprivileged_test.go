@@ -50,7 +50,7 @@ virtual_ipaddress = ["192.0.2.80/24"]
 			t.Fatal(err)
 		}
 	}
-	h.Run("chown", "-R", "nobody", "/run/ipvsd") // a network namespace may have the number, and so the lock, of an earlier test's
+	h.Run("chown", "-R", "nobody", "/run/ipvsd")                 // a network namespace may have the number, and so the lock, of an earlier test's
 	for path := dir; path != "/tmp"; path = filepath.Dir(path) { // t.TempDir and the program's directory are root's
 		h.Run("chmod", "a+x", path)
 	}
