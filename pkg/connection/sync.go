@@ -56,7 +56,7 @@ func (m *SyncMessage) measure() { binary.BigEndian.PutUint16(m.text[2:], uint16(
 // Add puts an entry in, if there is room for it. Method is for a kernel that does not have the server. The entry must be Syncable.
 func (m *SyncMessage) Add(c *Connection, method ipvs.Forward) bool {
 	entries := [][]byte{syncEntry(c, method, inactive(c))}
-	if inactive(c) && !c.ended() && !c.template() {
+	if inactive(c) && !c.Ended() && !c.template() {
 		// A kernel ignores an inactive connection where it has one of the same client's port with another server: it takes it for the end
 		// of an old one. Here the other one is old: a port that is used again.
 		entries = slices.Insert(entries, 0, syncEntry(c, method, false))
@@ -78,7 +78,8 @@ func (c *Connection) Syncable() bool {
 	return (known || c.template()) && c.Engine == "" && c.Client.Addr().Is4() == c.Server.Addr().Is4()
 }
 
-func (c *Connection) ended() bool {
+// Ended says whether the connection is over. The kernel keeps its entry for some time.
+func (c *Connection) Ended() bool {
 	return c.State == "TIME_WAIT" || c.State == "CLOSE" || c.State == "CLOSED"
 }
 

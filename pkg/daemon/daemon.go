@@ -176,7 +176,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	tasks.Go(func() error { return ended(ctx, d.engine.Run(ctx)) })
 	handover, endHandover := context.WithCancel(context.WithoutCancel(ctx))
 	tasks.Go(func() error {
-		d.owner.settings.handover.relay.Run(handover)
+		d.owner.settings.handover.run(handover)
 		return nil
 	})
 	sessions, endSessions := context.WithCancel(context.WithoutCancel(ctx))

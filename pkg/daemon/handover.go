@@ -7,11 +7,13 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/connection/relay"
+	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
@@ -32,6 +34,7 @@ const (
 // handover keeps connections going while a virtual router moves between directors that are alive: it is the failover.Handover.
 type handover struct {
 	relay   *relay.Relay
+	sweeper *relay.Sweeper
 	changed chan struct{} // the sync daemons are to be others
 
 	mu     sync.Mutex
@@ -41,8 +44,9 @@ type handover struct {
 }
 
 func newHandover(log *slog.Logger, table string) *handover {
+	open := func() (io.ReadCloser, error) { return os.Open(table) }
 	return &handover{
-		relay:   relay.New(log, func() (io.ReadCloser, error) { return os.Open(table) }),
+		relay: relay.New(log, open), sweeper: relay.NewSweeper(log, open),
 		changed: make(chan struct{}, 1), given: make(map[string]time.Time), taken: make(map[string]time.Time),
 	}
 }
@@ -109,6 +113,28 @@ func (h *handover) apply(roles map[string]vrrp.State, follow string) (_ map[stri
 		roles[follow] = vrrp.Active
 	}
 	return roles, !h.closed && now.Before(h.taken[follow])
+}
+
+// run tells of connections when it is asked to, and forgets those that have ended, until the context is done.
+func (h *handover) run(ctx context.Context) {
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { h.sweeper.Run(ctx) })
+	h.relay.Run(ctx)
+	sweeping.Wait()
+}
+
+// sweepable returns the sync daemon that hears of new connections in place of ended ones, if there is one; while a virtual router is
+// active here the table is in use, and there is none.
+func sweepable(want desired.Settings, roles map[string]vrrp.State) (backup ipvs.SyncDaemon) {
+	if len(roles) == 0 || slices.Contains(slices.Collect(maps.Values(roles)), vrrp.Active) {
+		return backup
+	}
+	for i := range want {
+		if want[i].Want == desired.Present && desired.SyncRoles[want[i].Name] == ipvs.SyncBackup {
+			backup = want[i].Daemon.Started(ipvs.SyncBackup)
+		}
+	}
+	return backup
 }
 
 // follow takes in what a configuration says of connections that others are to hear of.

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 )
@@ -40,6 +42,31 @@ func TestSyncDaemonsInAHandover(t *testing.T) {
 		h.stop()
 		h.wantSync("at the end", "", "eth1", "1")
 	})
+}
+
+// Ended connections are forgotten where a backup hears of new ones, and no virtual router is active.
+func TestSweepable(t *testing.T) {
+	eth1 := ipvs.SyncDaemon{Interface: "eth1", SyncID: 7}
+	here := func(role ipvs.SyncRole, want desired.Want) desired.Settings {
+		return desired.Settings{{Name: desired.KindTimeout + "tcp", Value: "900"}, {Name: desired.KindSyncDaemon + role.String(), Daemon: eth1, Want: want}}
+	}
+	for _, c := range []struct {
+		name  string
+		want  desired.Settings
+		roles map[string]vrrp.State
+		swept bool
+	}{
+		{"a backup", here(ipvs.SyncBackup, desired.Present), map[string]vrrp.State{"VI_1": vrrp.Backup, "VI_2": vrrp.Fault}, true},
+		{"another one is active", here(ipvs.SyncBackup, desired.Present), map[string]vrrp.State{"VI_1": vrrp.Backup, "VI_2": vrrp.Active}, false},
+		{"no virtual routers", here(ipvs.SyncBackup, desired.Present), nil, false},
+		{"about to stop", here(ipvs.SyncBackup, desired.Absent), map[string]vrrp.State{"VI_1": vrrp.Backup}, false},
+		{"a master", here(ipvs.SyncMaster, desired.Present), map[string]vrrp.State{"VI_1": vrrp.Backup}, false},
+	} {
+		got := sweepable(c.want, c.roles)
+		if c.swept && got != eth1.Started(ipvs.SyncBackup) || !c.swept && got.Interface != "" {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
 }
 
 // What is balanced with a sync daemon is told to the virtual routers: TCP with a port, and no firewall marks.

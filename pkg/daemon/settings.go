@@ -65,6 +65,7 @@ func (o *owner) tune(ctx context.Context, now time.Time, look bool) {
 	s := &o.settings
 	s.round = reconcile.SettingsRound{}
 	want := s.compute(o.cfg)
+	s.handover.sweeper.Follow(sweepable(want, s.roles))
 	owed := s.tuner.Deadline()
 	if !look && slices.Equal(want, s.want) && now.Before(s.looked.Add(sweep*resync)) && (owed.IsZero() || now.Before(owed)) {
 		return

@@ -242,3 +242,68 @@ func TestKernelRelay(t *testing.T) {
 		t.Errorf("its servers have %d connections: %v", active, rows)
 	}
 }
+
+// TestKernelSweeper: a kernel that is a backup forgets connections that have ended, keeps the others, and no other host hears of that.
+func TestKernelSweeper(t *testing.T) {
+	from, to := newDirectors(t)
+	from.Run("ipvsadm", "--stop-daemon", "master")
+	to.Run("ipvsadm", "--start-daemon", "backup", "--mcast-interface", "eth1", "--syncid", "7")
+	from.Run("ip", "route", "add", "224.0.0.0/4", "dev", "eth1")
+	tell := func(client, state string) {
+		t.Helper()
+		socket, err := from.ListenPacket("udp", "10.0.100.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer socket.Close()
+		_, err = socket.WriteTo(ours(&connection.Connection{
+			Protocol: "tcp", Client: netip.MustParseAddrPort(client), Virtual: netip.MustParseAddrPort("192.0.2.1:80"),
+			Server: netip.MustParseAddrPort("10.0.0.2:80"), State: state, Expires: 2 * time.Hour,
+		}), net.UDPAddrFromAddrPort(netip.MustParseAddrPort("224.0.0.81:8848")))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(want ...string) {
+		t.Helper()
+		lab.WaitFor(t, patience, "connections "+strings.Join(want, ", "), func() error {
+			list, err := entries(to)
+			var got []string
+			for i := range list {
+				got = append(got, list[i].Client.String()+" "+list[i].State)
+			}
+			if slices.Sort(got); err == nil && !slices.Equal(got, want) {
+				err = fmt.Errorf("got %q", got)
+			}
+			return err
+		})
+	}
+	tell("198.51.100.9:1001", "TIME_WAIT")
+	tell("198.51.100.9:1002", "CLOSE")
+	tell("198.51.100.9:1003", "ESTABLISHED")
+	tell("198.51.100.9:1004", "FIN_WAIT")
+	want("198.51.100.9:1001 TIME_WAIT", "198.51.100.9:1002 CLOSE", "198.51.100.9:1003 ESTABLISHED", "198.51.100.9:1004 FIN_WAIT")
+	neighbor := hear(t, from)
+	s := relay.NewSweeper(slog.New(slog.DiscardHandler), open)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = to.Do(func() error { s.Run(ctx); return nil }) })
+	defer running.Wait()
+	defer cancel()
+	s.Follow(ipvs.SyncDaemon{Interface: "eth1", SyncID: 7}.Started(ipvs.SyncBackup))
+	want("198.51.100.9:1003 ESTABLISHED", "198.51.100.9:1004 FIN_WAIT")
+	tell("198.51.100.9:1003", "TIME_WAIT")
+	want("198.51.100.9:1004 FIN_WAIT")
+	if err := neighbor.SetReadDeadline(time.Now().Add(time.Second)); err != nil { // what was sent is there
+		t.Fatal(err)
+	}
+	for packet := make([]byte, 2000); ; {
+		n, sender, err := neighbor.ReadFromUDPAddrPort(packet)
+		if err != nil {
+			break
+		}
+		if sender.Addr() == netip.MustParseAddr("10.0.100.2") {
+			t.Errorf("another host hears %x", packet[:n])
+		}
+	}
+}

@@ -244,6 +244,9 @@ func (p *pass) add(ctx context.Context, c *connection.Connection) error {
 	if !c.Syncable() || !known || p.told[k] == v {
 		return nil
 	}
+	if _, told := p.told[k]; c.Ended() && !told {
+		return nil // the other one has no use for it, and does not know it, or as ended: see Sweeper
+	}
 	p.told[k] = v
 	p.entries++
 	if p.message.Add(c, method) {

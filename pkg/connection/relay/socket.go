@@ -13,7 +13,8 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
-// dial returns what sends to the group of a sync daemon as the kernel does: by its interface, from an address of it, not to this host.
+// dial returns what sends to the group of a sync daemon as the kernel does: by its interface, from an address of it, not to this host; or
+// with a TTL of 0 to nobody else.
 func dial(d ipvs.SyncDaemon) (io.WriteCloser, error) {
 	link, err := net.InterfaceByName(d.Interface)
 	if err != nil {
@@ -40,16 +41,20 @@ func dial(d ipvs.SyncDaemon) (io.WriteCloser, error) {
 }
 
 func set(fd int, d ipvs.SyncDaemon, index int) error {
+	loop := 0
+	if d.TTL == 0 {
+		loop = 1
+	}
 	if d.Group.Is6() {
 		return errors.Join(
 			unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, index),
 			unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, int(d.TTL)),
-			unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP, 0))
+			unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP, loop))
 	}
 	return errors.Join(
 		unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(index)}),
 		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, int(d.TTL)),
-		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 0))
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, loop))
 }
 
 // source returns the address of an interface that packets come from.
