@@ -174,7 +174,7 @@ func check(file string, r daemon.Reading, w io.Writer) error {
 		return err
 	}
 	switch {
-	case v.Foreign() && (v.Rejected != "" || v.Dropped):
+	case v.Foreign() && (v.Rejected != "" || v.Odd):
 		return errForeign
 	case v.Rejected != "":
 		return daemon.ErrConfig

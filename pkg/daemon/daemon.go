@@ -138,6 +138,7 @@ func New(o Options) (_ *Daemon, err error) {
 	d.owner.checks = d.engine
 	d.owner.moved = cfg.GlobalDefs.NetNamespace
 	d.owner.makeFiles(cfg)
+	d.owner.dropped = answer.dropped
 	d.owner.adopt(cfg, answer.problems, time.Now())
 	return d, nil
 }

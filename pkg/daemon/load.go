@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/dialect"
@@ -50,7 +51,9 @@ type answer struct {
 	problems config.Diagnostics
 	dialect  dialect.Dialect
 	insecure bool // a script of it is
-	dropped  bool // a part of it is
+	odd      bool // its own tool has something to say about it
+	dropped  int  // parts of it that are left out
+	blank    bool // it says nothing at all
 }
 
 // load returns the configuration of a file that a client sent, or else of the daemon's own; nil if it is rejected. It may
@@ -109,7 +112,7 @@ func (r Reading) load(loader *dialect.Loader, name, text string, host document.H
 	if r.Strict {
 		l.Strictly()
 	}
-	a := answer{&status.Answer{}, l.Problems, l.Dialect, insecure, l.Dropped}
+	a := answer{&status.Answer{}, l.Problems, l.Dialect, insecure, l.Odd, l.Dropped, strings.TrimSpace(text) == ""}
 	if l.Config == nil {
 		a.Rejected = l.Format(l.Problems)
 	} else {
@@ -136,7 +139,7 @@ func ReadFile(name string, r Reading) (*control.File, error) {
 type Verdict struct {
 	*status.Answer
 	dialect.Dialect
-	Dropped  bool // the tool that the file was written for leaves a part of it out
+	Odd      bool // the tool that the file was written for has something to say about it
 	Insecure bool // a script that root is to run can be exchanged by others, and is not run therefore
 }
 
@@ -144,5 +147,5 @@ type Verdict struct {
 // can't be run, and which files of its checks can't be read.
 func Check(name string, r Reading) Verdict {
 	_, a := r.file(new(dialect.Loader), name)
-	return Verdict{a.Answer, a.dialect, a.dropped, a.insecure}
+	return Verdict{a.Answer, a.dialect, a.odd, a.insecure}
 }

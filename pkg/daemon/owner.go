@@ -87,6 +87,7 @@ type owner struct {
 	made     map[string]config.TrackFile // guarded by reloads: of the configuration before
 
 	cfg        *config.Config
+	dropped    int // parts of its file that are left out
 	roster     roster
 	verdicts   desired.Verdicts
 	ledger     desired.Ledger

@@ -37,9 +37,18 @@ func (o *owner) Reload(ctx context.Context, strict bool) (*status.Answer, error)
 	defer o.reloads.Unlock()
 	reading := o.options.Reading
 	reading.Strict = reading.Strict || strict
+	before := o.loader
 	cfg, answer := o.load(nil, reading)
 	if cfg != nil {
+		var err error
+		if cfg, err = ask(ctx, o, func(context.Context) *config.Config { return o.whole(cfg, &answer) }); err != nil {
+			return nil, err
+		}
+	}
+	if cfg != nil {
 		o.makeFiles(cfg)
+	} else {
+		o.loader = before // of the version that stays in force
 	}
 	return ask(ctx, o, func(ctx context.Context) *status.Answer {
 		notify(reloading())
@@ -59,6 +68,7 @@ func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 		}
 		return
 	}
+	o.dropped = answer.dropped
 	o.adopt(cfg, answer.problems, time.Now())
 	o.watch(ctx)
 	o.watchFiles(ctx)
@@ -92,6 +102,9 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		return answer.Answer, nil
 	}
 	p, err := ask(ctx, o, func(ctx context.Context) planned {
+		if o.whole(cfg, &answer) == nil {
+			return planned{answer.Answer, nil}
+		}
 		facts := o.facts(o.verdictsOn(cfg))
 		facts.Quorums = facts.Quorums.Under(cfg, o.cfg.VirtualServers)
 		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, facts, o.settings)}

@@ -56,7 +56,8 @@ type Document struct {
 	Text    string             // what package config loads
 	Origins []Origin           // of each line of Text; nil: Text is the original
 	Found   config.Diagnostics // what is said of the original before package config has its say
-	Dropped bool               // the tool that the file was written for leaves out a part of it, and tells of that when it tests the file
+	Odd     bool               // the tool that the file was written for has something to say when it tests the file
+	Dropped int                // parts that it leaves out
 	Sources map[string]string  // the text of each file that was read, by the name that diagnostics call it
 }
 

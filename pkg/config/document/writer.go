@@ -14,7 +14,8 @@ type Writer struct {
 	origins []Origin
 	found   config.Diagnostics
 	indent  string
-	dropped bool
+	odd     bool
+	dropped int
 }
 
 // Item is a value of a list, on a line of its own.
@@ -104,7 +105,13 @@ func (w *Writer) Warn(at Origin, hint, format string, args ...any) {
 
 // Drop warns of what the tool that the file was written for leaves out, and tells of when it tests the file.
 func (w *Writer) Drop(at Origin, hint, format string, args ...any) {
-	w.dropped = true
+	w.dropped++
+	w.Assume(at, hint, format, args...)
+}
+
+// Assume warns of what that tool adds to the file, and tells of when it tests it.
+func (w *Writer) Assume(at Origin, hint, format string, args ...any) {
+	w.odd = true
 	w.say(config.Warning, at, hint, format, args...)
 }
 
@@ -119,7 +126,7 @@ func (w *Writer) say(s config.Severity, at Origin, hint, format string, args ...
 
 // Document returns what was written, and said, of the file that was named.
 func (w *Writer) Document(name string, sources map[string]string) *Document {
-	return &Document{Name: name, Text: w.text.String(), Origins: append([]Origin{}, w.origins...), Found: w.found, Dropped: w.dropped, Sources: sources}
+	return &Document{Name: name, Text: w.text.String(), Origins: append([]Origin{}, w.origins...), Found: w.found, Odd: w.odd, Dropped: w.dropped, Sources: sources}
 }
 
 // Raw is a value that is TOML already.

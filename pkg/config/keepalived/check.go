@@ -76,7 +76,7 @@ func retryOf(t *translation, n *Node) {
 // old is a keyword with another name.
 func old(name string, translate func(*translation, *Node)) func(*translation, *Node) {
 	return func(t *translation, n *Node) {
-		t.Drop(n.At, "write "+name, "%s is the old name of %s", n.Text, name)
+		t.Assume(n.At, "write "+name, "%s is the old name of %s", n.Text, name)
 		translate(t, n)
 	}
 }

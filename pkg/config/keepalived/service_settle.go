@@ -39,10 +39,10 @@ func (t *translation) settleService(s *service) bool {
 	}
 	t.settleProtocol(s)
 	if s.find("lb_algo") == nil {
-		t.Drop(s.at, "write lvs_sched wlc", "there is no scheduler: keepalived takes wlc")
+		t.Assume(s.at, "write lvs_sched wlc", "there is no scheduler: keepalived takes wlc")
 	}
 	if s.find("lb_kind") == nil {
-		t.Drop(s.at, "write lvs_method NAT", "there is no forwarding method: keepalived takes NAT")
+		t.Assume(s.at, "write lvs_method NAT", "there is no forwarding method: keepalived takes NAT")
 	}
 	t.settlePersistence(s)
 	if l := s.find("ops"); l != nil && !s.marked() && s.text("protocol") != "UDP" {
@@ -156,7 +156,7 @@ func (t *translation) settleProtocol(s *service) {
 		t.Drop(l.node.At, "leave it out", "a fwmark is for all protocols")
 		s.remove("protocol")
 	case !s.marked() && l == nil:
-		t.Drop(s.at, "write protocol TCP if that is meant", "there is no protocol: keepalived takes UDP")
+		t.Assume(s.at, "write protocol TCP if that is meant", "there is no protocol: keepalived takes UDP")
 		s.set(nil, "protocol", "UDP")
 	}
 }
@@ -177,7 +177,7 @@ func (t *translation) settlePersistence(s *service) {
 	}
 	timed := s.find("persistence_timeout") != nil
 	if slices.Contains(s.ports(), 0) && !timed && !narrowed {
-		t.Drop(s.at, "write persistence_timeout", "a virtual server on all ports has persistence: keepalived sets a time of 360 seconds")
+		t.Assume(s.at, "write persistence_timeout", "a virtual server on all ports has persistence: keepalived sets a time of 360 seconds")
 		s.set(nil, "persistence_timeout", true)
 		timed = true
 	}
