@@ -17,6 +17,7 @@
 //	pkg/ipvs/ipvsnl     | io   | ipvs                                           | generic netlink: snapshots, batches
 //	pkg/ipvs/ipvsproc   | io   | ipvs                                           | sysctls, by way of /proc
 //	pkg/ipvs/ipvstest   | test | ipvs                                           | a fake kernel with errnos and faults
+//	pkg/admin           | pure |                                                | what the operator wants of servers
 //	pkg/vip             | pure |                                                | addresses, routes, rules, their announcement
 //	pkg/vip/vipnl       | io   | vip                                            | rtnetlink: watches, puts there, announces
 //	pkg/vrrp            | pure |                                                | codec, checks, state machine, sync groups
