@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -16,6 +17,7 @@ type Facts struct {
 	Owned    Owned // what earlier configurations put into the kernel
 	Left     Left  // one that is missing leaves just now
 	Quorums  Quorums
+	Wishes   admin.State // the operator's
 	Now      time.Time
 }
 
@@ -24,7 +26,7 @@ type Outcome struct {
 	Services []Service
 	Quorum   health.State // Unchecked while verdicts are missing that it depends on
 	Live     int64        // weight of the servers that are alive
-	Alive    int          // real servers that may have clients as far as their checks go
+	Alive    int          // real servers that may have clients as far as their checks go, also those that the operator keeps from it
 	Sorry    bool         // the sorry servers have the clients
 	FailOpen bool         // so few servers are up that the checks are not believed: all have clients
 	Until    time.Time    // when time alone will change the outcome; zero: never
@@ -60,8 +62,8 @@ func Assemble(outcomes []Outcome, owned Owned) State {
 
 // Decide returns what a virtual server and its servers should be in the kernel.
 func Decide(vs *config.VirtualServer, f Facts) Outcome {
-	reals, sorries := judge(vs.RealServers, f.Verdicts), judge(vs.SorryServers, f.Verdicts)
 	var o Outcome
+	reals, sorries := o.judge(vs, vs.RealServers, f), o.judge(vs, vs.SorryServers, f)
 	believed := credible(vs, reals)
 	o.FailOpen = believed == health.Down
 	var unchecked int64
@@ -84,8 +86,8 @@ func Decide(vs *config.VirtualServer, f Facts) Outcome {
 			unchecked += int64(r.weight)
 		}
 	}
-	o.Quorum = vs.Quorum.Step(f.Quorums[vs.Name], o.Live, unchecked)
-	o.Sorry = o.Quorum == health.Down && slices.ContainsFunc(sorries, func(s server) bool { return s.alive })
+	o.Quorum = attainable(vs.Quorum, reals, f.Quorums[vs.Name]).Step(f.Quorums[vs.Name], o.Live, unchecked)
+	o.Sorry = o.Quorum == health.Down && slices.ContainsFunc(sorries, func(s server) bool { return s.alive && s.mode == admin.Serves })
 	o.slowStart(vs, reals, f)
 
 	o.Services = make([]Service, len(vs.Services))
@@ -115,6 +117,20 @@ func Decide(vs *config.VirtualServer, f Facts) Outcome {
 		o.Services[i] = Service{Service: *s, Destinations: o.leave(servers, vs, s, f)}
 	}
 	return o
+}
+
+// attainable returns the quorum as it can be gained while the operator keeps servers from serving: with as much of the hysteresis as the
+// others' weight allows. Otherwise a restart or a short failure during a drain would lose it until the drain ends.
+func attainable(q health.Quorum, reals []server, is health.State) health.Quorum {
+	if is == health.Up || !slices.ContainsFunc(reals, func(s server) bool { return s.mode != admin.Serves }) {
+		return q
+	}
+	var most int64
+	for i := range reals {
+		most += int64(reals[i].weight)
+	}
+	q.Hysteresis = min(q.Hysteresis, max(most-q.Needed, 0))
+	return q
 }
 
 // StartsSlowly says whether real servers that come back now have a slow start. While all have clients whatever their checks say,
@@ -177,9 +193,21 @@ func credible(vs *config.VirtualServer, reals []server) health.State {
 	return health.Unchecked
 }
 
+// asWanted says how a server should be found that the operator does not let serve. One that drains stays whatever its checks say: a
+// server that is about to stop closes its port first, and goes on with the clients that it has.
+func asWanted(d ipvs.Destination, v *server) Destination {
+	if v.mode == admin.Disabled {
+		return Destination{Destination: d, Want: Absent}
+	}
+	d.Weight = 0
+	return Destination{Destination: d}
+}
+
 // place says how a real server should be found. While the sorry servers have the clients it has none.
 func place(d ipvs.Destination, v *server, sorry, inhibit bool) Destination {
 	switch {
+	case v.mode != admin.Serves:
+		return asWanted(d, v)
 	case v.alive && !sorry:
 		return Destination{Destination: d}
 	case v.state == health.Unchecked && !v.alive && !sorry:
@@ -194,6 +222,8 @@ func place(d ipvs.Destination, v *server, sorry, inhibit bool) Destination {
 // placeSorry says how a sorry server should be found. As long as it isn't known whether the quorum is lost it stays as it is.
 func placeSorry(d ipvs.Destination, v *server, o *Outcome, inhibit bool) Destination {
 	switch {
+	case v.mode != admin.Serves:
+		return asWanted(d, v)
 	case o.Sorry && v.alive:
 		return Destination{Destination: d}
 	case o.Quorum == health.Unchecked, o.Quorum == health.Down && v.state == health.Unchecked:

@@ -1,5 +1,5 @@
-// Package desired says what the kernel should hold: a pure function of the configuration, the verdicts of the health checks
-// and the record of what was ours before. Each virtual server is decided for itself (Decide); the state is what they come to
+// Package desired says what the kernel should hold: a pure function of the configuration, the verdicts of the health checks, what the
+// operator wants of servers at the moment, and the record of what was ours before. Each virtual server is decided for itself (Decide); the state is what they come to
 // together (Assemble).
 //
 // It does not look at the kernel. Where the answer depends on what is there (a server that no check has judged yet stays

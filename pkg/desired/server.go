@@ -3,6 +3,7 @@ package desired
 import (
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
 )
@@ -24,21 +25,39 @@ type server struct {
 	state  health.State
 	alive  bool  // may have clients as far as its checks go
 	off    bool  // down on purpose
-	weight int32 // configured and advised
+	mode   admin.Mode
+	weight int32 // configured, or what the operator wants instead, and advised; 0 unless the operator lets it serve
 }
 
-func judge(servers []config.RealServer, v Verdicts) []server {
+// judge comes to what is known of the servers of a virtual server, and notes when the operator's wishes about them will change.
+func (o *Outcome) judge(vs *config.VirtualServer, servers []config.RealServer, f Facts) []server {
 	list := make([]server, len(servers))
 	for i := range servers {
-		list[i] = judgeOne(&servers[i], v)
+		rs := &servers[i]
+		wish := f.Wishes.On(rs.Destination.Addr, vs.Name, f.Now)
+		if !wish.Until.IsZero() {
+			o.changes(wish.Until)
+		}
+		list[i] = judgeOne(rs, Weight(rs, wish), f.Verdicts)
+		if list[i].mode = wish.Mode; wish.Mode != admin.Serves {
+			list[i].weight = 0
+		}
 	}
 	return list
 }
 
+// Weight returns the weight of a server before its checks advise another: the operator's, or else the configuration's.
+func Weight(rs *config.RealServer, wish admin.Effect) int32 {
+	if wish.Weighted {
+		return wish.Weight
+	}
+	return rs.Destination.Weight
+}
+
 // judgeOne comes to what Judge does, by less.
-func judgeOne(rs *config.RealServer, v Verdicts) server {
+func judgeOne(rs *config.RealServer, weight int32, v Verdicts) server {
 	if rs.Off {
-		return server{state: health.Down, off: true, weight: rs.Destination.Weight}
+		return server{state: health.Down, off: true, weight: weight}
 	}
 	var tally health.Tally
 	advice := make([]health.Advice, 0, 4)
@@ -52,7 +71,7 @@ func judgeOne(rs *config.RealServer, v Verdicts) server {
 			advice = append(advice, k.Advice)
 		}
 	}
-	return server{state: tally.State(rs.Needed), alive: tally.Alive(rs.Needed), weight: health.Advised(rs.Destination.Weight, advice...)}
+	return server{state: tally.State(rs.Needed), alive: tally.Alive(rs.Needed), weight: health.Advised(weight, advice...)}
 }
 
 // A slow start goes in so many steps, none of them shorter than slowStep.

@@ -46,7 +46,7 @@
 //	pkg/config/piranha  | pure | config/document config                         | lvs.cf to a document
 //	pkg/config/dialect  | pure | config config/document config/ipvsadm config/keepalived config/ldirectord config/piranha | whose file it is, and loading it
 //	pkg/config/dialect/dialecthost | io | config/document                    | what such a file asks of the machine
-//	pkg/desired         | pure | config health ipvs vrrp                        | the state that the kernel should have
+//	pkg/desired         | pure | admin config health ipvs vrrp                  | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
 //	pkg/status          | pure | bfd health ipvs vip vrrp                                | the snapshot, as JSON and as text
 //	pkg/dump            | pure | config health ipvs status vip vrrp              | the same as keepalived's dumps show it
