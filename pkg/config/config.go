@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -56,8 +57,16 @@ type GlobalDefs struct {
 	Mail           Mail
 	Webhooks       []Webhook
 	FIFOs          []FIFO
+	Metrics        Metrics
 	Startup        Errand // before all else
 	Shutdown       Errand // after all else
+}
+
+// Metrics is what Prometheus is told, and where.
+type Metrics struct {
+	Listen     netip.AddrPort // besides the control socket; zero: nowhere
+	PerServer  bool           // servers have series of their own
+	MaxServers int            // if there are no more than so many
 }
 
 // Errand is a command that the daemon runs once, and waits for.

@@ -85,6 +85,7 @@ type document struct {
 	global   *block
 	sync     []*block          // daemons of lvs_sync_daemon
 	sysctl   *block            // nil: none
+	metrics  *block            // nil: none
 	groups   map[string]*block // virtual_server_group by name
 	files    map[string]*block // track_file by name
 	ssl      *block            // nil: none
@@ -185,11 +186,12 @@ func (d decoder) table(parent *block, name, header string, v any, p *place) (map
 
 // global decodes a table within global_defs.
 func (d decoder) global(doc *document, name string, v any, p *place) {
-	if name == "lvs_sysctl" {
-		if t, ok := d.table(doc.global, name, "[global_defs.lvs_sysctl]", v, p); ok {
-			doc.sysctl = &block{in: inSysctl, parent: doc.global, name: name, index: -1, header: p.value}
-			d.fields(doc.sysctl, t, p, nil)
-		}
+	switch name {
+	case "lvs_sysctl":
+		doc.sysctl = d.globalTable(doc, inSysctl, name, v, p)
+		return
+	case "metrics":
+		doc.metrics = d.globalTable(doc, inMetrics, name, v, p)
 		return
 	}
 	several(v, p, func(i int, item any, p *place) {
@@ -205,6 +207,17 @@ func (d decoder) global(doc *document, name string, v any, p *place) {
 		}
 		doc.sync = append(doc.sync, b)
 	})
+}
+
+// globalTable decodes a table within global_defs that there is once; nil if it is none.
+func (d decoder) globalTable(doc *document, in scope, name string, v any, p *place) *block {
+	t, ok := d.table(doc.global, name, in.String(), v, p)
+	if !ok {
+		return nil
+	}
+	b := &block{in: in, parent: doc.global, name: name, index: -1, header: p.value}
+	d.fields(b, t, p, nil)
+	return b
 }
 
 // syncWords decodes keepalived's line: INTERFACE [INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS].

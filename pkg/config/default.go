@@ -50,6 +50,8 @@ var defaults = []unset{
 	{"group", ipvs.SyncGroup, "", "the kernel's"},
 	{"drain_timeout", time.Duration(0), "", "a server that leaves the file goes at once, as with keepalived"},
 	{"lvs_sysctl_defaults", true, "false", "the kernel's own defaults drop or misdirect connections; see contrib/decisions"},
+	{"per_server", true, "", "which server is slow is the first question"},
+	{"max_servers", int64(2000), "", "some 30,000 series; with more, Prometheus should be asked first"},
 	{"lvs_sysctl_restore", false, "", "they serve the connections that outlive the daemon, too"},
 	{"startup_script_timeout", 10 * time.Second, "", "keepalived's"},
 	{"shutdown_script_timeout", 10 * time.Second, "", "keepalived's"},

@@ -83,7 +83,7 @@ func referenceLines(t *testing.T) (text []string, lines []line) {
 	text = strings.Split(string(read(t, reference)), "\n")
 	headers := make(map[string]header)
 	for name, h := range map[string]header{
-		"global_defs": {inGlobal, inRoot}, "global_defs.lvs_sync_daemon": {inSync, inGlobal}, "global_defs.lvs_sysctl": {inSysctl, inGlobal},
+		"global_defs": {inGlobal, inRoot}, "global_defs.lvs_sync_daemon": {inSync, inGlobal}, "global_defs.lvs_sysctl": {inSysctl, inGlobal}, "global_defs.metrics": {inMetrics, inGlobal},
 		"virtual_server_group.WEB": {inGroup, inRoot}, "track_file.LOAD": {inTrackFile, inRoot}, "vrrp_track_file.OLD": {inTrackFile, inRoot}, "SSL": {inSSLDefaults, inRoot},
 		"vrrp_instance.VI_I.authentication": {inAuth, inInstance}, "vrrp_instance.VI_6.auth_hmac": {inHMAC, inInstance},
 		"virtual_server": {inVirtual, inRoot}, "virtual_server.real_server": {inReal, inVirtual},

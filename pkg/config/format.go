@@ -100,6 +100,10 @@ func (p *printer) global(g *GlobalDefs, v *VRRP) {
 	p.errand("startup_script", g.Startup)
 	p.errand("shutdown_script", g.Shutdown)
 	p.routerDefs(v)
+	p.table("", "[global_defs.metrics]")
+	differs(p, "listen", g.Metrics.Listen, netip.AddrPort{})
+	differs(p, "per_server", g.Metrics.PerServer, defaultOf("per_server").(bool))
+	differs(p, "max_servers", int64(g.Metrics.MaxServers), defaultOf("max_servers").(int64))
 	p.table("", "[global_defs.lvs_sysctl]")
 	for _, name := range slices.Sorted(maps.Keys(g.LVSSysctl.Values)) {
 		if n, err := strconv.ParseInt(g.LVSSysctl.Values[name], 10, 64); err == nil {
@@ -342,6 +346,8 @@ func printed(v any) string {
 	case forwarding:
 		return quoted(strings.TrimSpace(v.Forward.String() + " " + v.Tunnel.String()))
 	case netip.Addr:
+		return quoted(v.String())
+	case netip.AddrPort:
 		return quoted(v.String())
 	case string:
 		return quoted(v)

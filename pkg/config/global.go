@@ -55,6 +55,7 @@ func newFrame(r *report, doc *document) *frame {
 	f.defs.Mail = r.mail(doc.global)
 	f.defs.Webhooks = r.webhooks(doc.routers[inWebhook])
 	f.defs.FIFOs = f.fifos(r)
+	f.defs.Metrics = metrics(doc.metrics)
 	f.defs.Startup = f.errand("startup_script", doc.global)
 	f.defs.Shutdown = f.errand("shutdown_script", doc.global)
 	return f
@@ -66,6 +67,15 @@ func (f *frame) errand(name string, b *block) (e Errand) {
 		e.Limit, _ = lookup[time.Duration](name+"_timeout", b)
 	}
 	return e
+}
+
+// metrics resolves the table metrics; nil: there is none.
+func metrics(b *block) (m Metrics) {
+	m.Listen, _ = lookup[netip.AddrPort]("listen", b)
+	m.PerServer, _ = lookup[bool]("per_server", b)
+	most, _ := lookup[int64]("max_servers", b)
+	m.MaxServers = int(most)
+	return m
 }
 
 func checkLimits(b *block) CheckLimits {

@@ -68,3 +68,18 @@ est_cpulist = ""
 	accept(t, web+"[global_defs]\nlvs_sync_daemon = \"eth1\"\nlvs_sysctl = { backup_only = 1 }",
 		"8:30 warning: backup_only makes this director balance nothing: its backup daemon runs, as well as the master one")
 }
+
+// What is written of metrics is read as the same again.
+func TestMetrics(t *testing.T) {
+	for text, want := range map[string]Metrics{
+		"":                          {PerServer: true, MaxServers: 2000},
+		`listen = "127.0.0.1:9110"`: {Listen: netip.MustParseAddrPort("127.0.0.1:9110"), PerServer: true, MaxServers: 2000},
+		"listen = \"[::]:9110\"\nper_server = false\nmax_servers = 0": {Listen: netip.MustParseAddrPort("[::]:9110")},
+	} {
+		c := accept(t, web+"[global_defs.metrics]\n"+text)
+		again := accept(t, string(Format(c)))
+		if c.GlobalDefs.Metrics != want || again.GlobalDefs.Metrics != want {
+			t.Errorf("%q: %+v, written and read again %+v, want %+v", text, c.GlobalDefs.Metrics, again.GlobalDefs.Metrics, want)
+		}
+	}
+}

@@ -90,6 +90,7 @@ warmup = 0.25
 			RouterID: "director1", LVSFlushOnStop: true, RSInitNotifies: true,
 			LVSTimeouts: ipvs.Timeouts{TCP: 15 * time.Minute, UDP: 5 * time.Minute},
 			LVSSysctl:   Sysctls{Defaults: true},
+			Metrics:     Metrics{PerServer: true, MaxServers: 2000},
 		},
 		VirtualServers: []*VirtualServer{{
 			Name:   "tcp 192.168.1.202:80",

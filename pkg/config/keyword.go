@@ -20,7 +20,7 @@ type keyword struct {
 // keywords are all words of all tables. What keepalived knows and this version can't do yet is here too: its value is
 // checked, and a warning says that nothing comes of it.
 var keywords = slices.Concat(tables, checkTables(), groupKeywords, serverKeywords, quorumKeywords, checkKeywords, tlsKeywords,
-	httpKeywords, mailKeywords, accountKeywords, networkKeywords, scriptKeywords, sessionKeywords, idleServerKeywords, globalKeywords, syncKeywords, sysctlKeywords(), idleGlobalKeywords,
+	httpKeywords, mailKeywords, accountKeywords, networkKeywords, scriptKeywords, sessionKeywords, idleServerKeywords, globalKeywords, syncKeywords, metricsKeywords, sysctlKeywords(), idleGlobalKeywords,
 	alertKeywords, vrrpTables, staticKeywords, instanceKeywords, groupedKeywords, trackKeywords, vrrpGlobalKeywords, idleVRRPKeywords)
 
 var tables = []keyword{
@@ -28,6 +28,7 @@ var tables = []keyword{
 	{in: inRoot, name: "virtual_server_group", doc: "addresses and marks that are served alike"},
 	{in: inGlobal, name: "lvs_sync_daemon", doc: "sends connections to other directors, or takes them from there"},
 	{in: inGlobal, name: "lvs_sysctl", doc: "settings of the kernel's IPVS, net.ipv4.vs"},
+	{in: inGlobal, name: "metrics", doc: "what Prometheus is told, and where"},
 	{in: inRoot, name: "virtual_server", doc: "a service of the kernel's IPVS"},
 	{in: inVirtual, name: "real_server", doc: "a server with settings of its own"},
 	{in: inVirtual, name: "real_servers", doc: "servers without settings of their own, as a list of addresses"},

@@ -38,6 +38,12 @@ var syncKeywords = []keyword{
 	{in: inSync, name: "group", kind: multicast, doc: "multicast group"},
 }
 
+var metricsKeywords = []keyword{
+	{in: inMetrics, name: "listen", kind: listenAddress, doc: "address and port that serve /metrics, besides the control socket"},
+	{in: inMetrics, name: "per_server", kind: boolean, doc: "servers have series of their own"},
+	{in: inMetrics, name: "max_servers", kind: integer(0, math.MaxInt32), doc: "with more servers none has series of its own"},
+}
+
 // sysctlKeywords are the sysctls that package ipvs knows.
 func sysctlKeywords() []keyword {
 	list := make([]keyword, len(ipvs.SysctlTable))

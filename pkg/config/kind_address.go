@@ -41,6 +41,17 @@ var (
 	}}
 )
 
+// listenAddress is an address of this host, or all of them, with a port.
+var listenAddress = kind{words: `"ADDRESS:PORT"`, read: func(v any) (any, *wrong) {
+	const hint = `write "127.0.0.1:9110" or "[::1]:9110", in double quotes; 0.0.0.0 and [::] stand for all addresses`
+	s, _ := v.(string)
+	at, err := netip.ParseAddrPort(s)
+	if err != nil || at.Port() == 0 || at.Addr().IsMulticast() || at.Addr().Is4In6() {
+		return nil, &wrong{hint: hint}
+	}
+	return at, nil
+}}
+
 func readEndpoint(s string) (any, *wrong) {
 	e := endpoint{}
 	if ap, err := netip.ParseAddrPort(s); err == nil {

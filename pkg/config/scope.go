@@ -24,6 +24,7 @@ const (
 	inTrackGroup
 	inGARPGroup
 	inWebhook
+	inMetrics
 	inVirtual
 	inReal
 	inSorry
@@ -90,6 +91,7 @@ var tableHeaders = map[scope]string{
 	inTrackGroup:  "[track_group.NAME]",
 	inGARPGroup:   "[garp_group.NAME]",
 	inWebhook:     "[webhook.NAME]",
+	inMetrics:     "[global_defs.metrics]",
 	inVirtual:     "[[virtual_server]]",
 	inReal:        "[[virtual_server.real_server]]",
 	inSorry:       "[[virtual_server.sorry_server]]",

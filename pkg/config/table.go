@@ -14,6 +14,7 @@ func Of(t ipvs.Table, s ipvs.Settings) *Config {
 			LVSSyncDaemon: SyncDaemons{Master: s.Master, Backup: s.Backup},
 			LVSSysctl:     Sysctls{Defaults: defaultOf("lvs_sysctl_defaults").(bool)},
 			Mail:          usualMail(),
+			Metrics:       metrics(nil),
 		},
 		VirtualServers: make([]*VirtualServer, 0, len(t)),
 	}

@@ -57,6 +57,7 @@ type Document struct {
 	Origins []Origin           // of each line of Text; nil: Text is the original
 	Found   config.Diagnostics // what is said of the original before package config has its say
 	Odd     bool               // the tool that the file was written for has something to say when it tests the file
+	Bare    bool               // that tool complains that scripts of it are not guarded, which counts for more
 	Dropped int                // parts that it leaves out
 	Sources map[string]string  // the text of each file that was read, by the name that diagnostics call it
 }

@@ -15,6 +15,7 @@ type Writer struct {
 	found   config.Diagnostics
 	indent  string
 	odd     bool
+	bare    bool
 	dropped int
 }
 
@@ -115,6 +116,18 @@ func (w *Writer) Assume(at Origin, hint, format string, args ...any) {
 	w.say(config.Warning, at, hint, format, args...)
 }
 
+// Skip warns of what that tool leaves out, too, but without a word of it when it tests the file.
+func (w *Writer) Skip(at Origin, hint, format string, args ...any) {
+	w.dropped++
+	w.Warn(at, hint, format, args...)
+}
+
+// Odd says that the tool, when it tests the file, tells of something that package config or the host has a warning for.
+func (w *Writer) Odd() { w.odd = true }
+
+// Bare says that the tool, when it tests the file, complains that its scripts are not guarded.
+func (w *Writer) Bare() { w.bare = true }
+
 // Note says what is good to know and needs nobody to do anything.
 func (w *Writer) Note(at Origin, hint, format string, args ...any) {
 	w.say(config.Note, at, hint, format, args...)
@@ -126,7 +139,7 @@ func (w *Writer) say(s config.Severity, at Origin, hint, format string, args ...
 
 // Document returns what was written, and said, of the file that was named.
 func (w *Writer) Document(name string, sources map[string]string) *Document {
-	return &Document{Name: name, Text: w.text.String(), Origins: append([]Origin{}, w.origins...), Found: w.found, Odd: w.odd, Dropped: w.dropped, Sources: sources}
+	return &Document{Name: name, Text: w.text.String(), Origins: append([]Origin{}, w.origins...), Found: w.found, Odd: w.odd, Bare: w.bare, Dropped: w.dropped, Sources: sources}
 }
 
 // Raw is a value that is TOML already.

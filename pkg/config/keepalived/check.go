@@ -295,10 +295,12 @@ func miscUser(t *translation, n *Node) {
 }
 
 // finishMisc settles MISC_CHECK.
-func finishMisc(_ *translation, c *check) string {
-	if c.find("misc_path") == nil {
+func finishMisc(t *translation, c *check) string {
+	l := c.find("misc_path")
+	if l == nil {
 		return "there is no command to run"
 	}
+	t.runs(l.node.Args[0], c.text("user"))
 	return ""
 }
 

@@ -19,7 +19,7 @@ func (t *translation) url(n *Node) {
 	if u.find("regex") == nil {
 		for _, key := range []string{"regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset"} {
 			if l := u.find(key); l != nil {
-				t.ignored(l.node.Word, "write regex above it", "%s has no regex", key)
+				t.skipped(l.node.Word, "write regex above it", "%s has no regex", key)
 				u.remove(key)
 			}
 		}
@@ -112,7 +112,7 @@ func urlRegex(t *translation, n *Node) {
 		return
 	}
 	if len(n.Args) > 1 {
-		t.ignored(n.Args[1], "put it in double quotes", "a regex is one word")
+		t.skipped(n.Args[1], "put it in double quotes", "a regex is one word")
 		return
 	}
 	t.put(n, "regex", w.Text)

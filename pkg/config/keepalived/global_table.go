@@ -1,5 +1,7 @@
 package keepalived
 
+import "math"
+
 // Why keywords of global_defs have nothing to act on.
 const (
 	oneProcess   = "ipvsd is one process, and its unit file sets what the system should give it: Nice, CPUAffinity, LimitRTTIME"
@@ -22,7 +24,7 @@ var daemonScope = scope{"", []keyword{
 	{"namespace_with_ipsets", Idle, ownTable, nil},
 	{"instance", Idle, "ipvsd has no files with the name of its instance: ipvsd --socket and --state-dir tell several apart", nil},
 	{"use_pid_dir", Idle, "ipvsd -p says where its pid file is; without it there is none", nil},
-	{"child_wait_time", Idle, "ipvsd is one process, without children to wait for", nil},
+	{"child_wait_time", Idle, "ipvsd is one process, without children to wait for", unused(whole(0, math.MaxUint32))},
 }}
 
 var globalScope = scope{"global_defs", []keyword{
@@ -45,7 +47,7 @@ var globalScope = scope{"global_defs", []keyword{
 	{"smtp_alert_vrrp", Honoured, "", boolean},
 	{"smtp_alert_checker", Honoured, "", boolean},
 	{"no_email_faults", Honoured, "", flag},
-	{"no_checker_emails", Honoured, "", flag},
+	{"no_checker_emails", Honoured, "", boolean},
 
 	{"lvs_timeouts", Honoured, "", (*translation).timeouts},
 	{"lvs_flush", Idle, "ipvsd never empties a table at start: what is its own it takes over, and the rest it leaves alone", nil},
@@ -54,10 +56,10 @@ var globalScope = scope{"global_defs", []keyword{
 	{"lvs_notify_fifo", Honoured, "", (*translation).fifo},
 	{"lvs_notify_fifo_script", Honoured, "", fifoScript("lvs_notify_fifo")},
 	{"checker_log_all_failures", Honoured, "", boolean},
-	{"rs_init_notifies", Honoured, "", flag},
+	{"rs_init_notifies", Honoured, "", boolean},
 	{"nftables_ipvs", Idle, groupsSingle, nil},
-	{"nftables_ipvs_priority", Idle, groupsSingle, nil},
-	{"nftables_ipvs_start_fwmark", Idle, groupsSingle, nil},
+	{"nftables_ipvs_priority", Idle, groupsSingle, unused(whole(math.MinInt32, math.MaxInt32))},
+	{"nftables_ipvs_start_fwmark", Idle, groupsSingle, unused(whole(1, math.MaxUint32))},
 
 	{"process_names", Idle, oneProcess, nil},
 	{"process_name", Idle, oneProcess, nil},
@@ -65,27 +67,27 @@ var globalScope = scope{"global_defs", []keyword{
 	{"checker_process_name", Idle, oneProcess, nil},
 	{"lvs_process_name", Idle, oneProcess, nil},
 	{"bfd_process_name", Idle, oneProcess, nil},
-	{"max_auto_priority", Idle, "the thread that sends adverts has real-time priority anyway: vrrp_rt_priority", nil},
-	{"min_auto_priority_delay", Idle, "the thread that sends adverts has real-time priority anyway: vrrp_rt_priority", nil},
-	{"checker_priority", Idle, oneProcess, nil},
-	{"checker_rt_priority", Idle, oneProcess, nil},
+	{"max_auto_priority", Idle, "the thread that sends adverts has real-time priority anyway: vrrp_rt_priority", unused(whole(-1, 99))},
+	{"min_auto_priority_delay", Idle, "the thread that sends adverts has real-time priority anyway: vrrp_rt_priority", unused(whole(1, 10000000))},
+	{"checker_priority", Idle, oneProcess, unused(whole(-20, 19))},
+	{"checker_rt_priority", Idle, oneProcess, unused(whole(1, 99))},
 	{"checker_no_swap", Idle, oneProcess, nil},
 	{"checker_cpu_affinity", Idle, oneProcess, nil},
-	{"checker_rlimit_rttime", Idle, oneProcess, nil},
-	{"checker_rlimit_rtime", Idle, oneProcess, nil},
-	{"bfd_priority", Idle, oneProcess, nil},
-	{"bfd_rt_priority", Idle, oneProcess, nil},
+	{"checker_rlimit_rttime", Idle, oneProcess, unused(whole(1, math.MaxUint32))},
+	{"checker_rlimit_rtime", Idle, oneProcess, unused(whole(1, math.MaxUint32))},
+	{"bfd_priority", Idle, oneProcess, unused(whole(-20, 19))},
+	{"bfd_rt_priority", Idle, oneProcess, unused(whole(1, 99))},
 	{"bfd_no_swap", Idle, oneProcess, nil},
 	{"bfd_cpu_affinity", Idle, oneProcess, nil},
-	{"bfd_rlimit_rttime", Idle, oneProcess, nil},
-	{"bfd_rlimit_rtime", Idle, oneProcess, nil},
+	{"bfd_rlimit_rttime", Idle, oneProcess, unused(whole(1, math.MaxUint32))},
+	{"bfd_rlimit_rtime", Idle, oneProcess, unused(whole(1, math.MaxUint32))},
 	{"umask", Idle, "UMask in the unit file of ipvsd sets it", nil},
-	{"random_seed", Idle, "moments of checks are not repeatable", nil},
+	{"random_seed", Idle, "moments of checks are not repeatable", unused(whole(0, math.MaxUint32))},
 
 	{"vrrp_iptables", Idle, ownTable, nil},
 	{"vrrp_ipsets", Idle, ownTable, nil},
 	{"nftables", Idle, ownTable, nil},
-	{"nftables_priority", Idle, ownTable, nil},
+	{"nftables_priority", Idle, ownTable, unused(whole(math.MinInt32, math.MaxInt32))},
 	{"nftables_counters", Idle, ownTable, nil},
 	{"nftables_ifindex", Idle, ownTable, nil},
 
@@ -103,16 +105,16 @@ var globalScope = scope{"global_defs", []keyword{
 	{"dbus_service_name", Idle, noDBus, nil},
 	{"dbus_no_interface_name", Idle, noDBus, nil},
 
-	{"vrrp_netlink_cmd_rcv_bufs", Idle, ownBuffers, nil},
-	{"vrrp_netlink_cmd_rcv_bufs_force", Idle, ownBuffers, nil},
-	{"vrrp_netlink_monitor_rcv_bufs", Idle, ownBuffers, nil},
-	{"vrrp_netlink_monitor_rcv_bufs_force", Idle, ownBuffers, nil},
-	{"lvs_netlink_cmd_rcv_bufs", Idle, ownBuffers, nil},
-	{"lvs_netlink_cmd_rcv_bufs_force", Idle, ownBuffers, nil},
-	{"lvs_netlink_monitor_rcv_bufs", Idle, ownBuffers, nil},
-	{"lvs_netlink_monitor_rcv_bufs_force", Idle, ownBuffers, nil},
-	{"process_monitor_rcv_bufs", Idle, ownBuffers, nil},
-	{"process_monitor_rcv_bufs_force", Idle, ownBuffers, nil},
+	{"vrrp_netlink_cmd_rcv_bufs", Idle, ownBuffers, unused(whole(0, math.MaxUint32))},
+	{"vrrp_netlink_cmd_rcv_bufs_force", Idle, ownBuffers, unused(boolean)},
+	{"vrrp_netlink_monitor_rcv_bufs", Idle, ownBuffers, unused(whole(0, math.MaxUint32))},
+	{"vrrp_netlink_monitor_rcv_bufs_force", Idle, ownBuffers, unused(boolean)},
+	{"lvs_netlink_cmd_rcv_bufs", Idle, ownBuffers, unused(whole(0, math.MaxUint32))},
+	{"lvs_netlink_cmd_rcv_bufs_force", Idle, ownBuffers, unused(boolean)},
+	{"lvs_netlink_monitor_rcv_bufs", Idle, ownBuffers, unused(whole(0, math.MaxUint32))},
+	{"lvs_netlink_monitor_rcv_bufs_force", Idle, ownBuffers, unused(boolean)},
+	{"process_monitor_rcv_bufs", Idle, ownBuffers, unused(whole(0, math.MaxUint32))},
+	{"process_monitor_rcv_bufs_force", Idle, ownBuffers, unused(boolean)},
 
 	{"reload_check_config", Idle, "ipvsd always checks a file before it uses it", nil},
 	{"reload_time_file", Idle, ownReload, nil},
@@ -121,7 +123,7 @@ var globalScope = scope{"global_defs", []keyword{
 	{"include_check", Honoured, "", nil}, // read.go
 	{"config_save_dir", Idle, ownFiles, nil},
 	{"tmp_config_directory", Idle, ownFiles, nil},
-	{"data_use_instance", Idle, ownDumps, nil},
+	{"data_use_instance", Idle, ownDumps, unused(boolean)},
 	{"state_dump_file", Idle, ownDumps, nil},
 	{"stats_dump_file", Idle, ownDumps, nil},
 	{"json_dump_file", Idle, ownDumps, nil},

@@ -119,7 +119,7 @@ func (r *reader) file(name string, content []byte) *fileFeed {
 		f.rest = rest
 		at := source{file: name, line: 1, column: 1, text: firstWord(rest)}
 		if end, _ := comment(at.text); at.text != "" && end > 0 {
-			r.say.Warn(at.all(), "save the file without it", "there is a byte order mark, which keepalived takes for the beginning of the first word")
+			r.say.Assume(at.all(), "save the file without it", "there is a byte order mark, which keepalived takes for the beginning of the first word")
 		}
 	}
 	return f

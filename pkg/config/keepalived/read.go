@@ -197,7 +197,7 @@ func (f *fileFeed) next(r *reader) (source, bool) {
 		s.text = text[:i]
 	}
 	if len(s.text) > longest && strings.Trim(s.text[longest:], blanks) != "" {
-		r.say.Warn(s.at(longest, len(s.text)), "make several lines of it", "keepalived reads lines of up to %d bytes, and takes what is from here on for a line of its own", longest)
+		r.say.Assume(s.at(longest, len(s.text)), "make several lines of it", "keepalived reads lines of up to %d bytes, and takes what is from here on for a line of its own", longest)
 	}
 	if !utf8.ValidString(s.text) {
 		s.text = strings.ToValidUTF8(s.text, "\ufffd")

@@ -353,7 +353,7 @@ func (t *translation) engine(n *Node) {
 		return
 	}
 	if w.Text != "sip" {
-		t.ignored(w, "write sip", "the kernel has no persistence engine %q", w.Text)
+		t.skipped(w, "write sip", "the kernel has no persistence engine %q", w.Text)
 		return
 	}
 	t.put(n, "persistence_engine", "sip")

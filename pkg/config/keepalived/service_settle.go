@@ -62,10 +62,32 @@ func (t *translation) settleService(s *service) bool {
 		t.Drop(s.at, "write a real_server", "there is no real server: keepalived goes without this virtual server")
 		return false
 	}
+	t.settleQuorum(s)
 	if s.find("alpha") == nil && slices.ContainsFunc(s.servers, func(r *server) bool { return len(r.checks) > 0 }) {
 		s.set(nil, "alpha", false)
 	}
 	return true
+}
+
+// settleQuorum looks at what package config tells of, and keepalived as well.
+func (t *translation) settleQuorum(s *service) {
+	sum, quorum := int64(0), int64(1)
+	for _, r := range s.servers {
+		weight, ok := valueOf[int64](r.find("weight"))
+		if !ok {
+			if weight, ok = valueOf[int64](s.find("weight")); !ok {
+				weight = 1
+			}
+		}
+		sum += weight
+	}
+	if v, ok := valueOf[int64](s.find("quorum")); ok {
+		quorum = v
+	}
+	hysteresis, _ := valueOf[int64](s.find("hysteresis"))
+	if quorum > sum || hysteresis >= quorum {
+		t.Odd()
+	}
 }
 
 // settleFamily takes out servers that keepalived takes out because they are of the other family.

@@ -39,7 +39,7 @@ func (t *translation) refuse(s sentence, err error, comes string) {
 	if broken, ok := errors.AsType[*vip.LineError](err); ok {
 		at = s.at(broken.Offset)
 	}
-	t.Warn(at.At, "", "%s: %s", err, comes)
+	t.Drop(at.At, "", "%s: %s", err, comes)
 }
 
 // addressOptions are the words of an address, with whether a value follows, and the only family that has them.
@@ -64,7 +64,7 @@ func (t *translation) address(n *Node, static bool) (s sentence, addr netip.Addr
 		return nil, addr, false
 	}
 	if n, err := strconv.ParseUint(length, 10, 8); lengthy && (err != nil || int(n) > addr.BitLen()) {
-		t.Warn(first.At, "write /"+strconv.Itoa(addr.BitLen())+" or less", "%s has no length of a network: keepalived takes /%d", first.Text, addr.BitLen())
+		t.Assume(first.At, "write /"+strconv.Itoa(addr.BitLen())+" or less", "%s has no length of a network: keepalived takes /%d", first.Text, addr.BitLen())
 		first.Text, lengthy = host, false
 	}
 	s = sentence{first}
@@ -110,7 +110,7 @@ func (t *translation) addressOption(first Word, addr netip.Addr, words []Word, f
 	}
 	switch {
 	case addr.Is6() && (option.Text == "brd" || option.Text == "broadcast"):
-		t.Warn(option.At, "leave brd out", "IPv6 has no broadcast: keepalived leaves the address %s out", first.Text)
+		t.Drop(option.At, "leave brd out", "IPv6 has no broadcast: keepalived leaves the address %s out", first.Text)
 		return false, false
 	case addr.Is6() && family == '4':
 		t.Note(option.At, "", "%s is for IPv4: keepalived takes no notice of it at %s", option.Text, first.Text)
@@ -122,7 +122,7 @@ func (t *translation) addressOption(first Word, addr netip.Addr, words []Word, f
 	switch option.Text {
 	case "label":
 		if len(value) > 15 {
-			t.Warn(words[1].At, "write 15 characters at most", "the label is longer than 15 characters: keepalived leaves the address %s out", first.Text)
+			t.Drop(words[1].At, "write 15 characters at most", "the label is longer than 15 characters: keepalived leaves the address %s out", first.Text)
 			return false, false
 		}
 	case "brd", "broadcast":

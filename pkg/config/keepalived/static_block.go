@@ -164,6 +164,7 @@ func (t *translation) poll(n, line *Node, name, how string) {
 func (t *translation) pollOwn(n *Node) {
 	polling, own := t.block(n, "linkbeat_use_polling"), t.block(n, "interface")
 	if polling != nil && own != nil && own.arg(0) != "" {
+		t.Assume(polling.At, "write linkbeat_interfaces with "+own.arg(0)+" in it", "linkbeat_use_polling is the old way to say linkbeat_interfaces")
 		t.poll(polling, polling, own.arg(0), "")
 	}
 }

@@ -61,7 +61,7 @@ func (t *translation) route(n *Node, static bool) (sentence, bool) {
 	s := t.numbered(n.sentence())
 	t.eaten(s)
 	if _, w := s.without("track_group"); w != nil && !static {
-		t.Warn(w.At, "leave track_group out: the instance depends on its routes anyway", "track_group is for static routes: keepalived leaves the route out")
+		t.Drop(w.At, "leave track_group out: the instance depends on its routes anyway", "track_group is for static routes: keepalived leaves the route out")
 		return nil, false
 	}
 	if cut, w := s.without("protocol"); w != nil && !s.has("no_track") {
@@ -122,7 +122,7 @@ func (t *translation) readRule(n *Node, static bool) (sentence, bool) {
 		s = cut
 	}
 	if _, w := s.without("ip_proto"); w != nil {
-		t.Warn(w.At, "write ipproto", "keepalived 2.2.7 doesn't know ip_proto, and leaves the rule out")
+		t.Drop(w.At, "write ipproto", "keepalived 2.2.7 doesn't know ip_proto, and leaves the rule out")
 		return nil, false
 	}
 	if cut, w := s.without("protocol"); w != nil && !s.has("no_track") {
@@ -135,9 +135,9 @@ func (t *translation) readRule(n *Node, static bool) (sentence, bool) {
 		}
 		switch s[i-1].Text {
 		case "sport", "dport":
-			t.Warn(w.At, "write "+w.Text+"-"+w.Text, "keepalived 2.2.7 takes ports as FIRST-LAST only, and makes a rule for all of them; here it is for the one that is written")
+			t.Assume(w.At, "write "+w.Text+"-"+w.Text, "keepalived 2.2.7 takes ports as FIRST-LAST only, and makes a rule for all of them; here it is for the one that is written")
 		case "uidrange":
-			t.Warn(w.At, "write "+w.Text+"-"+w.Text, "keepalived takes users as FIRST-LAST only, and leaves the rule out")
+			t.Drop(w.At, "write "+w.Text+"-"+w.Text, "keepalived takes users as FIRST-LAST only, and leaves the rule out")
 			return nil, false
 		}
 	}
@@ -157,7 +157,7 @@ func (t *translation) readRule(n *Node, static bool) (sentence, bool) {
 		}
 		number := strconv.Itoa(firstPreference - *next)
 		*next++
-		t.Warn(n.At, "write a preference", "the rule has no preference: keepalived gives it %s", number)
+		t.Assume(n.At, "write a preference", "the rule has no preference: keepalived gives it %s", number)
 		s[len(s)-1].Text = number
 	}
 	return s, true

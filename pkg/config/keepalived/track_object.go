@@ -64,6 +64,10 @@ func (t *translation) file(n *Node) {
 	if !ok {
 		return
 	}
+	if t.has(n.Text) {
+		t.ignored(w, "leave one of them out", "there is a file already")
+		return
+	}
 	path := w.Text
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
@@ -84,7 +88,9 @@ func (t *translation) initFile(n *Node) {
 			t.ignored(w, "write a number, or overwrite", "%q is neither a number nor overwrite", w.Text)
 			continue
 		}
-		value = v
+		if value = v; v < -254 || v > 254 {
+			t.Assume(w.At, "write a number from -254 to 254", "%s is beyond what a priority can be changed by", w.Text)
+		}
 	}
 	switch {
 	case overwrite:
@@ -118,6 +124,10 @@ func (t *translation) process(n *Node) {
 	if _, ok := t.word(n, "the name of a program"); !ok {
 		return
 	}
+	if t.has(n.Text) {
+		t.ignored(n.Word, "leave one of them out", "there is a process already")
+		return
+	}
 	argv := make([]string, len(n.Args))
 	for i, w := range n.Args {
 		argv[i] = w.Text
@@ -132,7 +142,7 @@ func (t *translation) paramMatch(n *Node) {
 	case "initial", "partial":
 		t.put(n, n.Text, n.arg(0))
 	default:
-		t.Warn(n.Args[0].At, "write initial or partial, or nothing", "%s is no way to match: keepalived takes the exact one", n.arg(0))
+		t.Assume(n.Args[0].At, "write initial or partial, or nothing", "%s is no way to match: keepalived takes the exact one", n.arg(0))
 		t.put(n, n.Text, true)
 	}
 }

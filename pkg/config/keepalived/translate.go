@@ -21,6 +21,7 @@ func translate(name string, source []byte, host document.Host, settings document
 		t.globalDefs(root.Block)
 		t.walk(root)
 	})
+	t.guard()
 	if len(root.Trailer) > 0 {
 		t.Gap()
 		t.Comment(document.Origin{}, root.Trailer...)

@@ -64,7 +64,7 @@ func (t *translation) virtualRules(n *Node) {
 // peers reads unicast_peer.
 func (t *translation) peers(n *Node) {
 	if len(n.Block) == 0 {
-		t.Warn(n.At, "write the addresses of the other directors, one on a line", "unicast_peer has no peers")
+		t.Assume(n.At, "write the addresses of the other directors, one on a line", "unicast_peer has no peers")
 	}
 	for _, line := range n.Block {
 		a, ok := t.host1(line.Word)

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -63,7 +64,7 @@ func (t *translation) command(n *Node, words []Word) (p program, ok bool) {
 			if !w.Quoted {
 				hint = "write the command with its arguments in double quotes"
 			}
-			t.ignored(words[1], hint, "behind the command stands its user, and there is none called %q", strings.TrimSpace(p.user+" "+p.group))
+			t.skipped(words[1], hint, "behind the command stands its user, and there is none called %q", strings.TrimSpace(p.user+" "+p.group))
 			return p, false
 		}
 	}
@@ -82,12 +83,46 @@ func (t *translation) command(n *Node, words []Word) (p program, ok bool) {
 	return p, true
 }
 
+// runs remembers that a command is run: what keepalived says of scripts it says of all of them.
+func (t *translation) runs(w Word, user string) {
+	if t.vrrp.command == nil {
+		t.vrrp.command = &w
+	}
+	if user == "" && t.vrrp.unowned == nil {
+		t.vrrp.unowned = &w
+	}
+}
+
+// guard tells what keepalived says of the file's commands, when they have all been seen.
+func (t *translation) guard() {
+	var security, user *Node
+	for _, n := range t.root {
+		if n.Text == "global_defs" {
+			security, user = cmp.Or(t.block(n, "enable_script_security"), security), cmp.Or(t.block(n, "script_user"), user)
+		}
+	}
+	const account = "keepalived_script"
+	switch w := t.vrrp.unowned; {
+	case t.vrrp.command != nil && security == nil:
+		t.Bare()
+		t.Note(t.vrrp.command.At, "write enable_script_security in global_defs, if keepalived shall run the file, too",
+			"keepalived -t ends with code 6, since scripts run and enable_script_security is not there; ipvsd runs none that others could exchange, in any case")
+	case w != nil && security != nil && user == nil && !t.elsewhere && !t.host.HasAccount(account, ""):
+		t.Assume(w.At, "write script_user in global_defs", "there is no script_user, and this host has no account %s: keepalived goes without scripts that name no user; here the user of ipvsd runs them", account)
+	}
+}
+
 // account says whether a user, and a group if there is one, can be used.
 func (t *translation) account(w Word, user, group string) bool {
 	has := t.host.HasAccount(user, group)
 	if !has && t.elsewhere {
 		t.Warn(w.At, "if it is no user: a command with arguments stands in double quotes",
 			"this host has no account %q: keepalived goes without what is run for it where that is so", strings.TrimSpace(user+" "+group))
+	}
+	for _, name := range []string{user, group} {
+		if _, rest := leading(name); has && name != "" && rest == "" {
+			t.Assume(w.At, "write the name", "%s is a number: keepalived knows names only, and goes without what is run for it; here it runs", name)
+		}
 	}
 	return has || t.elsewhere
 }
@@ -103,8 +138,9 @@ func notify(t *translation, n *Node) {
 		return
 	}
 	if p.missing != nil {
-		t.ignored(n.Args[0], "write where a program is that can be run", "%s: %v", p.argv[0], p.missing)
+		t.skipped(n.Args[0], "write where a program is that can be run", "%s: %v", p.argv[0], p.missing)
 		return
 	}
+	t.runs(n.Args[0], p.user)
 	t.put(n, n.Text, p.value())
 }

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ var routerGlobals = scope{"global_defs", []keyword{
 	{"vrrp_gna_interval", Honoured, "", decimal(0.000001, 4294)},
 	{"vrrp_min_garp", Honoured, "", since},
 	{"vrrp_garp_extra_if", Honoured, "", (*translation).extraIf},
-	{"vrrp_vmac_garp_intvl", Mapped, "the old name of vrrp_garp_extra_if", as("vrrp_garp_extra_if", (*translation).extraIf)},
+	{"vrrp_vmac_garp_intvl", Mapped, "the old name of vrrp_garp_extra_if", renamed("vrrp_garp_extra_if", (*translation).extraIf)},
 	{"vrrp_lower_prio_no_advert", Honoured, "", boolean},
 	{"vrrp_higher_prio_send_advert", Honoured, "", boolean},
 	{"vrrp_down_timer_adverts", Honoured, "", whole(1, 100)},
@@ -44,8 +45,8 @@ var routerGlobals = scope{"global_defs", []keyword{
 	{"vrrp_rt_priority", Honoured, "", loose(1, 99)},
 	{"vrrp_no_swap", Honoured, "", flag},
 	{"vrrp_cpu_affinity", Honoured, "", (*translation).processors},
-	{"vrrp_rlimit_rttime", Idle, "the thread that sends adverts has no such limit", nil},
-	{"vrrp_rlimit_rtime", Idle, "the thread that sends adverts has no such limit", nil},
+	{"vrrp_rlimit_rttime", Idle, "the thread that sends adverts has no such limit", unused(whole(1, math.MaxUint32))},
+	{"vrrp_rlimit_rtime", Idle, "the thread that sends adverts has no such limit", unused(whole(1, math.MaxUint32))},
 	{"vrrp_notify_fifo", Honoured, "", (*translation).fifo},
 	{"vrrp_notify_fifo_script", Honoured, "", fifoScript("vrrp_notify_fifo")},
 	{"notify_fifo", Honoured, "", (*translation).fifo},
@@ -85,7 +86,7 @@ func (t *translation) dynamicInterfaces(n *Node) {
 	case "allow_if_changes":
 		t.put(n, n.Text, n.arg(0))
 	default:
-		t.Warn(n.Args[0].At, "write allow_if_changes, or nothing", "%s is no option of dynamic_interfaces, which keepalived takes without it", n.arg(0))
+		t.Assume(n.Args[0].At, "write allow_if_changes, or nothing", "%s is no option of dynamic_interfaces, which keepalived takes without it", n.arg(0))
 		t.put(n, n.Text, true)
 	}
 }
@@ -151,7 +152,7 @@ func (t *translation) fifo(n *Node) {
 	case !ok:
 		return
 	case !strings.HasPrefix(w.Text, "/"):
-		t.ignored(w, "write a path that begins with a slash", "%s is no absolute path", w.Text)
+		t.skipped(w, "write a path that begins with a slash", "%s is no absolute path", w.Text)
 		return
 	case t.samePipe(n.Text, w.Text):
 		t.ignored(w, "write another path, or leave one of them out", "notify_fifo and vrrp_notify_fifo are the same pipe, which would get each line twice")
@@ -198,7 +199,7 @@ func fifoScript(fifo string) func(*translation, *Node) {
 				return
 			}
 		}
-		t.ignored(n.Word, "write "+fifo+" with it", "there is no %s to read from", fifo)
+		t.skipped(n.Word, "write "+fifo+" with it", "there is no %s to read from", fifo)
 	}
 }
 
@@ -265,6 +266,6 @@ func (t *translation) oldSyncDaemon() (n, instance *Node) {
 func (t *translation) syncsAsBefore() {
 	if n, instance := t.oldSyncDaemon(); n != nil && !t.has("lvs_sync_daemon") {
 		t.put(&Node{Word: n.Word}, "lvs_sync_daemon", n.arg(0)+" "+plainName(instance.arg(0)))
-		t.Note(n.At, "write lvs_sync_daemon "+n.arg(0)+" "+instance.arg(0)+" in global_defs", "lvs_sync_daemon_interface is the old way to say lvs_sync_daemon")
+		t.Assume(n.At, "write lvs_sync_daemon "+n.arg(0)+" "+instance.arg(0)+" in global_defs", "lvs_sync_daemon_interface is the old way to say lvs_sync_daemon")
 	}
 }

@@ -17,7 +17,7 @@ var groupScope = scope{"vrrp_sync_group", []keyword{
 	{"smtp_alert", Honoured, "", boolean},
 	{"notify_priority_changes", Honoured, "", boolean},
 	{"sync_group_tracking_weight", Honoured, "", flag},
-	{"global_tracking", Mapped, "sync_group_tracking_weight", as("sync_group_tracking_weight", flag)},
+	{"global_tracking", Mapped, "sync_group_tracking_weight", renamed("sync_group_tracking_weight", flag)},
 }}
 
 var groupLines = scope{"vrrp_sync_group group", nil}
@@ -51,6 +51,9 @@ func (t *translation) syncGroup(n *Node) {
 	if len(members) == 0 {
 		t.ignored(n.Word, `write group { VI_1 VI_2 } with a line for each`, "the vrrp_sync_group %s has no instances", n.arg(0))
 		return
+	}
+	if len(members) == 1 {
+		t.Odd()
 	}
 	t.table(n, n.header(n.Text), false, 0, func() {
 		t.put(nil, "group", members)

@@ -20,6 +20,8 @@ type routers struct {
 	preference    [2]int // rules without one so far, of IPv4 and IPv6
 	garpGroups    int
 
+	command, unowned *Word // the first command that is run, and the first that names no user
+
 	router *router  // the one that is being read
 	keys   []string // of its auth_hmac
 }
@@ -97,7 +99,7 @@ var instanceScope = scope{"vrrp_instance", []keyword{
 	{"garp_lower_prio_delay", Honoured, "", loose(0, mostSeconds)},
 	{"garp_lower_prio_repeat", Honoured, "", loose(0, 1000)},
 	{"garp_extra_if", Honoured, "", (*translation).extraIf},
-	{"vmac_garp_intvl", Mapped, "the old name of garp_extra_if", as("garp_extra_if", (*translation).extraIf)},
+	{"vmac_garp_intvl", Mapped, "the old name of garp_extra_if", renamed("garp_extra_if", (*translation).extraIf)},
 	{"lower_prio_no_advert", Honoured, "", boolean},
 	{"higher_prio_send_advert", Honoured, "", boolean},
 	{"owner_ignore_adverts", Honoured, "", boolean},
@@ -118,7 +120,7 @@ var instanceScope = scope{"vrrp_instance", []keyword{
 	{"smtp_alert", Honoured, "", boolean},
 	{"authentication", Honoured, "", (*translation).authentication},
 	{"auth_hmac", Honoured, "", (*translation).authHMAC},
-	{"debug", Idle, "ipvsctl vrrp shows what happens", nil},
+	{"debug", Idle, "ipvsctl vrrp shows what happens", unused(whole(0, 4))},
 	{"linkbeat_use_polling", Mapped, "its interface is written to linkbeat_interfaces", nil}, // pollOwn reads it
 	{"lvs_sync_daemon_interface", Mapped, "lvs_sync_daemon in global_defs, with this instance", nil},
 }}
@@ -207,7 +209,7 @@ func (t *translation) state(n *Node) {
 		return
 	}
 	if w.Text != "MASTER" && w.Text != "BACKUP" {
-		t.Warn(w.At, "write MASTER or BACKUP", "%s is no state: keepalived takes BACKUP", w.Text)
+		t.Assume(w.At, "write MASTER or BACKUP", "%s is no state: keepalived takes BACKUP", w.Text)
 		w.Text = "BACKUP"
 	}
 	t.put(n, n.Text, w.Text)
@@ -370,7 +372,7 @@ func (t *translation) authentication(n *Node) {
 		case "auth_pass":
 			w, ok := t.word(k, "the password")
 			if pass = w.Text; ok && len(pass) > 8 {
-				t.Warn(w.At, "write 8 characters at most", "the password is longer than 8 characters: keepalived takes the first 8")
+				t.Assume(w.At, "write 8 characters at most", "the password is longer than 8 characters: keepalived takes the first 8")
 				pass = pass[:8]
 			}
 			if !utf8.ValidString(pass) {
@@ -380,6 +382,9 @@ func (t *translation) authentication(n *Node) {
 	}
 	switch {
 	case kind == "" || pass == "":
+		if kind != "" {
+			t.Odd()
+		}
 		t.Warn(n.At, "write auth_type and auth_pass, or leave it out", "authentication needs both auth_type and auth_pass: keepalived takes none, and adverts have no password")
 	default:
 		name := t.vrrp.router.name

@@ -42,6 +42,11 @@ func (t *translation) vrrpScript(n *Node) {
 		t.Warn(user.At, "write a user, and a group, that this host has", "there is no account %s: keepalived disables the script, and nothing depends on it", strings.TrimSpace(user.arg(0)+" "+user.arg(1)))
 		return
 	}
+	owner := ""
+	if user := t.block(n, "user"); user != nil {
+		owner = user.arg(0)
+	}
+	t.runs(script.Args[0], owner)
 	t.defined("track_script", n)
 	t.table(n, n.header(n.Text), false, 0, func() {
 		t.put(script, "script", p.value())
@@ -73,7 +78,7 @@ func weight(most int64, beyond bool) func(*translation, *Node) {
 		switch {
 		case err == nil && (v > most || v < -most) && beyond:
 			v = max(min(v, most), -most)
-			t.Warn(w.At, "write "+strconv.FormatInt(v, 10), "weight %s is beyond %d, which comes to the same: a priority ends at 1 and 254", w.Text, v)
+			t.Assume(w.At, "write "+strconv.FormatInt(v, 10), "weight %s is beyond %d, which comes to the same: a priority ends at 1 and 254", w.Text, v)
 		case err != nil || v > most || v < -most:
 			t.ignored(w, "write a number from "+strconv.FormatInt(-most, 10)+" to "+strconv.FormatInt(most, 10), "weight %s is no number from %d to %d", w.Text, -most, most)
 			return

@@ -10,12 +10,18 @@ func (t *translation) settle(n *Node) {
 	if t.has("no_virtual_ipaddress") && len(t.items("virtual_ipaddress")) > 0 {
 		t.unset("no_virtual_ipaddress", "leave it out", "there is a virtual_ipaddress")
 	}
+	if !t.has("virtual_ipaddress") && !t.has("no_virtual_ipaddress") {
+		t.Odd() // package config tells of it, too
+	}
+	if v, _ := t.value("advert_int").(float64); t.settled() == 2 && v != float64(int64(v)) {
+		t.Odd()
+	}
 	strict := t.strict()
 	version := t.settled()
 	if version == 3 {
 		if v, _ := t.value("advert_int").(float64); v > 40.95 {
 			at := t.node("advert_int")
-			t.Warn(at.Args[0].At, "write 40.95 or less", "version 3 of VRRP has no advert_int above 40.95 s, which keepalived takes instead")
+			t.Assume(at.Args[0].At, "write 40.95 or less", "version 3 of VRRP has no advert_int above 40.95 s, which keepalived takes instead")
 			t.put(at, "advert_int", 40.95)
 		}
 	}
@@ -27,9 +33,9 @@ func (t *translation) settle(n *Node) {
 	if t.vrrp.router.auth != nil {
 		switch at := t.block(n, "authentication"); {
 		case version == 3:
-			t.Warn(at.At, "leave it out, or write version 2 on all directors", "version 3 of VRRP has no authentication: keepalived takes no notice of it")
+			t.Assume(at.At, "leave it out, or write version 2 on all directors", "version 3 of VRRP has no authentication: keepalived takes no notice of it")
 		case strict:
-			t.Warn(at.At, "leave it out, or write strict_mode off", "the RFC has no authentication, and the instance is strict: keepalived takes no notice of it")
+			t.Assume(at.At, "leave it out, or write strict_mode off", "the RFC has no authentication, and the instance is strict: keepalived takes no notice of it")
 		default:
 			t.vrrp.router.auth()
 		}
@@ -116,6 +122,9 @@ func (t *translation) unicast() {
 		t.unset("unicast_ttl", "write it with unicast_peer", "there is no unicast_peer, and multicast has TTL 255")
 		t.unset("check_unicast_src", "write it with unicast_peer", "there is no unicast_peer")
 	}
+	if !peers && t.has("old_unicast_checksum") {
+		t.Assume(t.node("old_unicast_checksum").At, "write it with unicast_peer", "old_unicast_checksum has no effect: there is no unicast_peer")
+	}
 	if t.value("unicast_ttl") == int64(0) {
 		at := t.drop("unicast_ttl")
 		t.Warn(at.Args[0].At, "write 255, or leave it out", "packets with TTL 0 reach nobody: it is left out")
@@ -124,16 +133,18 @@ func (t *translation) unicast() {
 		t.unset("mcast_dst_ip", "leave one of them out", "there is a unicast_peer")
 		if t.has("use_vmac") && !t.has("vmac_xmit_base") && !t.strict() {
 			at := t.node("use_vmac")
-			t.Warn(at.At, "write vmac_xmit_base", "use_vmac with unicast_peer needs vmac_xmit_base, which keepalived adds")
+			t.Assume(at.At, "write vmac_xmit_base", "use_vmac with unicast_peer needs vmac_xmit_base, which keepalived adds")
 			t.put(nil, "vmac_xmit_base", true)
 		}
 	} else if source := t.value("unicast_src_ip"); source != nil {
 		n := t.drop("unicast_src_ip")
-		t.Note(n.At, "write mcast_src_ip, or add unicast_peer", "without unicast_peer adverts go by multicast; unicast_src_ip is their source")
+		t.Assume(n.At, "write mcast_src_ip, or add unicast_peer", "without unicast_peer adverts go by multicast; unicast_src_ip is their source")
 		t.put(n, "mcast_src_ip", source)
 	}
 	if !t.has("mcast_src_ip") && !t.has("unicast_src_ip") {
-		t.unset("track_src_ip", "add mcast_src_ip or unicast_src_ip", "there is no address to look at")
+		if n := t.drop("track_src_ip"); n != nil {
+			t.skipped(n.Word, "add mcast_src_ip or unicast_src_ip", "track_src_ip: there is no address to look at")
+		}
 	}
 	if t.has("interface") {
 		t.unset("vrf", "leave one of them out", "there is an interface, which says where adverts go")
@@ -152,11 +163,11 @@ func (t *translation) comply(version int64) {
 	switch state := t.value("state"); {
 	case state == "MASTER" && priority != 255 && t.has("priority"):
 		at := t.node("state")
-		t.Warn(at.At, "write state BACKUP", "the instance is strict, and MASTER is for priority 255: keepalived takes BACKUP")
+		t.Assume(at.At, "write state BACKUP", "the instance is strict, and MASTER is for priority 255: keepalived takes BACKUP")
 		t.put(at, "state", "BACKUP")
 	case state == "BACKUP" && priority == 255:
 		at := t.node("state")
-		t.Warn(at.At, "write state MASTER", "the instance is strict, and priority 255 is MASTER")
+		t.Assume(at.At, "write state MASTER", "the instance is strict, and priority 255 is MASTER")
 		t.put(at, "state", "MASTER")
 	}
 	for _, key := range []string{"preempt_delay", "vmac_xmit_base", "timer_expired_backup", "no_virtual_ipaddress", "garp_lower_prio_repeat", "garp_lower_prio_delay"} {

@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +29,7 @@ func since(t *translation, n *Node) {
 	on, known := truth[n.arg(0)]
 	switch {
 	case !known && len(n.Args) > 0:
-		t.Warn(n.Args[0].At, "write true or false", "%q is neither true nor false, and %s holds", n.arg(0), n.Text)
+		t.Assume(n.Args[0].At, "write true or false", "%q is neither true nor false, and %s holds", n.arg(0), n.Text)
 	case known && !on:
 		t.Warn(n.Args[0].At, "", "keepalived 2.2.7 takes no notice of the word %s, and %s holds there; not so with ipvsd", n.arg(0), n.Text)
 	}
@@ -55,6 +56,11 @@ func (t *translation) truth(n *Node) (on, ok bool) {
 // ignored says what keepalived takes no notice of, and why.
 func (t *translation) ignored(w Word, hint, why string, args ...any) {
 	t.Drop(w.At, hint, "%s: keepalived takes no notice of it", fmt.Sprintf(why, args...))
+}
+
+// skipped is the same of what it says nothing of when it tests the file.
+func (t *translation) skipped(w Word, hint, why string, args ...any) {
+	t.Skip(w.At, hint, "%s: keepalived takes no notice of it", fmt.Sprintf(why, args...))
 }
 
 // word returns the argument that a keyword can't do without. If there is none keepalived doesn't start.
@@ -111,13 +117,16 @@ func (t *translation) loose(n *Node, low, high int64) (int64, bool) {
 		t.ignored(w, fmt.Sprintf("write a number from %d to %d", low, high), "%s %s is no whole number from %d to %d", n.Text, w.Text, low, high)
 		return 0, false
 	case v > high:
+		if v > math.MaxUint32 {
+			t.Odd()
+		}
 		t.Warn(w.At, fmt.Sprintf("write %d, or less", high), "%s is at most %d with ipvsd, which takes it instead of %s", n.Text, high, w.Text)
 		return high, true
 	case v < low:
-		t.Warn(w.At, fmt.Sprintf("write %d, or more", low), "%s is at least %d, which keepalived takes instead of %s", n.Text, low, w.Text)
+		t.Assume(w.At, fmt.Sprintf("write %d, or more", low), "%s is at least %d, which keepalived takes instead of %s", n.Text, low, w.Text)
 		return low, true
 	case digits != w.Text:
-		t.Warn(w.At, "write a whole number", "%s is a whole number: keepalived takes %d of %s", n.Text, v, w.Text)
+		t.Assume(w.At, "write a whole number", "%s is a whole number: keepalived takes %d of %s", n.Text, v, w.Text)
 	}
 	return v, true
 }
@@ -161,6 +170,22 @@ func as(key string, translate func(*translation, *Node)) func(*translation, *Nod
 		called := *n
 		called.Text = key
 		translate(t, &called)
+	}
+}
+
+// renamed is a keyword that goes by another name, of which keepalived tells.
+func renamed(key string, translate func(*translation, *Node)) func(*translation, *Node) {
+	return func(t *translation, n *Node) {
+		t.Assume(n.At, "write "+key, "%s is the old name of %s", n.Text, key)
+		as(key, translate)(t, n)
+	}
+}
+
+// unused is a keyword that has nothing to act on, and whose value keepalived looks at all the same.
+func unused(translate func(*translation, *Node)) func(*translation, *Node) {
+	return func(t *translation, n *Node) {
+		t.collect(func() { translate(t, n) })
+		t.Note(n.At, n.keyword.remark, "%s has nothing to act on", n.Text)
 	}
 }
 

@@ -49,6 +49,8 @@
 //	pkg/desired         | pure | admin config health ipvs vrrp                  | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
 //	pkg/status          | pure | bfd health ipvs vip vrrp                                | the snapshot, as JSON and as text
+//	pkg/metrics         | pure | bfd health ipvs status vrrp + github.com/prometheus/client_model/go | the Prometheus view of a snapshot
+//	pkg/metrics/exporter | io  | metrics status                                 | serves it, and the process's own
 //	pkg/dump            | pure | config health ipvs status vip vrrp              | the same as keepalived's dumps show it
 //	pkg/control         | io   | connection ipvs status                         | HTTP over a Unix socket
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state
