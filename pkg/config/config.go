@@ -117,6 +117,8 @@ type VirtualServer struct {
 type RealServer struct {
 	// Destination has the weight that the server has when healthy. Port 0 stands for the port of each service.
 	Destination      ipvs.Destination
+	Name             string        // what the operator calls it; others may have the same
+	Tags             []string      // sorted; what it belongs to
 	InhibitOnFailure bool          // weight 0 while down, instead of removal
 	Checks           []health.ID   // up while all of them are, or Needed of them; without any it is always up
 	Needed           int           // so many checks that pass are enough; 0: all

@@ -82,7 +82,7 @@ func (p *printer) servers(vs *VirtualServer) {
 	simple := func(list []RealServer, anyway settings) (addrs []string) {
 		for i := range list {
 			rs := &list[i]
-			if _, checked := own(rs); checked || settingsOf(rs).under(anyway, rs) != anyway || rs.NotifyUp != nil || rs.NotifyDown != nil || rs.NoMail == p.mails {
+			if _, checked := own(rs); checked || settingsOf(rs).under(anyway, rs) != anyway || rs.Name != "" || rs.Tags != nil || rs.NotifyUp != nil || rs.NotifyDown != nil || rs.NoMail == p.mails {
 				break
 			}
 			addrs = append(addrs, hostAndPort(rs.Destination.Addr))
@@ -95,6 +95,10 @@ func (p *printer) servers(vs *VirtualServer) {
 			p.table("  ", "[["+table+"]]")
 			p.set("address", hostAndPort(rs.Destination.Addr))
 			settingsOf(rs).under(anyway, rs).write(p, anyway)
+			differs(p, "name", rs.Name, "")
+			if rs.Tags != nil {
+				p.set("tags", rs.Tags)
+			}
 			p.script("notify_up", rs.NotifyUp)
 			p.script("notify_down", rs.NotifyDown)
 			differs(p, "smtp_alert", !rs.NoMail, p.mails)

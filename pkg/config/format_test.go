@@ -128,7 +128,7 @@ func TestFormatOfAnything(t *testing.T) {
 			for j := range r.IntN(3) {
 				fmt.Fprintf(&b, "[[virtual_server.real_server]]\naddress = \"10.0.1.%d\"\n", j)
 				some(&b, `lb_kind = "NAT"|lb_kind = "TUN type gue port 6080"`, "weight = 0|weight = 7|weight = 1", "uthreshold = 9|uthreshold = 0",
-					"inhibit_on_failure = true|inhibit_on_failure = false", `notify_up = "/bin/a"|notify_down = ["/bin/a", "x", "y"]`, checks)
+					"inhibit_on_failure = true|inhibit_on_failure = false", `notify_up = "/bin/a"|notify_down = ["/bin/a", "x", "y"]`, checks, `name = "a"|tags = ["b", "a"]`)
 				odds = 12
 				some(&b, others...)
 				odds = 3

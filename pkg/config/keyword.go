@@ -91,6 +91,8 @@ var quorumKeywords = []keyword{
 	{in: inVirtual, name: "drain_timeout", kind: anyway, doc: "how long a server that left may finish its connections"},
 	{in: inVirtual, name: "ha_suspend", kind: boolean, doc: "no checks while the address is elsewhere"},
 	{in: inVirtual, name: "omega", kind: boolean, doc: "down notifications at stop"},
+	{in: servers, name: "name", kind: label, doc: "what ipvsctl drain and its like may call the server"},
+	{in: servers, name: "tags", kind: labels, doc: "what it belongs to: tag:rack1 calls all that have it"},
 	{in: servers, name: "notify_up", kind: command, doc: "command when the server comes up"},
 	{in: servers, name: "notify_down", kind: command, doc: "command when the server goes down"},
 }

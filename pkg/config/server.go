@@ -121,6 +121,7 @@ func (r *resolver) server(vs, b *block, s *ipvs.Service, sv *served) (rs RealSer
 	} else if weight == 0 && weighed.data != nil {
 		r.fail(weighed.at, "leave it out", "a sorry server with weight 0 would get no clients")
 	}
+	rs.Name, rs.Tags = given[string]("name", b), given[[]string]("tags", b)
 	rs.NotifyUp, rs.NotifyDown = r.command("notify_up", b), r.command("notify_down", b)
 	rs.NoMail = !alerts(true, b, r.global, "smtp_alert_checker")
 
