@@ -11,6 +11,7 @@
 //	POST /v1/plan         status.Answer: what taking the configuration in the body would change, called file=NAME in messages; without
 //	                      a file, what the daemon's own would. One that includes others comes as a File, with json=1
 //	POST /v1/reload       status.Answer: the daemon's file is read again and taken; with strict=1, unless it has warnings
+//	GET  /metrics         what Prometheus asks for, in its format: package metrics
 //
 // The words of a status.CheckQuery are parameters of checks and probe: server, service, type, state. The probe has to have a
 // server; it takes as long as the timeouts of its checks.
@@ -67,15 +68,16 @@ func (f *File) alone() bool { return f.ConfigID == "" && len(f.Texts)+len(f.Glob
 
 // The paths of the requests, and the largest configuration that is taken from a client.
 const (
-	statusPath = "/v1/status"
-	tablePath  = "/v1/table"
-	planPath   = "/v1/plan"
-	reloadPath = "/v1/reload"
-	strictly   = "strict"  // query parameter
-	inJSON     = "json"    // query parameter
-	fileName   = "file"    // query parameter
-	service    = "service" // query parameter
-	maxFile    = 64 << 20
+	statusPath  = "/v1/status"
+	tablePath   = "/v1/table"
+	planPath    = "/v1/plan"
+	reloadPath  = "/v1/reload"
+	metricsPath = "/metrics"
+	strictly    = "strict"  // query parameter
+	inJSON      = "json"    // query parameter
+	fileName    = "file"    // query parameter
+	service     = "service" // query parameter
+	maxFile     = 64 << 20
 )
 
 // SocketFromEnv returns the path in the environment's IPVSD_SOCKET, or else Socket: the default of the --socket flags.

@@ -60,6 +60,14 @@ func Listen(path string, b Backend, r Routers, log *slog.Logger) (*Server, error
 	return s, nil
 }
 
+// Measure has the server answer GET /metrics by a handler, and each request by way of another one. It is called before Run.
+func (s *Server) Measure(metrics http.Handler, around func(http.Handler) http.Handler) {
+	mux := http.NewServeMux()
+	mux.Handle("GET "+metricsPath, metrics)
+	mux.Handle("/", s.http.Handler)
+	s.http.Handler = around(mux)
+}
+
 // Run serves until the context ends. The socket is gone when it returns.
 func (s *Server) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = s.http.Close() })

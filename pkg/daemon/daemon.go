@@ -28,6 +28,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsproc"
+	"github.com/ipvsd/ipvsd/pkg/metrics/exporter"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/script"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -77,6 +78,9 @@ type Daemon struct {
 	locks    []*os.File
 	cleared  map[string]status.RouterCounters // at the last DumpClearStats
 	kernel   *ipvsnl.Client
+	scrapes  *ipvsnl.Client // reads the table for Prometheus, so that rounds don't wait for that
+	exporter *exporter.Exporter
+	listener *exporter.Listener
 }
 
 // New loads the configuration, takes the locks and opens the kernel, changing nothing there. Its errors wrap ErrConfig, ErrRunning
@@ -136,6 +140,13 @@ func New(o Options) (_ *Daemon, err error) {
 	}
 	d.engine = engine.New(d.owner.sessions.before(probe.Probe), d.owner.board.post, engine.Places(places()), engine.ConnectBy(connector))
 	d.owner.checks = d.engine
+	if d.scrapes, err = ipvsnl.Open(); err != nil {
+		return nil, err
+	}
+	scraper := &scraper{d.scrapes.Snapshot, d.owner, routing{d.failover, d.owner.sessions}, d.teller}
+	d.exporter = exporter.New(o.Version, scraper.facts)
+	d.listener = exporter.NewListener(d.exporter, o.Log)
+	d.owner.expose = d.listener.Follow
 	d.owner.moved = cfg.GlobalDefs.NetNamespace
 	d.owner.makeFiles(cfg)
 	d.owner.dropped = answer.dropped
@@ -169,11 +180,16 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	server.Measure(d.exporter, d.exporter.Count)
 	telling, endTelling := context.WithCancel(context.WithoutCancel(ctx))
 	var teller errgroup.Group
 	teller.Go(func() error { return d.teller.Run(telling) })
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return server.Run(ctx) })
+	tasks.Go(func() error {
+		d.listener.Run(ctx)
+		return nil
+	})
 	tasks.Go(func() error { return ended(ctx, d.engine.Run(ctx)) })
 	handover, endHandover := context.WithCancel(context.WithoutCancel(ctx))
 	tasks.Go(func() error {
@@ -217,8 +233,10 @@ func (d *Daemon) Reload(ctx context.Context) {
 
 func (d *Daemon) close() error {
 	var errs []error
-	if d.kernel != nil {
-		errs = append(errs, d.kernel.Close())
+	for _, k := range []*ipvsnl.Client{d.kernel, d.scrapes} {
+		if k != nil {
+			errs = append(errs, k.Close())
+		}
 	}
 	for _, f := range d.locks {
 		errs = append(errs, f.Close())

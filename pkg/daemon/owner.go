@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -111,9 +112,11 @@ type owner struct {
 	stale      bool // outcomes are missing, or the ledger changed
 	reconciler *reconcile.Reconciler
 	settings   settings
-	due        time.Time // of the next round
-	swept      time.Time // when the last round began that looked at more than the news
-	owed       bool      // such a look, since rounds with news kept it off for longer than turn
+	due        time.Time            // of the next round
+	swept      time.Time            // when the last round began that looked at more than the news
+	took       engine.Histogram     // rounds
+	expose     func(netip.AddrPort) // has metrics be served at an address, or nowhere
+	owed       bool                 // such a look, since rounds with news kept it off for longer than turn
 	state      status.Table
 	config     status.Config
 	started    time.Time
@@ -145,6 +148,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		settings: settings{
 			tuner: reconcile.NewTuner(k), handover: newHandover(o.Log, connectionTable), changed: desired.Changed{}, index: interfaceIndex,
 		},
+		expose:  func(netip.AddrPort) {},
 		started: time.Now(),
 	}
 	n.sessions = newSessions(o.Log, func(object vrrp.Object, r vrrp.Reading) { n.routers.Observe(object, r) }, func(ids []health.ID) { n.checks.Now(ids) })
@@ -250,6 +254,7 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	o.routers.Change(&cfg.VRRP)
 	o.sessions.follow(cfg.VRRP.BFD, gone, fresh) // before a check asks, and after who tracks them can hear
 	o.checks.Limit(engine.Limits(cfg.GlobalDefs.Checks))
+	o.expose(cfg.GlobalDefs.Metrics.Listen)
 	o.engage(gone, fresh)
 	o.announceReload(removed, added)
 	o.stale = true

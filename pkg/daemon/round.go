@@ -36,6 +36,7 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 		o.settings.looked = time.Time{} // they have gone with the module
 	}
 	took := time.Since(start)
+	o.took.Add(took)
 	if err == nil && parts != reconcile.Changes && o.ledger.Leaving() {
 		o.disown(round.Table)
 	}

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -42,6 +44,7 @@ type Outbox struct {
 
 	mu      sync.Mutex
 	lanes   map[string]*lane // those that have a goroutine
+	counts  map[string]*Counts
 	closing chan struct{}    // closed: no pauses, one attempt each
 	working sync.WaitGroup
 }
@@ -51,10 +54,38 @@ type lane struct {
 	dropped int // since there was room last
 }
 
+// Counts are what became of the letters to one destination since there was the first.
+type Counts struct {
+	To        string
+	Queued    int // wait, or are under way
+	Delivered uint64
+	Retried   uint64 // attempts that failed, and after which it was tried again
+	Failed    uint64 // given up
+	Dropped   uint64 // for want of room
+}
+
+// Counts returns those of all destinations, by name.
+func (o *Outbox) Counts() []Counts {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	list := make([]Counts, 0, len(o.counts))
+	for _, to := range slices.Sorted(maps.Keys(o.counts)) {
+		list = append(list, *o.counts[to])
+	}
+	return list
+}
+
+// count changes the counts of a destination.
+func (o *Outbox) count(to string, change func(*Counts)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	change(o.counts[to])
+}
+
 // New returns an Outbox.
 func New(log *slog.Logger) *Outbox {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Outbox{log: log, ctx: ctx, cancel: cancel, lanes: make(map[string]*lane), closing: make(chan struct{})}
+	return &Outbox{log: log, ctx: ctx, cancel: cancel, lanes: make(map[string]*lane), counts: make(map[string]*Counts), closing: make(chan struct{})}
 }
 
 // Put adds a letter to the queue of a destination. It never waits. Where too many wait already, the oldest is dropped.
@@ -70,10 +101,18 @@ func (o *Outbox) Put(to string, l Letter) {
 		o.lanes[to] = q
 		o.working.Go(func() { o.work(to, q) })
 	}
+	c := o.counts[to]
+	if c == nil {
+		c = &Counts{To: to}
+		o.counts[to] = c
+	}
+	c.Queued++
 	if q.letters = append(q.letters, l); len(q.letters) <= backlog {
 		return
 	}
 	q.letters = q.letters[1:]
+	c.Queued--
+	c.Dropped++
 	if q.dropped++; q.dropped == 1 {
 		o.log.Warn("alerts are dropped, the oldest first: too many wait", "to", to, "waiting", backlog)
 	}
@@ -90,6 +129,7 @@ func (o *Outbox) work(to string, q *lane) {
 		if len(q.letters) == 0 || o.ctx.Err() != nil {
 			delete(o.lanes, to)
 			if n := len(q.letters); n > 0 {
+				o.counts[to].Queued, o.counts[to].Failed = 0, o.counts[to].Failed+uint64(n)
 				o.log.Warn("alerts were not delivered before the stop", "to", to, "lost", n)
 			}
 			o.mu.Unlock()
@@ -98,12 +138,20 @@ func (o *Outbox) work(to string, q *lane) {
 		l := q.letters[0]
 		q.letters = q.letters[1:]
 		o.mu.Unlock()
-		o.deliver(to, l)
+		delivered := o.deliver(to, l)
+		o.count(to, func(c *Counts) {
+			c.Queued--
+			if delivered {
+				c.Delivered++
+			} else {
+				c.Failed++
+			}
+		})
 	}
 }
 
-// deliver tries until it works, or there is no hope.
-func (o *Outbox) deliver(to string, l Letter) {
+// deliver tries until it works, or there is no hope. It says whether it did.
+func (o *Outbox) deliver(to string, l Letter) bool {
 	log := o.log.With("to", to).With(l.About...)
 	next := pause
 	for attempt := 1; ; attempt++ {
@@ -112,13 +160,14 @@ func (o *Outbox) deliver(to string, l Letter) {
 			if attempt > 1 {
 				log.Info("an alert was delivered at last", "attempts", attempt)
 			}
-			return
+			return true
 		}
 		_, hopeless := errors.AsType[permanent](err)
 		if hopeless || attempt >= l.Attempts || o.closed() {
 			log.Error("an alert could not be delivered", "attempts", attempt, "err", err)
-			return
+			return false
 		}
+		o.count(to, func(c *Counts) { c.Retried++ })
 		if attempt == 1 {
 			log.Warn("an alert could not be delivered; it is tried again", "in", next, "err", err)
 		}

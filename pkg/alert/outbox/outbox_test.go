@@ -132,3 +132,25 @@ func TestClose(t *testing.T) {
 		w.want(t, "1 0s", "1 0s", "2 0s")
 	})
 }
+
+// Each letter counts once in the end, whatever became of it.
+func TestCounts(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		bad := errors.New("busy")
+		w.Put("b", w.letter("1", 3, bad, bad))
+		w.Put("a", w.letter("2", 1, bad))
+		w.Put("b", w.letter("3", 9, Permanent(bad)))
+		for i := range backlog {
+			w.Put("b", w.letter(fmt.Sprint(4+i), 1))
+		}
+		synctest.Wait()
+		if got, want := w.Counts(), []Counts{{To: "a", Failed: 1}, {To: "b", Queued: backlog + 1, Retried: 1, Dropped: 1}}; !slices.Equal(got, want) {
+			t.Errorf("while the first one is tried: %+v, want %+v", got, want)
+		}
+		<-time.After(time.Hour)
+		synctest.Wait()
+		if got, want := w.Counts()[1], (Counts{To: "b", Delivered: backlog + 1, Retried: 2, Dropped: 1}); got != want {
+			t.Errorf("in the end: %+v, want %+v", got, want)
+		}
+	})
+}

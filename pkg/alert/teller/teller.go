@@ -38,7 +38,8 @@ type Teller struct {
 
 	mu   sync.Mutex
 	list []any // alert.News, *config.GlobalDefs
-	lost int
+	lost uint64 // news, since the start
+	full bool   // some of it since there was room last
 
 	// Only Run's goroutine touches these.
 	desk   *alert.Desk
@@ -72,14 +73,24 @@ func (t *Teller) put(what any) {
 	t.mu.Lock()
 	if _, settings := what.(*config.GlobalDefs); settings || len(t.list) < backlog {
 		t.list = append(t.list, what)
-	} else if t.lost++; t.lost == 1 {
-		t.log.Error("there is more news than can be told; some is lost")
+	} else {
+		if !t.full {
+			t.log.Error("there is more news than can be told; some is lost")
+		}
+		t.lost, t.full = t.lost+1, true
 	}
 	t.mu.Unlock()
 	select {
 	case t.dirty <- struct{}{}:
 	default:
 	}
+}
+
+// Counts returns what became of what was told by e-mail and webhooks, by destination, and how much news was lost before.
+func (t *Teller) Counts() (alerts []outbox.Counts, lost uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.outbox.Counts(), t.lost
 }
 
 // Run tells news until the context is done, and then all that has come before.
@@ -115,7 +126,7 @@ func (t *Teller) Close(ctx context.Context) {
 func (t *Teller) work() {
 	t.mu.Lock()
 	list := t.list
-	t.list, t.lost = nil, 0
+	t.list, t.full = nil, false
 	t.mu.Unlock()
 	for i := range list {
 		switch what := list[i].(type) {

@@ -47,18 +47,29 @@ func (h Histogram) Count() (n uint64) {
 	return n
 }
 
-// histogram is one that counts. Only the goroutine of Run adds.
+// Add counts a duration.
+func (h *Histogram) Add(d time.Duration) {
+	h.Buckets[bucket(d)]++
+	h.Sum += d
+}
+
+// bucket returns which bucket counts a duration.
+func bucket(d time.Duration) int {
+	i := 0
+	for i < len(Bounds) && d > Bounds[i] {
+		i++
+	}
+	return i
+}
+
+// histogram is one that counts while others read. Only the goroutine of Run adds.
 type histogram struct {
 	buckets [len(Bounds) + 1]atomic.Uint64
 	sum     atomic.Int64
 }
 
 func (h *histogram) add(d time.Duration) {
-	i := 0
-	for i < len(Bounds) && d > Bounds[i] {
-		i++
-	}
-	h.buckets[i].Add(1)
+	h.buckets[bucket(d)].Add(1)
 	h.sum.Add(int64(d))
 }
 
