@@ -99,7 +99,11 @@ func restartIn(namespace string, environ []string) error {
 	if err != nil {
 		return fmt.Errorf("network namespace %s: %w", namespace, err)
 	}
-	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+	switch err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); {
+	case errors.Is(err, unix.EPERM): // in our unit
+		return fmt.Errorf("network namespace %s: %w; let systemd enter it: NetworkNamespacePath=%s and Environment=%s=%s in the unit (systemctl edit ipvsd)",
+			namespace, err, f.Name(), entered, namespace)
+	case err != nil:
 		return fmt.Errorf("network namespace %s: %w", namespace, err)
 	}
 	return fmt.Errorf("network namespace %s: %w", namespace, syscall.Exec(self(os.Args[0]), os.Args, environ))
