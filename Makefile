@@ -40,9 +40,9 @@ check: ## look at the sources with gofmt and go vet
 	go vet ./...
 	go vet -tags kernel ./...
 
-# Without cgo, as the programs are built.
-test-kernel: tools ## run the tests that need IPVS: in place if this kernel has it, else in User Mode Linux
-	CGO_ENABLED=0 go test -tags kernel -run '^TestKernel' -count=1 -timeout $(KERNEL_TIMEOUT) -p $(KERNEL_PARALLEL) \
+# Without cgo, as the programs are built. They are built here: in the lab that takes a minute for each package.
+test-kernel: tools build ## run the tests that need IPVS: in place if this kernel has it, else in User Mode Linux
+	CGO_ENABLED=0 IPVSD_PROGRAMS='$(CURDIR)/bin' go test -tags kernel -run '^TestKernel' -count=1 -timeout $(KERNEL_TIMEOUT) -p $(KERNEL_PARALLEL) \
 		-exec "'$(CURDIR)/scripts/lab' -t 1250" $(addprefix ./,$(KERNEL_PACKAGES))
 
 bench: tools build ## measure against keepalived and ipvsadm in one boot of the same kernel

@@ -19,17 +19,6 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
-// buildIPVSCTL builds the command line.
-func buildIPVSCTL(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "ipvsctl")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, "github.com/ipvsd/ipvsd/cmd/ipvsctl")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", build, err, out)
-	}
-	return path
-}
-
 // oneOfEach is a table that has every kind of entry: both families and a mix of them, persistence, a firewall mark.
 const oneOfEach = `
 --set 3600 3600 3600
@@ -118,7 +107,7 @@ func told(h *lab.Host, ipvsctl ...string) (lines []string, all []connection.Conn
 
 // The list is that of ipvsadm, with a daemon and without; filters leave of it what they should; the summary adds up to it.
 func TestKernelConnections(t *testing.T) {
-	program := buildIPVSCTL(t)
+	program := ipvsctl()
 	director := newConnections(t)
 	d := startIPVSD(t, director, "")
 	with := []string{program, "--socket", d.path("socket"), "connections"}
@@ -208,7 +197,7 @@ func TestKernelConnectionsWithoutModule(t *testing.T) {
 		inKernelOfItsOwn(t)
 		return
 	}
-	program := buildIPVSCTL(t)
+	program := ipvsctl()
 	director := lab.NewHost(t, "director")
 	takeModule(t)
 	for _, summary := range []string{"--summary=false", "--summary"} {

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,24 +23,13 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
-// ipvsctl is the path of the program, which the tests that use it build.
-var ipvsctl = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(filepath.Dir(program), "ipvsctl")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, "github.com/ipvsd/ipvsd/cmd/ipvsctl")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", build, err, out)
-	}
-	return path, nil
-})
+// ipvsctl is the path of the program.
+func ipvsctl() string { return filepath.Join(filepath.Dir(program), "ipvsctl") }
 
 // ctlCommand returns the command line of ipvsctl where no daemon runs.
 func ctlCommand(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := ipvsctl()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return exec.CommandContext(t.Context(), path, append([]string{"--socket", filepath.Join(t.TempDir(), "none")}, args...)...)
+	return exec.CommandContext(t.Context(), ipvsctl(), append([]string{"--socket", filepath.Join(t.TempDir(), "none")}, args...)...)
 }
 
 // ctl runs ipvsctl on a host without a daemon.

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -39,9 +38,8 @@ func buildAndRun(m *testing.M) int {
 	defer os.RemoveAll(dir) //nolint:errcheck // it lies in the lab
 	bin = dir
 	_ = flag.Set("test.parallel", "12") // most of them wait, most of the time
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/", "github.com/ipvsd/ipvsd/cmd/...")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, out)
+	if err := lab.Programs(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()

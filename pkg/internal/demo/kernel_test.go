@@ -3,18 +3,17 @@
 package main
 
 import (
-	"os/exec"
 	"testing"
+
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
 // The whole story, as on a terminal: what the audience sees in colours must still be what is expected.
 func TestKernelDemoInColor(t *testing.T) {
 	const top = "../../.."
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin+"/", "./cmd/...")
-	build.Dir = top
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := lab.Programs(bin); err != nil {
+		t.Fatal(err)
 	}
 	s := &stage{color: true}
 	if err := s.Run(func() {

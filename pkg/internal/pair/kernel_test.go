@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
@@ -28,9 +27,8 @@ func buildAndRun(m *testing.M) int {
 	defer os.RemoveAll(dir) //nolint:errcheck // it lies in the lab's own /tmp
 	bin = dir
 	_ = flag.Set("test.parallel", "8") // most of them wait, most of the time
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/", "github.com/ipvsd/ipvsd/cmd/...")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, out)
+	if err := lab.Programs(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
