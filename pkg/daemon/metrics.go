@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/alert/teller"
+	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -23,7 +24,7 @@ type scraper struct {
 
 func (s *scraper) facts(ctx context.Context) (*metrics.Facts, error) {
 	table, failed := s.table(ctx) // why is in the status: the owner's rounds meet it, too
-	f, err := ask(ctx, s.owner, func(context.Context) *metrics.Facts { return s.owner.metrics(table, time.Now()) })
+	f, err := s.owner.gather(ctx, table)
 	if err != nil {
 		return nil, err
 	}
@@ -41,10 +42,47 @@ func (s *scraper) facts(ctx context.Context) (*metrics.Facts, error) {
 	return f, nil
 }
 
-// metrics returns what the owner knows of them, with a table that was just read.
-func (o *owner) metrics(table ipvs.Table, now time.Time) *metrics.Facts {
+// portion is how many servers the owner tells of at once, and roughly: nothing else of his is done meanwhile.
+const portion = 500
+
+// gather asks the owner, a portion at a time, for what he knows, with a table that was just read. If the configuration changes in
+// between it begins again.
+func (o *owner) gather(ctx context.Context, table ipvs.Table) (*metrics.Facts, error) {
+	var cfg *config.Config
+	var facts *metrics.Facts
+	for next, whole := 0, false; !whole; {
+		_, err := ask(ctx, o, func(context.Context) struct{} {
+			now := time.Now()
+			if o.cfg != cfg {
+				cfg, facts, next = o.cfg, o.figures(now), 0
+			}
+			next = o.addServices(facts, table, next, now)
+			whole = next == len(cfg.VirtualServers)
+			return struct{}{}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return facts, nil
+}
+
+// addServices adds the services of virtual servers from one of them on, and returns with which to go on.
+func (o *owner) addServices(f *metrics.Facts, table ipvs.Table, next int, now time.Time) int {
+	for n := 0; n < portion && next < len(o.cfg.VirtualServers); next++ {
+		vs := o.cfg.VirtualServers[next]
+		for i := range vs.Services {
+			f.Services = append(f.Services, o.service(vs, i, table, now))
+			n += 1 + len(vs.RealServers)
+		}
+	}
+	return next
+}
+
+// figures are what the owner knows besides services.
+func (o *owner) figures(now time.Time) *metrics.Facts {
 	g := &o.cfg.GlobalDefs.Metrics
-	f := &metrics.Facts{Snapshot: o.snapshot(table, now), Limits: metrics.Limits{PerServer: g.PerServer, Servers: g.MaxServers}}
+	f := &metrics.Facts{Snapshot: o.outline(now), Limits: metrics.Limits{PerServer: g.PerServer, Servers: g.MaxServers}}
 	for _, t := range []reconcile.Totals{o.reconciler.Totals(), o.settings.tuner.Totals()} {
 		f.Rounds.Steps += t.Steps
 		f.Rounds.Refused += t.Refused

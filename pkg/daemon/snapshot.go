@@ -13,17 +13,22 @@ import (
 
 // snapshot puts together all there is to know, of a table that was just read; nil if it could not be.
 func (o *owner) snapshot(table ipvs.Table, now time.Time) *status.Snapshot {
-	s := &status.Snapshot{
-		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
-		Config: o.config, Table: o.state, Settings: o.settings.status(), Engine: o.engineStatus(),
-		Services: make([]status.Service, 0, len(o.cfg.VirtualServers)),
-	}
+	s := o.outline(now)
 	for _, vs := range o.cfg.VirtualServers {
 		for i := range vs.Services {
 			s.Services = append(s.Services, o.service(vs, i, table, now))
 		}
 	}
 	return s
+}
+
+// outline is a snapshot without services.
+func (o *owner) outline(now time.Time) *status.Snapshot {
+	return &status.Snapshot{
+		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
+		Config: o.config, Table: o.state, Settings: o.settings.status(), Engine: o.engineStatus(),
+		Services: make([]status.Service, 0, len(o.cfg.VirtualServers)),
+	}
 }
 
 // service returns what there is to know of one service of a virtual server.
