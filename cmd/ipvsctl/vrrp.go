@@ -43,14 +43,8 @@ func (a *app) routers(ctx context.Context, name []string) (*status.VRRP, error) 
 	return s.Of(name[0])
 }
 
-func explainCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "explain",
-		Short: "Say what would happen if",
-		Args:  files(0, 0),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(&cobra.Command{
+func explainRoutersCommand(a *app) *cobra.Command {
+	return &cobra.Command{
 		Use:   "vrrp [INSTANCE|GROUP]",
 		Short: "Say which router would be active if one fails, stops or returns, or something tracked fails or comes back, and how soon",
 		Long: `Say which router would be active if nothing happens, if this router or the active one stops or dies, if something tracked fails or
@@ -65,8 +59,7 @@ backup sends nothing. That they preempt is assumed.`,
 			all := s.Explain()
 			return a.print(all, func(w io.Writer, style status.Style) error { return status.ExplainText(all, w, style) })
 		},
-	})
-	return cmd
+	}
 }
 
 // glance is how often it is looked whether a switchover has come to its end.

@@ -12,7 +12,7 @@
 //
 //	package             | kind | may import                                     | one line
 //	cmd/ipvsd           | main | config control daemon script                   | flags, signals, exit code
-//	cmd/ipvsctl         | main | config config/dialect config/dialect/dialecthost config/document connection control daemon ipvs status | one file a verb
+//	cmd/ipvsctl         | main | choice config config/dialect config/dialect/dialecthost config/document connection control daemon doctor doctor/doctorhost ipvs ipvs/ipvsproc realserver realserver/realserverhost status | one file a verb
 //	pkg/ipvs            | pure |                                                | services, servers, keys, flags, errors
 //	pkg/ipvs/ipvsnl     | io   | ipvs                                           | generic netlink: snapshots, batches
 //	pkg/ipvs/ipvsproc   | io   | ipvs                                           | sysctls, by way of /proc
@@ -48,9 +48,14 @@
 //	pkg/config/dialect/dialecthost | io | config/document                    | what such a file asks of the machine
 //	pkg/desired         | pure | admin config health ipvs vrrp                  | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
-//	pkg/status          | pure | bfd health ipvs vip vrrp                                | the snapshot, as JSON and as text
+//	pkg/status          | pure | admin bfd health ipvs vip vrrp                          | the snapshot, as JSON and as text
 //	pkg/metrics         | pure | bfd health ipvs status vrrp + github.com/prometheus/client_model/go | the Prometheus view of a snapshot
 //	pkg/metrics/exporter | io  | metrics status                                 | serves it, and the process's own
+//	pkg/doctor          | pure | ipvs status                                    | what is wrong with a machine, from facts
+//	pkg/doctor/doctorhost | io | doctor ipvs ipvs/ipvsnl ipvs/ipvsproc status vip | gathers them, asks, listens
+//	pkg/realserver      | pure |                                                | what a real server of DR or TUN lacks
+//	pkg/realserver/realserverhost | io | realserver                            | prepares a machine, and puts it back
+//	pkg/choice          | pure | connection ipvs status                         | which server a client would get, and why
 //	pkg/dump            | pure | config health ipvs status vip vrrp              | the same as keepalived's dumps show it
 //	pkg/control         | io   | connection ipvs status                         | HTTP over a Unix socket
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state

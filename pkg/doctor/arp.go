@@ -1,0 +1,93 @@
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+)
+
+// arpOfServers asks, on a real server of DR or TUN, whether it keeps silent about the service's address that it has on lo.
+func arpOfServers(f *Facts, r *Report) {
+	held := f.heldForOthers()
+	if len(held) == 0 {
+		return
+	}
+	var names []string
+	for _, a := range held {
+		names = append(names, a.String())
+	}
+	for _, s := range []struct {
+		id, name string
+		least    int
+		why      string
+	}{
+		{"arp-ignore", "arp_ignore", 1, "This machine answers ARP for the address: clients and routers then send to it directly, past the director."},
+		{"arp-announce", "arp_announce", 2, "This machine asks its neighbours in the name of the address, by which they learn that it is here: " +
+			"clients and routers then send to it directly, past the director."},
+	} {
+		var open []string
+		for _, l := range f.Links {
+			if v, known := f.strongest(l.Name, s.name); l.Ethernet && l.Up && known && v < s.least {
+				open = append(open, l.Name)
+			}
+		}
+		if len(open) == 0 {
+			continue
+		}
+		path := "net/ipv4/conf/all/" + s.name
+		r.found(Finding{
+			ID: s.id, Severity: Problem, Where: strings.Join(open, ", "),
+			What: fmt.Sprintf("%s is on lo, as on a real server of DR or TUN, and %s is less than %d.", some(names), s.name, s.least),
+			Why:  s.why, Mend: []string{set(path, s.least)},
+			Then: "Or all of it, with what undoes it: ipvsctl realserver prepare --vip " + names[0] + ". " + kept,
+		})
+	}
+}
+
+// heldForOthers returns the IPv4 addresses on lo that neighbours may ask for and that this machine doesn't balance itself.
+func (f *Facts) heldForOthers() (list []netip.Addr) {
+	for _, own := range f.Addresses {
+		l, a := f.link(own.Link), own.Prefix.Addr()
+		if l == nil || !l.Loopback || !a.Is4() || a.IsLoopback() || slices.Contains(f.vips(), a) || slices.Contains(list, a) {
+			continue
+		}
+		near := slices.ContainsFunc(f.Links, func(o Link) bool { return o.Ethernet && f.network(o.Name, a).IsValid() })
+		if near || slices.Contains(f.Prepared, a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// directMethods are those whose servers answer past the director.
+var directMethods = []ipvs.Forward{ipvs.DR, ipvs.Tun}
+
+// vipOfServers asks, on a real server, whether the addresses that it was prepared for are still there; on a director it can't be known.
+func vipOfServers(f *Facts, r *Report) {
+	for _, a := range f.Prepared {
+		if f.holder(a) != nil {
+			continue
+		}
+		r.found(Finding{
+			ID: "vip-missing", Severity: Problem, Where: a.String(),
+			What: "This machine was prepared as a real server for the address, and hasn't got it any more.",
+			Why:  "It drops, or sends on, what the director sends it.",
+			Mend: []string{"ipvsctl realserver prepare --vip " + a.String()},
+		})
+	}
+	var away []string
+	for _, s := range f.services() {
+		for i := range s.Servers {
+			a := s.Servers[i].Addr.Addr()
+			if way := f.route(a); forwards(&s.Servers[i], directMethods...) && (way == nil || !way.Local) && !slices.Contains(away, a.String()) {
+				away = append(away, a.String())
+			}
+		}
+	}
+	if len(away) > 0 {
+		r.unseen("vip-missing", "whether %s have the services' addresses, under DR and TUN. On each of them: ipvsctl realserver verify --vip ADDRESS", some(away))
+	}
+}
