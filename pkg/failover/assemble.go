@@ -24,10 +24,11 @@ func assemble(f *Failover) (*parts, error) {
 		return nil, err
 	}
 	cfg := f.config()
+	runner := vrrpio.New(vrrpio.Options{Log: f.log, Report: f.report, Realtime: vrrpio.Realtime(cfg.Realtime), LogUnknown: cfg.LogUnknown})
 	return &parts{
-		runner: vrrpio.New(vrrpio.Options{Log: f.log, Report: f.report, Realtime: vrrpio.Realtime(cfg.Realtime), LogUnknown: cfg.LogUnknown}),
+		runner: runner,
 		keeper: vipnl.NewKeeper(vipnl.Options{
-			Log: f.log, Report: func(r vipnl.Report) { f.inbox.put(r) },
+			Log: f.log, Report: func(r vipnl.Report) { f.inbox.put(r) }, Placed: runner.Placed,
 			Firewall: vipnl.NewFirewall(), Silencer: vipnl.NewSilencer(), Links: vipnl.NewLinks(f.log, f.record("links")), Record: f.record("addresses"),
 			Announcer: vipnl.NewAnnouncer(f.log, func(c vip.Conflict) { f.inbox.put(c) }),
 		}),

@@ -43,6 +43,9 @@ type Sourced struct {
 // one, and takes the role back if it hears none.
 type Switchover struct{ Name string } // of an instance or of a group
 
+// Placed says that the addresses of an instance are where its state wants them.
+type Placed struct{ Instance string }
+
 // Slept says that this host did not run for a while, and that nobody could tell by the clock: a suspended machine.
 type Slept struct{ For time.Duration }
 
@@ -55,6 +58,7 @@ func (Received) event()   {}
 func (Observed) event()   {}
 func (Sourced) event()    {}
 func (Switchover) event() {}
+func (Placed) event()     {}
 func (Slept) event()      {}
 func (Tick) event()       {}
 
@@ -86,7 +90,8 @@ type Became struct {
 	From, To State
 	Priority uint8 // effective
 	Reason   string
-	// Planned says of a new active router that another one was alive, and gives up the role: what is under way there goes on here.
+	// Planned says of a new active router that another one was alive, and gives up the role: what is under way there goes on here. It
+	// waits for Placed with its first advert, though not for long.
 	Planned bool
 }
 

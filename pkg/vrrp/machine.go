@@ -29,7 +29,8 @@ import (
 //	Initialize  when what it needs has to be there, if something is missing that is being made.
 //	Backup  Active_Down_Timer: full after an advert that was accepted, the skew after one of priority 0. It does not run once it has
 //	        fired and other members of the group still hear an active router: the machine is willing.
-//	Active  Adver_Timer; while it is handing over, when it gives up to wait for another router.
+//	Active  Adver_Timer; while it is entering, when it says that it is active whether its addresses are there or not; while it is
+//	        handing over, when it gives up to wait for another router.
 type machine struct {
 	Instance
 	router *Router
@@ -62,6 +63,7 @@ type machine struct {
 	disowned   bool      // an address owner that found a stronger one
 
 	// As active.
+	entering bool // it takes the role from a router that is alive, which serves until it hears that its addresses are here
 	handing  bool // switchover: it is to be relieved
 	relieved bool // and has been: it waits for the members of its group to be
 	clash    clash
@@ -150,6 +152,7 @@ func (m *machine) preempts() bool {
 // stepActive is RFC 9568, section 6.4.3, an advert received.
 func (m *machine) stepActive(from netip.Addr, a Advert) {
 	switch {
+	case m.entering && a.Priority < m.effective: // the one that it relieves
 	case m.handing:
 		if a.Priority != 0 {
 			m.follow(from, a)
@@ -239,6 +242,8 @@ func (m *machine) expire() {
 		m.unit.elect(m.willing)
 	case m.overdue(0):
 		m.unit.stepDown(m)
+	case m.entering:
+		m.announce()
 	case m.handing:
 		m.unit.takeBack()
 	default:
@@ -384,12 +389,40 @@ func (m *machine) becomeBackup(wait time.Duration, reason string) {
 }
 
 func (m *machine) becomeActive(reason string) {
-	planned := m.relieves()
+	planned, hurry := m.relieves(), m.entry()
 	m.forget()
 	m.counters.BecameActive++
+	if planned {
+		m.entering = true
+		m.arm(m.router.now.Add(hurry))
+	} else {
+		m.announce()
+	}
+	m.enterAs(Became{m.Name, m.state, Active, m.effective, reason, planned})
+}
+
+// announce says that it is active.
+func (m *machine) announce() {
+	m.entering = false
 	m.advertise()
 	m.arm(m.router.now.Add(m.AdvertInterval))
-	m.enterAs(Became{m.Name, m.state, Active, m.effective, reason, planned})
+}
+
+// placed is that its addresses are on the host.
+func (m *machine) placed() {
+	if m.entering {
+		m.announce()
+	}
+}
+
+// entry is how long a router that takes the role from another one that is alive may need to place its addresses before it says that it
+// is active (RFC 9568 has it say so at once): until it does, the other one serves. Where that one gave up the role, a router of lower
+// priority would take it soon.
+func (m *machine) entry() time.Duration {
+	if m.heardPrio == 0 {
+		return m.AdvertInterval / 8
+	}
+	return min(m.activeDown(), 3*time.Second)
 }
 
 // relieves tells whether the router that it would take the role from is alive: it gave up the role, or has a lower priority.
@@ -421,7 +454,7 @@ func (m *machine) enterAs(b Became) {
 		if m.handing {
 			m.router.emit(Noticed{m.Name, NotHandedOver, m.effective})
 		}
-		m.handing, m.relieved = false, false
+		m.entering, m.handing, m.relieved = false, false, false
 	}
 	m.state, m.since, m.reason = to, m.router.now, reason
 	m.remember(Transition{m.since, from, to, reason})

@@ -18,6 +18,7 @@ type rig struct {
 	trace   []string
 	whys    []string // reasons of the transitions
 	planned bool     // the last transition
+	slow    bool     // addresses are not placed
 }
 
 var (
@@ -112,12 +113,20 @@ func (g *rig) stall(d time.Duration) {
 	g.step(Tick{})
 }
 
+// record notes what was done. Unless it is slow, the addresses of who takes over are there at once.
 func (g *rig) record(actions []Action) {
+	var entering []string
 	for _, a := range actions {
 		g.trace = append(g.trace, fmt.Sprintf("%v %s", g.now.Sub(g.start), describe(a)))
 		if b, ok := a.(Became); ok {
 			g.whys, g.planned = append(g.whys, b.Reason), b.Planned
+			if b.Planned && !g.slow {
+				entering = append(entering, b.Instance)
+			}
 		}
+	}
+	for _, name := range entering {
+		g.step(Placed{name})
 	}
 }
 

@@ -84,7 +84,7 @@ func TestPreemptDelay(t *testing.T) {
 	}
 	g.did()
 	g.pass(skew100)
-	g.did("8.609375s VI sends 100 every 1s", "8.609375s VI BACKUP to MASTER")
+	g.did("8.609375s VI BACKUP to MASTER", "8.609375s VI sends 100 every 1s")
 }
 
 func TestPreemptDelayIsCancelled(t *testing.T) {

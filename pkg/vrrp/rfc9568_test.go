@@ -70,7 +70,7 @@ func TestRFC9568_6_4_2_Step425(t *testing.T) {
 	g.hear("VI", upper, 0)
 	g.dueIn(skew100)
 	g.pass(skew100)
-	g.did("609.375ms VI sends 100 every 1s", "609.375ms VI BACKUP to MASTER")
+	g.did("609.375ms VI BACKUP to MASTER", "609.375ms VI sends 100 every 1s")
 	g.because("192.0.2.6 gave up the role")
 }
 
@@ -137,7 +137,7 @@ func TestRFC9568_6_4_2_Step465(t *testing.T) {
 		t.Errorf("learned %v of an advert that is to be discarded", s.Learned)
 	}
 	g.pass(skew100)
-	g.did("3.609375s VI sends 100 every 1s", "3.609375s VI BACKUP to MASTER")
+	g.did("3.609375s VI BACKUP to MASTER", "3.609375s VI sends 100 every 1s")
 	g.because("192.0.2.6 has only priority 99, ours is 100")
 }
 

@@ -63,6 +63,10 @@ func (r *Router) Step(now time.Time, ev Event) []Action {
 		if u, err := r.switchable(ev.Name); err == nil {
 			u.handOver()
 		}
+	case Placed:
+		if m := r.machines[ev.Instance]; m != nil {
+			m.placed()
+		}
 	case Slept:
 		for _, u := range r.units {
 			u.slept(ev.For)

@@ -30,7 +30,7 @@ func FuzzStep(f *testing.F) {
 		configure(0)
 		for len(data) > 0 {
 			name := names[next(len(names))]
-			switch next(10) {
+			switch next(11) {
 			case 0:
 				c.did(c.r.Step(now, Startup{name, now.Add(-time.Second * time.Duration(next(100)))}))
 			case 1:
@@ -60,6 +60,8 @@ func FuzzStep(f *testing.F) {
 				c.did(c.r.Step(now, Slept{time.Duration(next(256)) * 20 * time.Millisecond}))
 			case 9:
 				configure(next(256))
+			case 10:
+				c.did(c.r.Step(now, Placed{name}))
 			}
 		}
 	})

@@ -162,3 +162,84 @@ func TestPlanned(t *testing.T) {
 		}
 	}
 }
+
+// A router that takes the role from one that is alive says so when its addresses are there: until then the other one serves, and what that
+// one says of itself is nothing new.
+func TestEntry(t *testing.T) {
+	g := started(t, instance("VI"))
+	g.slow = true
+	for range 3 {
+		g.hear("VI", lower, 50)
+		g.pass(time.Second)
+	}
+	g.hear("VI", lower, 50)
+	g.forget()
+	g.pass(skew100)
+	g.did("3.609375s VI BACKUP to MASTER")
+	for range 2 {
+		g.pass(time.Second)
+		g.hear("VI", lower, 50)
+		g.hear("VI", lower, 0)
+	}
+	g.did()
+	g.step(Placed{"VI"})
+	g.did("5.609375s VI sends 100 every 1s")
+	g.dueIn(time.Second)
+	g.step(Placed{"VI"})
+	g.did()
+	g.hear("VI", lower, 50)
+	g.did("5.609375s VI sends 100 every 1s", "5.609375s VI notices a lower priority at 100", "5.609375s VI announces again")
+}
+
+// It does not wait for ever: for as long as a router would that hears nothing, and where the other one gave up the role an eighth of the
+// interval.
+func TestEntryLimit(t *testing.T) {
+	g := started(t, instance("VI"))
+	g.slow = true
+	g.hear("VI", lower, 0)
+	g.pass(skew100)
+	g.is("VI", Active)
+	g.forget()
+	g.pass(time.Second/8 - 1)
+	g.did()
+	g.pass(1)
+	g.did("734.375ms VI sends 100 every 1s")
+	g = started(t, instance("VI"))
+	g.slow = true
+	for range 4 {
+		g.hear("VI", lower, 50)
+		g.pass(time.Second)
+	}
+	g.is("VI", Active)
+	g.forget()
+	g.pass(down100)
+	if len(g.trace) == 0 || !strings.Contains(g.trace[0], "VI sends 100") {
+		t.Errorf("%q", g.trace)
+	}
+}
+
+// Until then a better router is one, a switchover is possible, and a fault says so.
+func TestEntryEnds(t *testing.T) {
+	take := func(change ...func(*Instance)) *rig {
+		g := started(t, instance("VI", change...))
+		g.slow = true
+		g.hear("VI", lower, 0)
+		g.pass(skew100)
+		g.is("VI", Active)
+		g.forget()
+		return g
+	}
+	g := take()
+	g.hear("VI", upper, 200)
+	g.did("609.375ms VI MASTER to BACKUP")
+	g.step(Placed{"VI"})
+	g.did()
+	g = take()
+	g.step(Switchover{"VI"})
+	g.did("609.375ms VI sends 0 every 1s")
+	g.step(Placed{"VI"})
+	g.did()
+	g = take()
+	g.step(Shutdown{"VI"})
+	g.did("609.375ms VI sends 0 every 1s", "609.375ms VI MASTER to INIT")
+}

@@ -178,7 +178,7 @@ func (u *unit) handOver() {
 	for _, m := range u.members {
 		if m.state == Active {
 			m.resign()
-			m.handing = true
+			m.entering, m.handing = false, true
 			m.arm(u.router.now.Add(m.handover()))
 		}
 	}

@@ -250,6 +250,9 @@ func (h *host) do(actions []Action) {
 		case Became:
 			w.changes++
 			w.say("host %d %s %v to %v: %s", h.id, a.Instance, a.From, a.To, a.Reason)
+			if a.Planned && w.chance(0.9) { // otherwise the host is too busy
+				w.after(time.Duration(w.rng.Int64N(int64(w.interval/10))), func() { h.event(Placed{a.Instance}) })
+			}
 		case GroupBecame, Reannounce, Noticed:
 		}
 	}

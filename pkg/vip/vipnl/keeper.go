@@ -67,6 +67,9 @@ type Options struct {
 	Log *slog.Logger
 	// Report is called in the goroutine of Run, and must not block. Nil: it is not called.
 	Report func(Report)
+	// Placed is called in the goroutine of Run when something was done about the addresses of an owner, and must not block. Nil: it is
+	// not called.
+	Placed func(owner string)
 	// The parts that are no rtnetlink objects. Nil: there is none, and what it should do is not done.
 	Firewall  Firewall
 	Silencer  Silencer

@@ -97,6 +97,9 @@ func (k *Keeper) announce() {
 		if k.Announcer != nil && !same {
 			k.Announcer.Announce(name, now)
 		}
+		if k.Placed != nil {
+			k.Placed(name)
+		}
 		o.said = now
 		if len(o.ids) == 0 && len(o.wish.Denied) == 0 && now.How == nil {
 			delete(k.owners, name)

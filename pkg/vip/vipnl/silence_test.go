@@ -48,3 +48,21 @@ func TestKeeperSilence(t *testing.T) {
 		})
 	})
 }
+
+// Who asks hears when something was done about an owner's addresses: after they are there, even if there is nothing to announce.
+func TestKeeperPlaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory("lo", "e0")
+		keep(t, m, func(k *Keeper, expect func(string, ...string)) {
+			k.Placed = func(owner string) {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				m.note("placed %s", owner)
+			}
+			k.Wish(wishOf(t, "VI", false, "10.0.0.1/24 dev e0"))
+			expect("addresses", "0s add 10.0.0.1/24 on 2: <nil>", "0s VI: 1 places, 1 fresh", "0s placed VI")
+			k.Wish(wishOf(t, "none", false))
+			expect("no addresses", "0s none: 0 places, 0 fresh", "0s placed none")
+		})
+	})
+}

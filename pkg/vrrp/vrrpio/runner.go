@@ -111,6 +111,11 @@ func (r *Runner) Observe(o vrrp.Object, reading vrrp.Reading) {
 	r.send(func(l *loop) { l.step(vrrp.Observed{Object: o, Reading: reading}) })
 }
 
+// Placed tells that the addresses of an instance are where its state wants them. It does not wait.
+func (r *Runner) Placed(instance string) {
+	r.send(func(l *loop) { l.step(vrrp.Placed{Instance: instance}) })
+}
+
 // Abandon ends Run without a word to the other routers: the roles stay as they are until they miss the adverts. It does not wait.
 func (r *Runner) Abandon() {
 	r.send(func(l *loop) { l.over = true })
