@@ -26,8 +26,8 @@ Signals: HUP reads the configuration again, with all that it includes; TERM and 
 writes keepalived.data, USR2 keepalived.stats, signal 63 the same with counters that begin anew, signal 36 keepalived.json.
 
 Exit codes: 0 stopped, 1 failed, 2 wrong usage, 3 invalid configuration, 4 another ipvsd, keepalived or ldirectord is running. Of -t: 0
-valid, 3 invalid; for another tool's file as keepalived -t has them: 0 valid, 5 invalid or in part without effect, 6 valid but for
-scripts that others than root could exchange.`
+valid, 3 invalid; for another tool's file as keepalived -t has them: 0 valid, 5 invalid or in part without effect, 6 with
+scripts that others than root could exchange or, as keepalived -t has it, without enable_script_security.`
 
 // options are the command line's.
 type options struct {
@@ -174,6 +174,8 @@ func check(file string, r daemon.Reading, w io.Writer) error {
 		return err
 	}
 	switch {
+	case v.Bare && v.Rejected == "":
+		return errInsecure
 	case v.Foreign() && (v.Rejected != "" || v.Odd):
 		return errForeign
 	case v.Rejected != "":

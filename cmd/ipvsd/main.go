@@ -37,8 +37,8 @@ var (
 	errUsage = errors.New("try --help")
 	// errForeign is daemon.ErrConfig where the test is about another tool's file.
 	errForeign = errors.New("the configuration is invalid, or a part of it has no effect")
-	// errInsecure is of a test: a script will not be run because others could exchange it.
-	errInsecure = errors.New("a script is insecure")
+	// errInsecure is of a test: a script will not be run because others could exchange it, or keepalived would say that it could be so.
+	errInsecure = errors.New("scripts are insecure, or enable_script_security is missing")
 )
 
 // process is what belongs to the process as a whole.

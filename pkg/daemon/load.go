@@ -52,6 +52,7 @@ type answer struct {
 	dialect  dialect.Dialect
 	insecure bool // a script of it is
 	odd      bool // its own tool has something to say about it
+	bare     bool // it complains that scripts of it are not guarded
 	dropped  int  // parts of it that are left out
 	blank    bool // it says nothing at all
 }
@@ -102,17 +103,18 @@ func (r Reading) sent(file *control.File) (*config.Config, answer) {
 
 func (r Reading) load(loader *dialect.Loader, name, text string, host document.Host) (*config.Config, answer) {
 	l := loader.Load(name, text, host, document.Settings{ConfigID: r.ConfigID})
-	insecure := false
+	insecure, lacking := false, false
 	if l.Config != nil {
-		var found config.Diagnostics
 		l.Config = r.Part.of(l.Config)
-		found, insecure = unfit(l.Config)
-		l.Add(found)
+		found, exchangeable := unfit(l.Config)
+		missing := absent(l.Config)
+		insecure, lacking = exchangeable, len(missing) > 0 && l.Dialect == dialect.Keepalived // which counts it as a mistake
+		l.Add(append(found, missing...))
 	}
 	if r.Strict {
 		l.Strictly()
 	}
-	a := answer{&status.Answer{}, l.Problems, l.Dialect, insecure, l.Odd, l.Dropped, strings.TrimSpace(text) == ""}
+	a := answer{&status.Answer{}, l.Problems, l.Dialect, insecure, l.Odd || lacking, l.Bare, l.Dropped, strings.TrimSpace(text) == ""}
 	if l.Config == nil {
 		a.Rejected = l.Format(l.Problems)
 	} else {
@@ -140,6 +142,7 @@ type Verdict struct {
 	*status.Answer
 	dialect.Dialect
 	Odd      bool // the tool that the file was written for has something to say about it
+	Bare     bool // that tool complains that scripts of it are not guarded, which counts for more
 	Insecure bool // a script that root is to run can be exchanged by others, and is not run therefore
 }
 
@@ -147,5 +150,5 @@ type Verdict struct {
 // can't be run, and which files of its checks can't be read.
 func Check(name string, r Reading) Verdict {
 	_, a := r.file(new(dialect.Loader), name)
-	return Verdict{a.Answer, a.dialect, a.odd, a.insecure}
+	return Verdict{a.Answer, a.dialect, a.odd, a.bare, a.insecure}
 }

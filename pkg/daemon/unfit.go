@@ -16,8 +16,8 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/script"
 )
 
-// unfit returns which scripts of a configuration can't be run, which files of its checks can't be read and which interfaces are not
-// there as things are, a warning each; and whether one of the scripts is insecure. They are no reason to refuse it: what is put
+// unfit returns which scripts of a configuration can't be run and which files of its checks can't be read as things are, a warning
+// each; and whether one of the scripts is insecure. They are no reason to refuse it: what is put
 // right works the next time.
 func unfit(cfg *config.Config) (list config.Diagnostics, insecure bool) {
 	uses := make(map[outside]int)
@@ -90,7 +90,7 @@ func unfit(cfg *config.Config) (list config.Diagnostics, insecure bool) {
 		}
 		list = append(list, cfg.Remark(o.path, fmt.Sprintf("%s will not %s: %v", who, what, err)))
 	}
-	return append(list, absent(cfg)...), insecure
+	return list, insecure
 }
 
 // absent returns a warning for each interface that virtual routers need, and that this host doesn't have.

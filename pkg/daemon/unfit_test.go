@@ -131,8 +131,7 @@ dynamic_interfaces = %t
 			t.Fatal(found)
 		}
 		var got []string
-		problems, _ := unfit(cfg)
-		for _, d := range problems {
+		for _, d := range absent(cfg) {
 			got = append(got, d.String())
 			if !strings.HasSuffix(d.Hint, "dynamic_interfaces = true in [global_defs] says that it comes later") {
 				t.Errorf("hint %q", d.Hint)

@@ -300,7 +300,9 @@ func finishMisc(t *translation, c *check) string {
 	if l == nil {
 		return "there is no command to run"
 	}
-	t.runs(l.node.Args[0], c.text("user"))
+	if !c.gone {
+		t.runs(l.node.Args[0], c.text("user"))
+	}
 	return ""
 }
 

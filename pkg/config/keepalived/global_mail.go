@@ -79,6 +79,7 @@ func (t *translation) defaultUser(n *Node) {
 	}
 	if !t.account(w, w.Text, n.arg(1)) {
 		t.Drop(w.At, "write a user, and a group, that this host has", "there is no user, or no group, %q: keepalived goes without all scripts that name no user", who)
+		t.vrrp.nobody = true
 		return
 	}
 	t.put(n, n.Text, who)

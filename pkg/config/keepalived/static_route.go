@@ -73,6 +73,9 @@ func (t *translation) route(n *Node, static bool) (sentence, bool) {
 		t.refuse(s, err, "the route is left out")
 		return nil, false
 	}
+	if r.Dev == "" && !s.has("no_track") {
+		t.Assume(s[0].At, "write dev and an interface, or no_track", "the route has no interface: keepalived does not look after it, and ipvsd puts it back when it goes")
+	}
 	if !r.IPv6 && !r.ScopeSet && r.Type == "" && r.Dev != "" && !r.Via.IsValid() && r.NextHops == "" {
 		s = append(slices.Clip(s), Word{Text: "scope"}, Word{Text: "global"}) // ip route, and ipvsd, take link
 	}

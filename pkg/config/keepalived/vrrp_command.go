@@ -85,6 +85,9 @@ func (t *translation) command(n *Node, words []Word) (p program, ok bool) {
 
 // runs remembers that a command is run: what keepalived says of scripts it says of all of them.
 func (t *translation) runs(w Word, user string) {
+	if user == "" && t.vrrp.nobody || numeric(user) {
+		return // not with keepalived
+	}
 	if t.vrrp.command == nil {
 		t.vrrp.command = &w
 	}
@@ -112,6 +115,13 @@ func (t *translation) guard() {
 	}
 }
 
+// numeric says whether an account is named by its number.
+func numeric(account string) bool {
+	name, _, _ := strings.Cut(account, " ")
+	_, rest := leading(name)
+	return name != "" && rest == ""
+}
+
 // account says whether a user, and a group if there is one, can be used.
 func (t *translation) account(w Word, user, group string) bool {
 	has := t.host.HasAccount(user, group)
@@ -120,7 +130,7 @@ func (t *translation) account(w Word, user, group string) bool {
 			"this host has no account %q: keepalived goes without what is run for it where that is so", strings.TrimSpace(user+" "+group))
 	}
 	for _, name := range []string{user, group} {
-		if _, rest := leading(name); has && name != "" && rest == "" {
+		if has && numeric(name) {
 			t.Assume(w.At, "write the name", "%s is a number: keepalived knows names only, and goes without what is run for it; here it runs", name)
 		}
 	}

@@ -21,6 +21,7 @@ type routers struct {
 	garpGroups    int
 
 	command, unowned *Word // the first command that is run, and the first that names no user
+	nobody           bool  // script_user is none: those don't run
 
 	router *router  // the one that is being read
 	keys   []string // of its auth_hmac

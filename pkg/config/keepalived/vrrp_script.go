@@ -39,7 +39,7 @@ func (t *translation) vrrpScript(n *Node) {
 		return
 	}
 	if user := t.block(n, "user"); user != nil && !t.account(user.Word, user.arg(0), user.arg(1)) {
-		t.Warn(user.At, "write a user, and a group, that this host has", "there is no account %s: keepalived disables the script, and nothing depends on it", strings.TrimSpace(user.arg(0)+" "+user.arg(1)))
+		t.Drop(user.At, "write a user, and a group, that this host has", "there is no account %s: keepalived disables the script, and nothing depends on it", strings.TrimSpace(user.arg(0)+" "+user.arg(1)))
 		return
 	}
 	owner := ""

@@ -29,7 +29,10 @@ func since(t *translation, n *Node) {
 	on, known := truth[n.arg(0)]
 	switch {
 	case !known && len(n.Args) > 0:
-		t.Assume(n.Args[0].At, "write true or false", "%q is neither true nor false, and %s holds", n.arg(0), n.Text)
+		if n.Text == "vrrp_min_garp" || n.Text == "skip_check_adv_addr" {
+			t.Odd() // for which keepalived wants a BOOL
+		}
+		t.Warn(n.Args[0].At, "write true or false", "%q is neither true nor false, and %s holds", n.arg(0), n.Text)
 	case known && !on:
 		t.Warn(n.Args[0].At, "", "keepalived 2.2.7 takes no notice of the word %s, and %s holds there; not so with ipvsd", n.arg(0), n.Text)
 	}
@@ -184,7 +187,9 @@ func renamed(key string, translate func(*translation, *Node)) func(*translation,
 // unused is a keyword that has nothing to act on, and whose value keepalived looks at all the same.
 func unused(translate func(*translation, *Node)) func(*translation, *Node) {
 	return func(t *translation, n *Node) {
-		t.collect(func() { translate(t, n) })
+		if len(n.Args) > 0 { // without one nothing is lost
+			t.collect(func() { translate(t, n) })
+		}
 		t.Note(n.At, n.keyword.remark, "%s has nothing to act on", n.Text)
 	}
 }

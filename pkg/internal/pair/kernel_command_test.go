@@ -102,24 +102,12 @@ virtual_server 192.168.1.200 80 {
 }
 `
 
-// The exit codes of -t are keepalived's own, but for two: a file that isn't there is not a good one, and a word that is missing is
-// no other mistake than the rest.
+// The exit codes of -t are keepalived's own, but for what configTests says otherwise.
 func TestKernelConfigTest(t *testing.T) {
 	h, ours := withInterface(t), called(t, "keepalived")
-	for _, tt := range []struct {
-		name, text   string
-		theirs, ours int
-	}{
-		{"good", routerConf, 0, 0},
-		{"empty", "", 0, 0},
-		{"unknown keyword", routerConf + "frob 1\n", 5, 5},
-		{"bad number", strings.Replace(routerConf, "weight 2", "weight 2x", 1), 5, 5},
-		{"unbalanced", strings.TrimSuffix(routerConf, "}\n"), 5, 5},
-		{"no VRID", strings.Replace(routerConf, "  virtual_router_id 51\n", "", 1), 5, 5},
-		{"missing word", strings.Replace(routerConf, "priority 100", "priority", 1), 2, 5},
-	} {
+	for _, tt := range configTests() {
 		conf := written(t, "a.conf", tt.text)
-		if got, out := code(t, h, "keepalived", "-t", "-f", conf); got != tt.theirs {
+		if got, out := code(t, h, "keepalived", "-t", "-l", "-f", conf); got != tt.theirs {
 			t.Errorf("%s: keepalived's exit code is %d, want %d\n%s", tt.name, got, tt.theirs, out)
 		}
 		if got, out := code(t, h, ours, "-t", "-f", conf); got != tt.ours {
