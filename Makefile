@@ -8,6 +8,8 @@ KERNEL_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:bui
 KERNEL_TIMEOUT ?= 20m
 KERNEL_PARALLEL ?= 3
 
+SHELL_SCRIPTS = $(filter-out %.c,$(wildcard scripts/*)) $(wildcard contrib/ocf/* contrib/package/p*)
+
 PREFIX ?= /usr/local
 
 .PHONY: help demo build install test check test-kernel bench lint fmt packages test-packages tools
@@ -35,10 +37,12 @@ test: tools check ## run all tests: with the race detector here, then on a real 
 	@$(MAKE) test-kernel
 	@$(MAKE) test-packages
 
-check: ## look at the sources with gofmt and go vet
+check: ## look at the sources with gofmt, go vet and shellcheck
 	@files=$$(gofmt -l .) && test -z "$$files" || { echo "make fmt would change: $$files" >&2; exit 1; }
 	go vet ./...
 	go vet -tags kernel ./...
+	@scripts/install shellcheck
+	shellcheck $(SHELL_SCRIPTS)
 
 # Without cgo, as the programs are built. They are built here: in the lab that takes a minute for each package.
 test-kernel: tools build ## run the tests that need IPVS: in place if this kernel has it, else in User Mode Linux
@@ -59,7 +63,7 @@ fmt: ## format the sources and go.mod
 packages: build ## make bin/ipvsd_VERSION_ARCH.deb and .rpm
 	scripts/packages
 
-test-packages: tools packages ## install them in a clean Debian, look at what is there, and purge them
+test-packages: tools packages ## install them in a clean Debian, look at what is there, boot it, and purge them
 	scripts/test-packages
 
 # The Debian packages that the lab and its tests run: a kernel with IPVS, servers, and the observers.
