@@ -7,7 +7,7 @@
 //
 // Labels are few, and bounded by the configuration: service and server as ipvsctl prints them, type of a check, vrrp_instance and
 // vrrp_sync_group (not instance, which is what Prometheus calls its target), kind and name of what is tracked, to of an alert. No
-// label has a client's address, a text of an error, or anything else of the network's. Each service has some 20 series, each
+// label has a client's address, a text of an error, or anything else of the network's. Each service has 18 series, each
 // server 14: with more servers than Limits.Servers, those of servers are left out, all of them, and ipvsd_server_series_omitted says of how
 // many. What the servers of a service come to is with the service, always.
 package metrics
