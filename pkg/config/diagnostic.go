@@ -34,6 +34,7 @@ type Diagnostic struct {
 	Path     string   `json:"path,omitempty"` // virtual_server[1].real_server[0].weight; indices count from 0
 	Message  string   `json:"message"`
 	Hint     string   `json:"hint,omitempty"` // what to write instead
+	Also     string   `json:"-"`              // lines that Once has left out: "lines 7, 9, 12 and 40 more"
 }
 
 // String returns the first line of what Print writes: "ipvsd.toml:4:11: message".
@@ -94,13 +95,13 @@ func (e *InvalidError) Error() string {
 	return s
 }
 
-// Print writes each diagnostic with the line of the source that it is about, the place underlined, and the hint.
+// Print writes each diagnostic of Once with the line of the source that it is about, the place underlined, and the hint.
 func (ds Diagnostics) Print(w io.Writer, source []byte) error {
 	if len(ds) == 0 {
 		return nil
 	}
 	lines := strings.Split(withoutMark(string(source)), "\n")
-	for _, d := range ds {
+	for _, d := range ds.Once() {
 		if _, err := io.WriteString(w, d.format(lines)); err != nil {
 			return err
 		}
@@ -126,6 +127,9 @@ func (d Diagnostic) format(lines []string) string {
 	}
 	if d.Hint != "" {
 		b.WriteString("hint: " + d.Hint + "\n")
+	}
+	if d.Also != "" {
+		b.WriteString("also on " + d.Also + "\n")
 	}
 	return b.String()
 }

@@ -103,6 +103,7 @@ type owner struct {
 	prober     *prober
 	suspension suspension
 	tracked    tracked
+	wishes     wishes
 	sessions   *sessions
 	pace       pace
 	want       desired.State // what the outcomes come to
@@ -283,11 +284,14 @@ func differing(was, is *config.Config) (removed, added []*config.VirtualServer) 
 
 // tellProblems logs what there is to say about a configuration, a line each.
 func (o *owner) tellProblems(problems config.Diagnostics) {
-	for _, p := range problems {
+	for _, p := range problems.Once() {
 		level := [...]slog.Level{config.Error: slog.LevelError, config.Warning: slog.LevelWarn, config.Note: slog.LevelInfo}[p.Severity]
 		args := []any{"problem", p.String()}
 		if p.Hint != "" {
 			args = append(args, "hint", p.Hint)
+		}
+		if p.Also != "" {
+			args = append(args, "also_on", p.Also)
 		}
 		o.log.Log(context.Background(), level, "configuration", args...)
 	}

@@ -134,6 +134,7 @@ func (d *Document) called(line int) string {
 
 // Print writes diagnostics as their own method does, each with the line of the file that it is about.
 func (d *Document) Print(w io.Writer, found config.Diagnostics) error {
+	found = found.Once() // of all files
 	for len(found) > 0 {
 		file := found[0].File
 		n := 1

@@ -53,7 +53,7 @@ virtual_server 192.0.2.1 80 {
 			t.Errorf("%s: here\n%s\nthere\n%s", l, here.Text, there.Text)
 		}
 	}
-	report := there.Format(there.Found)
+	report := there.Format(there.Found.With(nil))
 	for _, want := range []string{
 		`k.conf:2:15: warning: this host has no account "missing": `, `k.conf:3:22: warning: this host has no account "missing group": `,
 		"k.conf:6:10: warning: /no/chk can't be run on this host (there is no such program): ", "k.conf:15:17: warning: nowhere is not found on this host; ",
