@@ -81,7 +81,7 @@ func (p *process) ldirectord(ctx context.Context, args []string) int {
 		return ldirectordUsage
 	}
 	d.find(name)
-	if d.file == "" {
+	if pid, _ := d.running(); d.file == "" && (pid == 0 || words[0] != "stop" && words[0] != "status") {
 		fmt.Fprintf(p.stderr, "Config file %s not found\n", name)
 		return ldirectordFailed
 	}
@@ -102,10 +102,9 @@ func (d *director) find(name string) {
 		info, err := os.Stat(path)
 		return err == nil && info.Mode().IsRegular()
 	})
-	if at < 0 {
-		return
+	if at >= 0 {
+		d.file = places[at]
 	}
-	d.file = places[at]
 	base := filepath.Base(name)
 	if base == "ldirectord.cf" { // ldirectord drops the end of its own
 		base = ldirectord

@@ -318,9 +318,43 @@ func TestKernelAgent(t *testing.T) {
 			t.Errorf("%s: exit code %d, want %d\n%s", tt.action, got, tt.code, out)
 		}
 	}
-	if got, _ := code(t, h, "env", "OCF_RESKEY_configfile=/no/such", env[2], agent, "validate-all"); got != 5 {
-		t.Errorf("validate-all of no file: %d", got)
+	broken := "OCF_RESKEY_configfile=" + written(t, "broken.cf", "frob=1\n")
+	noFile, noProgram, again := "OCF_RESKEY_configfile=/no/such", "OCF_RESKEY_ldirectord=/no/such", "OCF_RESKEY_CRM_meta_interval=10000"
+	for _, tt := range []struct {
+		with, action string
+		code         int
+	}{
+		{noFile, "validate-all", 5}, {noFile, "start", 5}, {noFile, "reload", 5}, {noFile, "monitor", 7}, {noFile, "stop", 0},
+		{broken, "start", 6}, {broken, "monitor", 7}, {broken, "stop", 0},
+		{noProgram, "validate-all", 5}, {noProgram, "start", 5}, {noProgram, "monitor", 7}, {noProgram, "stop", 0}, {noProgram, "meta-data", 0},
+	} {
+		if got, out := code(t, h, append(slices.Clone(env[:3]), tt.with, agent, tt.action)...); got != tt.code {
+			t.Errorf("%s %s: exit code %d, want %d\n%s", tt.with, tt.action, got, tt.code, out)
+		}
 	}
+	if got, _ := code(t, h, append(slices.Clone(env[:3]), noProgram, again, agent, "monitor")...); got != 5 {
+		t.Errorf("a monitor of what was started, without the program: %d", got)
+	}
+
+	// Its file is changed, and then gone: what runs is seen, and stopped.
+	act := func(action string, want int) {
+		t.Helper()
+		if got, out := code(t, h, append(slices.Clone(env), action)...); got != want {
+			t.Errorf("%s: exit code %d, want %d\n%s", action, got, want, out)
+		}
+	}
+	act("start", 0)
+	if err := os.WriteFile(conf, []byte("frob=1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	act("reload", 6)
+	act("monitor", 0)
+	if err := os.Remove(conf); err != nil {
+		t.Fatal(err)
+	}
+	act("monitor", 0)
+	act("stop", 0)
+	act("monitor", 7)
 }
 
 // Where keepalived runs ipvsd doesn't start, says why, and what to do; if it must, it does.
