@@ -30,6 +30,7 @@ type fake struct {
 	probes       status.Probes
 	asked        status.CheckQuery
 	routers      control.Routers
+	desk
 }
 
 var at = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -77,15 +78,20 @@ func (d *fake) Probe(_ context.Context, q status.CheckQuery) (*status.Probes, er
 // ctl runs ipvsctl against a daemon, or against none if it is nil.
 func ctl(t *testing.T, d *fake, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return ctlIn(t.Context(), t, d, args...)
+}
+
+func ctlIn(ctx context.Context, t *testing.T, d *fake, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	if d != nil {
 		s, err := control.Listen(socket, d, d.routers, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
+		serving, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- s.Run(ctx) }()
+		go func() { ended <- s.Run(serving) }()
 		defer func() {
 			cancel()
 			if err := <-ended; err != nil {
@@ -94,7 +100,7 @@ func ctl(t *testing.T, d *fake, args ...string) (code int, stdout, stderr string
 		}()
 	}
 	var out, errs bytes.Buffer
-	code = run(t.Context(), append([]string{"--socket", socket}, args...), &out, &errs)
+	code = run(ctx, append([]string{"--socket", socket}, args...), &out, &errs)
 	return code, out.String(), errs.String()
 }
 

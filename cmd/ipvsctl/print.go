@@ -47,8 +47,13 @@ func (a *app) colors() bool {
 	if a.color != "auto" {
 		return a.color == "always"
 	}
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && a.terminal()
+}
+
+// terminal says whether what is printed goes to a terminal.
+func (a *app) terminal() bool {
 	f, ok := a.stdout.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !ok {
 		return false
 	}
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)

@@ -117,8 +117,8 @@ type Key struct {
 // Key returns what the wish is about.
 func (w *Wish) Key() Key { return Key{w.Server, w.Service, w.What == Weight} }
 
-// covers says whether the wish is about a server of a virtual server.
-func (w *Wish) covers(server netip.AddrPort, service string) bool {
+// Covers says whether the wish is about a server of a virtual server.
+func (w *Wish) Covers(server netip.AddrPort, service string) bool {
 	return w.Server.Addr() == server.Addr() && (w.Server.Port() == 0 || w.Server.Port() == server.Port()) &&
 		(w.Service == "" || w.Service == service)
 }

@@ -8,6 +8,8 @@
 //	POST /v1/probe        status.Probes: runs the checks of a server once, now, and tells each step; counts for no verdict
 //	GET  /v1/vrrp         status.VRRP: the virtual routers, their sync groups and what they depend on
 //	POST /v1/switchover   {"name": "VI_1"}: the instance or sync group hands over; answered when that has begun
+//	GET  /v1/wishes       status.Wishes: the servers that drain, are disabled or have another weight, and how far that is
+//	POST /v1/wishes       an Order, about such a server: answered with the status.Wishes that it made or ended
 //	POST /v1/plan         status.Answer: what taking the configuration in the body would change, called file=NAME in messages; without
 //	                      a file, what the daemon's own would. One that includes others comes as a File, with json=1
 //	POST /v1/reload       status.Answer: the daemon's file is read again and taken; with strict=1, unless it has warnings
@@ -49,6 +51,10 @@ type Backend interface {
 	Checks(ctx context.Context, q status.CheckQuery, last bool) (*status.Checks, error)
 	// Probe runs the checks that a query asks for once, now, without counting for the verdict.
 	Probe(ctx context.Context, q status.CheckQuery) (*status.Probes, error)
+	// Wishes returns what the operator wants of servers, and how far that is.
+	Wishes(ctx context.Context) (*status.Wishes, error)
+	// Order takes what an operator asks for, and returns the wishes that it is about.
+	Order(ctx context.Context, o Order) (*status.Wishes, error)
 	// Connections returns the entries of the kernel's connection table that a query asks for. They are read while they are
 	// ranged over; an error, the context's too, is the last thing that comes.
 	Connections(ctx context.Context, q connection.Query) iter.Seq2[connection.Connection, error]

@@ -30,6 +30,7 @@ type backend struct {
 	file   *control.File // that the last plan was asked for
 	table  table         // its entries
 	checks asked         // that the last request for checks or a probe was for
+	order  control.Order // the last
 	block  chan struct{} // if not nil, Status waits for it or for the context
 }
 

@@ -51,6 +51,7 @@ func Listen(path string, b Backend, r Routers, log *slog.Logger) (*Server, error
 	s := &Server{listener: l, path: path}
 	s.http = http.Server{
 		Handler:           handler(b, r),
+		ConnContext:       withPeer,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       time.Minute,
@@ -106,6 +107,8 @@ func handler(b Backend, routers Routers) http.Handler {
 	mux.Handle("GET "+connectionsPath, walks{b: b, places: make(chan struct{}, maxWalks)})
 	mux.HandleFunc("GET "+checksPath, checksHandler(b))
 	mux.HandleFunc("POST "+probePath, probeHandler(b))
+	mux.HandleFunc("GET "+wishesPath, wishesHandler(b))
+	mux.HandleFunc("POST "+wishesPath, orderHandler(b))
 	mux.HandleFunc("GET "+vrrpPath, vrrpHandler(routers))
 	mux.HandleFunc("POST "+switchoverPath, switchoverHandler(routers))
 	mux.HandleFunc("POST "+reloadPath, func(w http.ResponseWriter, r *http.Request) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 )
 
@@ -17,11 +18,13 @@ type files struct {
 	config  string // what it includes is beside it
 	record  string // of desired.Owned
 	changed string // of desired.Changed
+	wishes  string // of admin.State
 }
 
 func filesIn(o Options) files {
 	return files{
 		config: o.ConfigFile, record: filepath.Join(o.StateDir, "owned.json"), changed: filepath.Join(o.StateDir, "settings.json"),
+		wishes: filepath.Join(o.StateDir, "admin.json"),
 	}
 }
 
@@ -44,6 +47,23 @@ func (f files) writeChanged(changed desired.Changed) error {
 	}
 	return nil
 }
+
+// readWishes returns what the operator wants of servers; an absent record is nothing.
+func (f files) readWishes() (s admin.State, err error) {
+	text, err := os.ReadFile(f.wishes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err == nil {
+		if err = json.Unmarshal(text, &s); err != nil {
+			err = fmt.Errorf("%s: %w", f.wishes, err)
+		}
+	}
+	return s, err
+}
+
+// writeWishes replaces the record of what the operator wants of servers.
+func (f files) writeWishes(s admin.State) error { return write(f.wishes, s) }
 
 // read returns a record; an absent one is empty, and so is one that can't be read.
 func read[M ~map[K]V, K comparable, V any](name string) (M, error) {

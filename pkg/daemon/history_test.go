@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -174,7 +175,7 @@ func (m *model) pick(of ...string) string { return of[m.IntN(len(of))] }
 // event has something happen.
 func (m *model) event() {
 	note := func(format string, args ...any) { m.events = append(m.events, fmt.Sprintf(format, args...)) }
-	switch m.IntN(18) {
+	switch m.IntN(21) {
 	case 0, 1, 2:
 		note("reload")
 		m.reload()
@@ -219,6 +220,10 @@ func (m *model) event() {
 	case 15:
 		note("connections")
 		m.connect()
+	case 18, 19, 20:
+		o := m.order()
+		note("%s %s %s for %v, %v", o.Verb, o.Server, o.Service, o.Deadline, o.Expires)
+		_, _ = m.Order(m.t.Context(), o) // there may be no such server, nothing to end, or no kernel
 	case 16, 17:
 		note("advice")
 		m.found.Store(addr(1+m.IntN(9)), health.Finding{Advice: health.Advice{
@@ -228,6 +233,28 @@ func (m *model) event() {
 	if m.IntN(2) == 0 {
 		m.pass(time.Duration(m.IntN(4000)) * time.Millisecond)
 	}
+}
+
+// order is something that an operator asks for.
+func (m *model) order() control.Order {
+	o := control.Order{
+		Verb:   m.pick(control.Drain, control.Drain, control.Undrain, control.Disable, control.Enable, control.Weight),
+		Server: addr(1 + m.IntN(6)).String(), Service: m.pick("", "", "tcp 192.0.2.1:80", "group G1 tcp"),
+	}
+	if m.IntN(3) == 0 {
+		o.Server = m.pick("198.51.100.1", "198.51.100.2", "198.51.100.9")
+	}
+	if o.Verb == control.Weight && m.IntN(3) > 0 {
+		n := m.Int32N(4)
+		o.Weight = &n
+	}
+	if o.Verb == control.Drain && m.IntN(2) == 0 {
+		o.Deadline = time.Duration(1+m.IntN(30)) * time.Second
+	}
+	if (o.Verb == control.Drain || o.Verb == control.Disable || o.Weight != nil) && m.IntN(2) == 0 {
+		o.Expires = time.Duration(31+m.IntN(300)) * time.Second // some when it is quiet, some later
+	}
+	return o
 }
 
 func (m *model) flip(a netip.AddrPort) {
@@ -373,7 +400,7 @@ func (m *model) compare(ctx context.Context, quiet bool) {
 	if quiet && (len(status.Table.Refused) > 0 || status.Table.Error != "" || status.Table.Record != "") {
 		m.t.Errorf("status: %+v", status.Table)
 	}
-	facts := desired.Facts{Verdicts: m.verdicts, Owned: m.ledger.Owned, Left: m.ledger.Left, Quorums: m.quorums, Now: time.Now()}
+	facts := desired.Facts{Verdicts: m.verdicts, Owned: m.ledger.Owned, Left: m.ledger.Left, Quorums: m.quorums, Wishes: m.wishes.State, Now: time.Now()}
 	if quiet {
 		facts.Owned, facts.Left, facts.Verdicts = nil, nil, make(desired.Verdicts)
 		for c := range m.cfg.Checks() {
@@ -412,6 +439,9 @@ func (m *model) compare(ctx context.Context, quiet bool) {
 	desired.NewLedger(owned).Follow(nil, m.cfg.VirtualServers, facts.Now)
 	if !reflect.DeepEqual(m.ledger.Owned, owned) || len(m.ledger.Left) > 0 || m.ledger.Leaving() {
 		m.t.Errorf("ours: %v, want %v; left %v", m.ledger.Owned, owned, m.ledger.Left)
+	}
+	if recorded, err := m.files.readWishes(); err != nil || fmt.Sprint(recorded.All()) != fmt.Sprint(m.wishes.All()) {
+		m.t.Errorf("%v: wishes on record: %+v, want %+v", err, recorded.All(), m.wishes.All())
 	}
 	if recorded, err := m.files.readOwned(); err != nil || !reflect.DeepEqual(recorded, owned) {
 		m.t.Errorf("%v: on record: %v, want %v", err, recorded, owned)

@@ -38,7 +38,11 @@ func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answ
 	if err != nil {
 		return nil, err
 	}
-	facts := desired.Facts{Owned: owned, Now: time.Now()}
+	wishes, err := filesIn(Options{StateDir: stateDir}).readWishes()
+	if err != nil {
+		return nil, err
+	}
+	facts := desired.Facts{Owned: owned, Wishes: wishes, Now: time.Now()}
 	return answer.Answer, errors.Join(answer.plan(ctx, namespace{k, ipvsproc.Default}, cfg, facts, s), k.Close())
 }
 

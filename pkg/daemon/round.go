@@ -23,6 +23,7 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 		o.swept = start
 	}
 	o.owed = time.Since(o.swept) > turn
+	o.passTime(ctx, start)
 	if o.stale || !o.until.IsZero() && !start.Before(o.until) {
 		o.decide()
 	}

@@ -27,6 +27,7 @@ func (o *owner) outline(now time.Time) *status.Snapshot {
 	return &status.Snapshot{
 		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
 		Config: o.config, Table: o.state, Settings: o.settings.status(), Engine: o.engineStatus(),
+		Wishes: o.wishes.All(), WishesRecord: o.wishes.record,
 		Services: make([]status.Service, 0, len(o.cfg.VirtualServers)),
 	}
 }
@@ -52,7 +53,7 @@ func (o *owner) service(vs *config.VirtualServer, number int, table ipvs.Table, 
 			continue
 		}
 		sorry := i >= len(vs.RealServers)
-		r := o.server(rs, d, !sorry && outcome.StartsSlowly(), now)
+		r := o.server(vs, rs, d, !sorry && outcome.StartsSlowly(), now)
 		if number < len(outcome.Services) { // it was decided
 			if d := outcome.Services[number].Destination(r.Addr); d != nil && d.Want != desired.Absent {
 				r.EffectiveWeight = d.Weight
@@ -70,11 +71,12 @@ func (o *owner) service(vs *config.VirtualServer, number int, table ipvs.Table, 
 	return v
 }
 
-func (o *owner) server(rs *config.RealServer, d ipvs.Destination, slowly bool, now time.Time) status.Server {
+func (o *owner) server(vs *config.VirtualServer, rs *config.RealServer, d ipvs.Destination, slowly bool, now time.Time) status.Server {
 	verdict := desired.Judge(rs, o.board.of)
-	w := weigh(rs, slowly, verdict, o.board.of, now)
+	w := weigh(rs, desired.Weight(rs, o.wishes.On(rs.Destination.Addr, vs.Name, now)), slowly, verdict, o.board.of, now)
 	r := status.Server{
 		Addr: d.Addr, Forward: d.Forward.String(), Weight: d.Weight, Off: rs.Off,
+		Name: rs.Name, Tags: rs.Tags, Wishes: o.wishes.Of(rs.Destination.Addr, vs.Name, now),
 		EffectiveWeight: w.advised, WeightReason: w.reason, SlowStartUntil: w.slow,
 		Health: verdict.State, Since: verdict.Since, Error: why(rs, verdict), Needed: rs.Needed,
 	}

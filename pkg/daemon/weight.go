@@ -18,8 +18,9 @@ type weight struct {
 	slow    time.Time // end of the slow start; zero: there is none
 }
 
-// weigh returns the weight of a server by what is known of its checks. Slowly says whether it is one that may have a slow start.
-func weigh(rs *config.RealServer, slowly bool, v health.Verdict, known func(health.ID) health.Checker, now time.Time) weight {
+// weigh returns the weight of a server by what is known of its checks, of one that is configured or that the operator wants. Slowly says
+// whether it is one that may have a slow start.
+func weigh(rs *config.RealServer, own int32, slowly bool, v health.Verdict, known func(health.ID) health.Checker, now time.Time) weight {
 	var reasons []string
 	var advice []health.Advice
 	for _, id := range rs.Checks {
@@ -29,7 +30,7 @@ func weigh(rs *config.RealServer, slowly bool, v health.Verdict, known func(heal
 			reasons = append(reasons, label(id.Check())+" "+form.String())
 		}
 	}
-	w := weight{advised: health.Advised(rs.Destination.Weight, advice...), reason: strings.Join(reasons, ", ")}
+	w := weight{advised: health.Advised(own, advice...), reason: strings.Join(reasons, ", ")}
 	if end := v.Returned.Add(rs.SlowStart); slowly && v.Alive && w.advised > 1 && !v.Returned.IsZero() && now.Before(end) {
 		w.slow = end
 	}
@@ -40,7 +41,8 @@ func weigh(rs *config.RealServer, slowly bool, v health.Verdict, known func(heal
 func (t *told) weigh(o *owner, outcome *desired.Outcome, now time.Time) {
 	for i, rs := range all(t.vs) {
 		v := desired.Judge(rs, o.verdicts.Of)
-		was, is := t.weights[i], weigh(rs, i < len(t.vs.RealServers) && outcome.StartsSlowly(), v, o.verdicts.Of, now)
+		own := desired.Weight(rs, o.wishes.On(rs.Destination.Addr, t.vs.Name, now))
+		was, is := t.weights[i], weigh(rs, own, i < len(t.vs.RealServers) && outcome.StartsSlowly(), v, o.verdicts.Of, now)
 		t.weights[i] = is
 		changed := is.advised != was.advised && is.reason+was.reason != "" // otherwise the configuration did it
 		begins, ends := was.slow.Before(is.slow), v.Alive && is.slow.IsZero() && !was.slow.IsZero()

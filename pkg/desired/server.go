@@ -23,8 +23,8 @@ func Judge(rs *config.RealServer, known func(health.ID) health.Checker) health.V
 // server is what decisions need to know of a server. There are as many as servers, so it is no more than that.
 type server struct {
 	state  health.State
-	alive  bool  // may have clients as far as its checks go
-	off    bool  // down on purpose
+	alive  bool // may have clients as far as its checks go
+	off    bool // down on purpose
 	mode   admin.Mode
 	weight int32 // configured, or what the operator wants instead, and advised; 0 unless the operator lets it serve
 }

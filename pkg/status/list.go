@@ -98,6 +98,9 @@ func (r *Server) cells(now time.Time) []cell {
 		}
 	}
 	name := r.Addr.String()
+	if r.Name != "" {
+		name += " " + r.Name
+	}
 	if r.Sorry {
 		name += " (sorry)"
 	}
@@ -117,6 +120,9 @@ func (r *Server) cells(now time.Time) []cell {
 
 // why returns all there is to say about a server's state and weight.
 func (r *Server) why(now time.Time) (list []string) {
+	for i := range r.Wishes {
+		list = append(list, phrase(&r.Wishes[i], now))
+	}
 	if r.Error != "" && !r.Off {
 		list = append(list, r.Error)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
@@ -25,6 +26,9 @@ type Snapshot struct {
 	Services []Service `json:"services"`
 	Engine   Engine    `json:"engine"`
 	VRRP     *VRRP     `json:"vrrp,omitempty"` // absent: there are no virtual routers
+
+	Wishes       []admin.Wish `json:"wishes,omitempty"`        // what the operator wants of servers
+	WishesRecord string       `json:"wishes_record,omitempty"` // why that can't be written to the disk
 }
 
 // Config is which configuration is in force, and why a newer one is not.
@@ -94,6 +98,10 @@ type Server struct {
 	EffectiveWeight int32     `json:"effective_weight"`
 	WeightReason    string    `json:"weight_reason,omitempty"`   // why it isn't the configured one
 	SlowStartUntil  time.Time `json:"slow_start_until,omitzero"` // it has less until then, and more and more
+
+	Name   string       `json:"name,omitempty"`
+	Tags   []string     `json:"tags,omitempty"`
+	Wishes []admin.Wish `json:"wishes,omitempty"` // what the operator wants of it, the strictest first
 
 	InTable       bool       `json:"in_table"`
 	TableWeight   int32      `json:"table_weight"` // as the kernel has it

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/internal/golden"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -52,6 +53,10 @@ func trouble() *status.Snapshot {
 				Checks: []status.Check{{Type: "SSL_GET", What: "/", State: health.Up, Warning: "the certificate ends on 2026-12-01"}, {Type: "AGENT_CHECK", State: health.Up}, {Type: "PGSQL_CHECK", What: "shop", State: health.Down, Since: ago(time.Hour), Error: "login refused", Warning: "stale"}},
 			},
 			{Addr: netip.MustParseAddrPort("198.51.100.6:80"), Forward: "NAT", Weight: 1, Off: true, Health: health.Down, Error: "off in the configuration"},
+			{
+				Addr: netip.MustParseAddrPort("198.51.100.7:80"), Name: "web7", Tags: []string{"rack1"}, Forward: "NAT", Weight: 1, InTable: true, ActiveConns: 4, Health: health.Up,
+				Wishes: []admin.Wish{desk().Wishes[0].Wish, desk().Wishes[1].Wish},
+			},
 		},
 	}
 	six := status.Service{
@@ -95,6 +100,7 @@ func trouble() *status.Snapshot {
 			Sysctls:  ipvs.Sysctls{"expire_nodest_conn": "1", "conntrack": "0", "sloppy_tcp": "0"},
 		}, []string{"expire_nodest_conn", "conntrack", "est_nice"}),
 		Services: []status.Service{web, six, sorry, sorry2, open}, Engine: engine(),
+		Wishes: []admin.Wish{desk().Wishes[0].Wish, desk().Wishes[1].Wish, desk().Wishes[5].Wish}, WishesRecord: "no space left on device",
 	}
 }
 

@@ -47,6 +47,7 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 			s.Table.Record)
 	}
 	s.servers(line)
+	s.wishes(line)
 	if s.VRRP != nil {
 		s.VRRP.summary(line)
 	}

@@ -1,0 +1,190 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/admin"
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// wishes is what the operator wants of servers, and whether it is on the disk.
+type wishes struct {
+	admin.State
+	record string    // why it could not be written; empty: it was
+	tried  time.Time // when that was last tried
+}
+
+// hold has wishes hold from now on. The list is those that differ.
+func (o *owner) hold(next admin.State, list []admin.Wish) {
+	o.wishes.State = next
+	for _, vs := range o.cfg.VirtualServers {
+		if concerns(list, vs) {
+			delete(o.outcomes, vs)
+		}
+	}
+	o.stale = true
+	o.recordWishes()
+}
+
+// concerns says whether one of the wishes is about a server of a virtual server.
+func concerns(list []admin.Wish, vs *config.VirtualServer) bool {
+	for rs := range vs.Servers() {
+		for i := range list {
+			if list[i].Covers(rs.Destination.Addr, vs.Name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// recordWishes writes the wishes to the disk. Where that fails it is tried again some seconds later; the process still knows.
+func (o *owner) recordWishes() {
+	before := o.wishes.record
+	o.wishes.record, o.wishes.tried = "", time.Now()
+	err := o.files.writeWishes(o.wishes.State)
+	switch {
+	case err != nil:
+		o.wishes.record = err.Error()
+		if before == "" {
+			o.log.Warn("what is wanted of servers can't be written to the disk; it holds, but is forgotten if the daemon ends",
+				"file", o.files.wishes, "err", err)
+		}
+	case before != "":
+		o.log.Info("what is wanted of servers can be written to the disk again", "file", o.files.wishes)
+	}
+}
+
+// passTime does what is due by time: wishes that are over, and drains that have come to their deadline.
+func (o *owner) passTime(ctx context.Context, now time.Time) {
+	if o.wishes.record != "" && now.Sub(o.wishes.tried) >= unseen {
+		o.recordWishes()
+	}
+	if due := o.wishes.Deadline(); due.IsZero() || now.Before(due) {
+		return
+	}
+	next, expired, ended := o.wishes.Step(now)
+	for _, w := range expired {
+		o.wishLog(&w).Info("a wish is over: its time has come", "what", w.What.String())
+	}
+	if len(ended) > 0 {
+		found, err := o.found(ctx, ended) // before they leave the table
+		for i, w := range ended {
+			if err == nil {
+				ended[i].Cut = found[i].Open()
+				next = next.HasCut(w.Key(), ended[i].Cut)
+			}
+			o.wishLog(&w).Info("a drain has come to its deadline: the server is disabled", "cut", ended[i].Cut)
+		}
+	}
+	o.hold(next, append(expired, ended...))
+}
+
+func (o *owner) wishLog(w *admin.Wish) *slog.Logger {
+	service := w.Service
+	if service == "" {
+		service = "all"
+	}
+	return o.log.With("server", w.Server.String(), "service", service, "owner", w.Owner, "reason", w.Reason)
+}
+
+// tellWish logs what somebody has asked for.
+func (o *owner) tellWish(w admin.Wish, who string) {
+	log := o.wishLog(&w)
+	if w.Cleared {
+		log.Info("a wish is over", "what", w.What.String(), "by", who)
+		return
+	}
+	if w.What == admin.Weight {
+		log = log.With("weight", w.Weight)
+	}
+	if !w.Deadline.IsZero() {
+		log = log.With("deadline", w.Deadline)
+	}
+	if !w.Expires.IsZero() {
+		log = log.With("expires", w.Expires)
+	}
+	log.Info("a server is wanted otherwise", "what", w.What.String())
+}
+
+// Wishes returns what the operator wants of servers, and how far that is.
+func (o *owner) Wishes(ctx context.Context) (*status.Wishes, error) {
+	type read struct {
+		*status.Wishes
+		err error
+	}
+	r, err := ask(ctx, o, func(ctx context.Context) read {
+		o.passTime(ctx, time.Now())
+		s, err := o.wishesNow(ctx, o.wishes.All())
+		return read{s, err}
+	})
+	return r.Wishes, errors.Join(err, r.err)
+}
+
+// wishesNow returns wishes with their servers as they are in the kernel's table now.
+func (o *owner) wishesNow(ctx context.Context, list []admin.Wish) (*status.Wishes, error) {
+	found, err := o.found(ctx, list)
+	if err != nil {
+		return nil, fmt.Errorf("the kernel's table can't be read: %w", err)
+	}
+	return &status.Wishes{At: time.Now(), Wishes: found, Record: o.wishes.record}, nil
+}
+
+// found returns wishes with their servers, of a table that is read for it.
+func (o *owner) found(ctx context.Context, list []admin.Wish) ([]status.Wish, error) {
+	all := make([]status.Wish, len(list))
+	var keys []ipvs.ServiceKey
+	for _, vs := range o.cfg.VirtualServers {
+		if concerns(list, vs) {
+			for i := range vs.Services {
+				keys = append(keys, vs.Services[i].ServiceKey)
+			}
+		}
+	}
+	var table ipvs.Table
+	if len(keys) > 0 {
+		slices.SortFunc(keys, ipvs.ServiceKey.Compare)
+		var err error
+		if table, err = o.kernel.ReadServices(ctx, keys); err != nil && !errors.Is(err, ipvs.ErrUnavailable) {
+			return nil, err
+		}
+	}
+	for i := range list {
+		all[i] = status.Wish{Wish: list[i], Servers: []status.WishedServer{}}
+		for _, vs := range o.cfg.VirtualServers {
+			for rs := range vs.Servers() {
+				if list[i].Covers(rs.Destination.Addr, vs.Name) {
+					all[i].Servers = append(all[i].Servers, wished(vs, rs, table)...)
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+// wished returns what a server is in the services of a virtual server.
+func wished(vs *config.VirtualServer, rs *config.RealServer, table ipvs.Table) (list []status.WishedServer) {
+	for i := range vs.Services {
+		s := &vs.Services[i]
+		d, reaches := rs.For(s)
+		if !reaches {
+			continue
+		}
+		v := status.WishedServer{Service: s.ServiceKey, Server: d.Addr, Name: rs.Name}
+		if t := table.Find(s.ServiceKey); t != nil {
+			if f := t.Destination(d.Addr); f != nil {
+				v.InTable, v.TableWeight, v.ActiveConns, v.InactiveConns = true, f.Weight, f.ActiveConns, f.InactiveConns
+				v.Open = status.Open(s, f.ActiveConns, f.InactiveConns)
+			}
+		}
+		list = append(list, v)
+	}
+	return list
+}
