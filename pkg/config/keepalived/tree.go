@@ -109,6 +109,11 @@ func (t *translation) views(known table, statements []statement, limits limits) 
 	slices.SortStableFunc(found, func(a, b *numbered) int { return cmp.Compare(a.order, b.order) })
 	slices.SortStableFunc(all.found, func(a, b finding) int { return cmp.Compare(a.order, b.order) })
 	all.found = slices.CompactFunc(all.found, func(a, b finding) bool { return a.order == b.order && a.message == b.message })
+	// A block that is not closed is one mistake, though to its own process it is another one than to those that pass over it.
+	every := slices.Clone(all.found)
+	all.found = slices.DeleteFunc(all.found, func(f finding) bool {
+		return f.passed && slices.ContainsFunc(every, func(other finding) bool { return !other.passed && other.order == f.order && other.at == f.at })
+	})
 	all.tell()
 	root := &Node{Trailer: views[0].root.Trailer}
 	for _, n := range found {
@@ -145,6 +150,7 @@ type finding struct {
 	at      document.Origin
 	message string
 	hint    string
+	passed  bool // it is of a block that the process passes over
 }
 
 // view is the file as a process sees it.
@@ -390,7 +396,7 @@ func (v *view) tellOf(at document.Origin, hint, format string, args ...any) {
 		v.lost++
 		return
 	}
-	v.found = append(v.found, finding{v.count, at, fmt.Sprintf(format, args...), hint})
+	v.found = append(v.found, finding{v.count, at, fmt.Sprintf(format, args...), hint, v.skipping != nil})
 }
 
 // tell says what was found.

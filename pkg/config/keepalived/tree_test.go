@@ -129,3 +129,13 @@ func TestFlood(t *testing.T) {
 		}
 	}
 }
+
+// A block that is not closed is one mistake, whichever of keepalived's processes look at it.
+func TestNotClosed(t *testing.T) {
+	for _, text := range []string{"virtual_server 192.0.2.1 80 {\n", "vrrp_instance V {\n", "global_defs {\n", "bfd_instance B {\n", "track_file F {\n"} {
+		d := Translate("a.conf", []byte(text), director{}, document.Settings{})
+		if report := d.Format(d.Found); strings.Count(report, " is not closed: ") != 1 || !strings.Contains(report, "takes all that follows for its own") {
+			t.Errorf("%s: got\n%s", text, report)
+		}
+	}
+}
