@@ -89,6 +89,10 @@ func command(p *process) *cobra.Command {
 	f.StringVar(&o.DumpDir, "dump-dir", "", "`DIR` that signals have keepalived's dumps written to (default: none)")
 	f.IntVar(&o.JSONVersion, "json-version", 1, "`VERSION` of keepalived.json: 1 or 2")
 	f.BoolVar(&o.Force, "force", false, "start although keepalived or ldirectord runs in this network namespace")
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	for flag, values := range map[string][]cobra.Completion{"log-level": {"debug", "info", "warn", "error"}, "json-version": {"1", "2"}} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // there is such a flag
+	}
 	o.foreign.flags(f, p.name != keepalived)
 	if p.name == keepalived {
 		asKeepalived(cmd, o)
