@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -96,7 +97,7 @@ func (a *app) choice(ctx context.Context, stateDir string, client netip.AddrPort
 		}
 		q.Connections = append(q.Connections, c)
 	}
-	if q.Sysctls, err = ipvsproc.Default.Sysctls(ctx); err != nil {
+	if q.Sysctls, err = ipvsproc.Default.Sysctls(ctx); err != nil && !errors.Is(err, ipvs.ErrUnavailable) { // the daemon's is another kernel
 		return nil, err
 	}
 	var name unix.Utsname

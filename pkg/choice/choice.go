@@ -145,7 +145,7 @@ func (a *Answer) existing(q *Question) bool {
 	case q.Service.Key.FWMark != 0:
 		a.doubt("Which connections came by a firewall mark the kernel doesn't tell.")
 	case n > 0 && q.Client.Port() == 0:
-		a.because("The client has %d connections, %s: each stays with its server. What follows is for a new one.", n, counts(by))
+		a.because("The client's connections stay with their servers: %s. What follows is for a new one.", counts(by))
 	case q.Client.Port() != 0:
 		a.because("There is no connection from port %d.", q.Client.Port())
 	}

@@ -30,9 +30,9 @@ func fold(a netip.Addr) uint32 {
 // hash32 is the kernel's hash_32: the upper bits of a product.
 func hash32(v uint32) uint32 { return v * 0x61C88647 >> (32 - tableBits) }
 
-// sipHash13 is SipHash-1-3 of 4 bytes, of which 64-bit kernels take the lower half (hsiphash). The key is the same word twice.
-func sipHash13(v uint32, key uint64) uint32 {
-	v0, v1, v2, v3 := key^0x736f6d6570736575, key^0x646f72616e646f6d, key^0x6c7967656e657261, key^0x7465646279746573
+// sipHash13 is SipHash-1-3 of 4 bytes, of which 64-bit kernels take the lower half (hsiphash).
+func sipHash13(v uint32, k0, k1 uint64) uint32 {
+	v0, v1, v2, v3 := k0^0x736f6d6570736575, k1^0x646f72616e646f6d, k0^0x6c7967656e657261, k1^0x7465646279746573
 	round := func() {
 		v0 += v1
 		v1 = bits.RotateLeft64(v1, 13) ^ v0
@@ -56,8 +56,9 @@ func sipHash13(v uint32, key uint64) uint32 {
 	return uint32(v0 ^ v1 ^ v2 ^ v3)
 }
 
-// The keys of mh (generate_hash_secret).
-const mhKey1, mhKey2 = 2654435761, 2654446892
+// first and second are the hashes of mh, whose keys are the same word twice (generate_hash_secret).
+func first(v uint32) uint32  { return sipHash13(v, 2654435761, 2654435761) }
+func second(v uint32) uint32 { return sipHash13(v, 2654446892, 2654446892) }
 
 // hash decides for sh, dh and mh.
 func (a *Answer) hash(q *Question) {
@@ -100,7 +101,7 @@ func (a *Answer) hash(q *Question) {
 		table = turns(len(a.Candidates))
 	case "mh":
 		table, size = maglev(a.Candidates), mhSize
-		place = func(offset uint32) uint32 { return sipHash13(key+offset, mhKey1) % mhSize }
+		place = func(offset uint32) uint32 { return first(key+offset) % mhSize }
 		for _, c := range a.Candidates {
 			if c.Weight == 0 {
 				certain = false
@@ -190,7 +191,7 @@ func maglev(servers []Candidate) []int {
 	setups := make([]setup, len(servers))
 	for i, c := range servers {
 		key := fold(c.Server.Addr()) + uint32(c.Server.Port())
-		setups[i] = setup{sipHash13(key, mhKey1) % mhSize, sipHash13(key, mhKey2)%(mhSize-1) + 1, uint32(c.Weight/divisor) >> shift}
+		setups[i] = setup{first(key) % mhSize, second(key)%(mhSize-1) + 1, uint32(c.Weight/divisor) >> shift}
 		if c.Weight > 0 {
 			setups[i].turns = max(1, setups[i].turns)
 		}
