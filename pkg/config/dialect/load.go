@@ -60,7 +60,12 @@ func (l *Loader) Load(name, source string, h document.Host, s document.Settings)
 }
 
 // Add adds what there is to say besides.
-func (r *Loaded) Add(more config.Diagnostics) { r.Problems = r.Ordered(r.Problems.With(more)) }
+func (r *Loaded) Add(more config.Diagnostics) {
+	for i := range more {
+		more[i].Hint = r.Advice(more[i].Hint)
+	}
+	r.Problems = r.Ordered(r.Problems.With(more))
+}
 
 // Strictly makes errors of warnings, and refuses what is not without.
 func (r *Loaded) Strictly() {

@@ -60,6 +60,8 @@ type Document struct {
 	Bare    bool               // that tool complains that scripts of it are not guarded, which counts for more
 	Dropped int                // parts that it leaves out
 	Sources map[string]string  // the text of each file that was read, by the name that diagnostics call it
+	// Reword says a hint in words of TOML in those of the dialect; empty: it has none for it. May be nil.
+	Reword func(hint string) string
 }
 
 // Load reads the TOML as package config does, and tells all that there is to say with places in the original. The Config is
@@ -113,14 +115,26 @@ func (d *Document) origin(line int) Origin {
 	return Origin{Position: config.Position{File: d.Name, Line: 1, Column: 1}, Width: 1}
 }
 
-// place moves what is said of the TOML to the line of the original. A hint in words of TOML says so: nobody shall write them there.
+// place moves what is said of the TOML to the line of the original.
 func (d *Document) place(f config.Diagnostic) config.Diagnostic {
 	o := d.origin(f.Line)
 	f.Position, f.Width = o.Position, max(o.Width, 1)
-	if strings.Contains(f.Hint, " = ") || strings.Contains(f.Hint, "[[") {
-		f.Hint = "in TOML: " + f.Hint
-	}
+	f.Hint = d.Advice(f.Hint)
 	return f
+}
+
+// Advice returns a hint that may be in words of TOML in those of the original's dialect. Where that has none it says that it is of
+// TOML: nobody shall write it there.
+func (d *Document) Advice(hint string) string {
+	if d.Origins == nil || !strings.Contains(hint, " = ") && !strings.Contains(hint, "[[") {
+		return hint
+	}
+	if d.Reword != nil {
+		if own := d.Reword(hint); own != "" {
+			return own
+		}
+	}
+	return "in TOML: " + hint
 }
 
 // called is what messages call a line of the TOML: by where it comes from.

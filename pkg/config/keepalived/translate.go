@@ -26,7 +26,9 @@ func translate(name string, source []byte, host document.Host, settings document
 		t.Gap()
 		t.Comment(document.Origin{}, root.Trailer...)
 	}
-	return t.Document(name, sources)
+	d := t.Document(name, sources)
+	d.Reword = reword
+	return d
 }
 
 // globalDefs writes the one table that all blocks of global_defs become.

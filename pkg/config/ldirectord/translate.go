@@ -34,7 +34,16 @@ func Translate(name string, source []byte, host document.Host, settings document
 		t.Insert(document.Origin{}, "\n")
 		t.Comment(document.Origin{}, trailer...)
 	}
-	return t.Document(name, map[string]string{name: string(source)})
+	d := t.Document(name, map[string]string{name: string(source)})
+	d.Reword = func(hint string) string { return hints[hint] }
+	return d
+}
+
+// hints are those of package config that come of what a ldirectord.cf has, or has not, in its words.
+var hints = map[string]string{
+	"add TCP_CHECK = true, or TCP_CHECK = false if that is meant":           "write checktype=connect, unless that is meant",
+	`write real_servers = ["10.0.100.2:80"]`:                                "write real=10.0.100.2:80 gate below it",
+	"write [[virtual_server]] with an address, a protocol and real_servers": "write virtual=ADDRESS:PORT, with lines real= below it",
 }
 
 // translation is one file on its way.
