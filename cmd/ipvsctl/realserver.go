@@ -57,7 +57,7 @@ missing.`,
 		RunE: func(*cobra.Command, []string) error { return a.verify(&r) },
 	}
 	undo := &cobra.Command{
-		Use:   "undo [--vip ADDRESS]",
+		Use:   "undo",
 		Short: "Put back what prepare has changed",
 		Long: `Put back what prepare has changed: for the addresses that are named, or for all. Sysctls go back when no IPv4 address needs them any more,
 to what they were before the first prepare; what somebody else has set since is left, and told. An address that was there before prepare

@@ -2,7 +2,6 @@ package choice
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math/bits"
 	"net/netip"
 
@@ -149,7 +148,7 @@ func (a *Answer) settle(c *Candidate, certain bool) {
 		certain = false
 	}
 	if c.Why == "" {
-		c.Why = fmt.Sprintf("%s's choice", a.Scheduler)
+		c.Why = "its place in the table"
 	}
 	a.chosen(ByScheduler, c.Server, certain)
 }
