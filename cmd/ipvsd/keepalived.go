@@ -22,10 +22,10 @@ const (
 
 // keepalivedOptions are options of keepalived's that ipvsd itself doesn't have.
 type keepalivedOptions struct {
-	vrrp, checks, stay, keepTable, keepVRRP, noSyslog, genhash bool
-	facility, umask, namespace, signum                         string
-	pids                                                       [3]string
-	idle                                                       []*pflag.Flag
+	vrrp, checks, stay, keepTable, keepVRRP, noSyslog, genhash, allConfig bool
+	facility, umask, namespace, signum                                    string
+	pids                                                                  [3]string
+	idle                                                                  []*pflag.Flag
 }
 
 // alias are keepalived's names of options that ipvsd has.
@@ -47,7 +47,7 @@ var idle = []struct {
 	form         int
 	why          string
 }{
-	{"no_bfd", "B", bare, "sessions run where a bfd_instance is configured"},
+	{"no_bfd", "B", bare, "sessions run where there is a bfd_instance: without them what tracks it would be down for good; take the bfd_instance out"},
 	{"all", "", bare, ""},
 	{"log-console", "l", bare, ""},
 	{"log-detail", "D", bare, ""},
@@ -60,7 +60,6 @@ var idle = []struct {
 	{"snmp-agent-socket", "A", valued, "there is no SNMP; metrics and JSON are on the control socket"},
 	{"core-dump", "m", bare, "a crash prints what every goroutine did"},
 	{"core-dump-pattern", "M", optional, "a crash prints what every goroutine did"},
-	{"all-config", "e", bare, "what is missing is told"},
 	{"perf", "", optional, "it is for those who develop keepalived"},
 	{"debug", "", optional, "see --log-level"},
 	{"no-mem-check", "", bare, "it is for those who develop keepalived"},
@@ -77,6 +76,7 @@ func (k *keepalivedOptions) flags(f *pflag.FlagSet, hide bool) {
 	f.BoolVarP(&k.keepTable, "dont-release-ipvs", "I", false, "leave the IPVS table at the stop, whatever lvs_flush_on_stop says")
 	f.BoolVarP(&k.keepVRRP, "dont-release-vrrp", "V", false, "leave virtual addresses, routes, rules at the stop, without a word to other directors")
 	f.BoolVarP(&k.noSyslog, "no-syslog", "G", false, "in the background, don't log to syslog")
+	f.BoolVarP(&k.allConfig, "all-config", "e", false, "refuse a configuration that includes files which are not there")
 	f.StringVarP(&k.facility, "log-facility", "S", "daemon", "`FACILITY` of syslog: 0 to 7, local0 to local7, user, daemon")
 	f.StringVarP(&k.umask, "umask", "u", "", "`MASK` of the files that are made")
 	f.StringVarP(&k.namespace, "namespace", "s", "", "run in the network namespace `NAME`")
@@ -149,7 +149,7 @@ func (k *keepalivedOptions) apply(o *options) error {
 	case k.checks:
 		o.Part = daemon.OnlyChecks
 	}
-	o.KeepTable, o.KeepVRRP = k.keepTable, k.keepVRRP
+	o.KeepTable, o.KeepVRRP, o.AllIncludes = k.keepTable, k.keepVRRP, k.allConfig
 	for _, f := range k.pids {
 		if f != "" {
 			o.PIDFiles = append(o.PIDFiles, f)

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ipvsd/ipvsd/pkg/config/dialect"
 )
 
 // as runs a command line under a name.
@@ -38,6 +41,8 @@ func TestAsKeepalived(t *testing.T) {
 		{"test", []string{"-t", "-f", good}, 0, "", ""},
 		{"test with everything", []string{"--config-test", "-lDdRaxmVIXBPCGS", "3", "-u", "022", "--all", "-M", "--perf=run", "-A", "x", "--use-file", good}, 0, "", ""},
 		{"test of a bad file", []string{"-t", "-f", foreign(t, "-Q\n")}, 5, "", "rules:1:1: "},
+		{"test with a file missing, told", []string{"-t", "-f", foreign(t, "include /no/such.conf\n")}, 0, "", "there is no file /no/such.conf"},
+		{"test with a file missing, refused", []string{"-t", "-e", "-f", foreign(t, "include /no/such.conf\n")}, 5, "", "there is no file /no/such.conf"},
 		{"bad file", []string{"-n", "-f", foreign(t, "-Q\n")}, 2, "", "rules:1:1: "},
 		{"facility", []string{"-n", "-S", "8", "-f", good}, 1, "", "--log-facility 8"},
 		{"umask", []string{"-n", "-u", "01000", "-f", good}, 1, "", "--umask 01000"},
@@ -169,5 +174,20 @@ func TestIsLdirectord(t *testing.T) {
 	}
 	if isLdirectord([]string{""}) {
 		t.Error("a process of the kernel has no command line")
+	}
+}
+
+// What a message says about ipvsd's own options is true.
+func TestRemarksNameOptions(t *testing.T) {
+	f := command(&process{name: "ipvsd"}).Flags()
+	options := regexp.MustCompile(`--([a-z-]+)`)
+	for _, d := range dialect.Dialects {
+		for _, k := range dialect.Keywords(d) {
+			for _, m := range options.FindAllStringSubmatch(k.Remark, -1) {
+				if f.Lookup(m[1]) == nil {
+					t.Errorf("%s %s: there is no option %s\n%s", k.Scope, k.Name, m[0], k.Remark)
+				}
+			}
+		}
 	}
 }

@@ -18,7 +18,9 @@ import (
 type Reading struct {
 	ConfigID string // of lines of a keepalived.conf that begin with @; empty: this host's name
 	Strict   bool   // refuse what has warnings
-	Part     Part
+	// AllIncludes refuses a keepalived.conf that includes files which are not there.
+	AllIncludes bool
+	Part        Part
 }
 
 // Part is how much of a configuration is run: keepalived's --vrrp and --check.
@@ -102,7 +104,7 @@ func (r Reading) sent(file *control.File) (*config.Config, answer) {
 }
 
 func (r Reading) load(loader *dialect.Loader, name, text string, host document.Host) (*config.Config, answer) {
-	l := loader.Load(name, text, host, document.Settings{ConfigID: r.ConfigID})
+	l := loader.Load(name, text, host, document.Settings{ConfigID: r.ConfigID, AllIncludes: r.AllIncludes})
 	insecure, lacking := false, false
 	if l.Config != nil {
 		l.Config = r.Part.of(l.Config)

@@ -40,6 +40,8 @@ type Host interface {
 // Settings are what the command line says about a foreign file.
 type Settings struct {
 	ConfigID string // keepalived's -i: lines with @ID count for it alone
+	// AllIncludes refuses a file that includes others which are not there, or can't be read: keepalived's -e.
+	AllIncludes bool
 	// Elsewhere says that the file need not be for this host: programs and accounts that are missing here are told of, and kept.
 	Elsewhere bool
 }

@@ -5,12 +5,12 @@ import "math"
 // Why keywords of global_defs have nothing to act on.
 const (
 	oneProcess   = "ipvsd is one process, and its unit file sets what the system should give it: Nice, CPUAffinity, LimitRTTIME"
-	noSNMP       = "ipvsd has no SNMP: ipvsctl status --json and its metrics have the same numbers"
+	noSNMP       = "ipvsd has no SNMP: ipvsctl status -o json and its metrics have the same numbers"
 	noDBus       = "ipvsd has no D-Bus: ipvsctl, and its socket, have what it had"
 	ownBuffers   = "ipvsd sizes its netlink buffers itself"
 	ownTable     = "ipvsd has a table of its own in nftables, which nobody else needs to know"
 	groupsSingle = "a virtual_server_group is a service for each of its addresses"
-	ownDumps     = "ipvsctl status has the state, and ipvsd --dump writes keepalived's files"
+	ownDumps     = "ipvsctl status has the state; with ipvsd --dump-dir DIR the signals of keepalived write its files there, by its own names"
 	ownReload    = "ipvsd reloads when it is told to, by SIGHUP or ipvsctl reload"
 	ownFiles     = "ipvsd keeps the files that it has read in memory"
 	noNames      = "numbers, and the names that the kernel's sources have, are known without it"
@@ -127,7 +127,7 @@ var globalScope = scope{"global_defs", []keyword{
 	{"state_dump_file", Idle, ownDumps, nil},
 	{"stats_dump_file", Idle, ownDumps, nil},
 	{"json_dump_file", Idle, ownDumps, nil},
-	{"json_version", Idle, ownDumps, nil},
+	{"json_version", Idle, "ipvsd --json-version 2 says it, with --dump-dir DIR, where SIGRTMIN+2 writes keepalived.json", nil},
 	{"iproute_usr_dir", Idle, noNames, nil},
 	{"iproute_etc_dir", Idle, noNames, nil},
 }}

@@ -48,6 +48,9 @@ func (t *translation) parse(name string, content []byte, settings document.Setti
 	r := &reader{
 		host: t.host, say: t.Writer, limits: limits, id: settings.ConfigID, variables: map[string][]source{}, missed: map[string]bool{}, sources: map[string]string{},
 	}
+	if settings.AllIncludes {
+		r.check = checkAll
+	}
 	if r.id == "" && r.host != nil {
 		r.id, _, _ = strings.Cut(r.host.Hostname(), ".")
 	}
