@@ -91,7 +91,7 @@ func (a *app) choice(ctx context.Context, stateDir string, client netip.AddrPort
 		return nil, err
 	}
 	// Of one-packet services nothing is kept, but to look costs little.
-	for c, err := range a.connections(ctx, connection.Query{Service: key.String(), Client: network.Masked().String()}) {
+	for c, err := range a.connections(ctx, connection.Query{Service: key.String(), Client: network.String()}) {
 		if err != nil {
 			return nil, err
 		}

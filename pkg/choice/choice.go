@@ -180,7 +180,7 @@ func (a *Answer) persistent(q *Question) bool {
 	if !network.IsSingleIP() {
 		who = network.String()
 	}
-	template := netip.AddrPortFrom(network.Masked().Addr(), 0)
+	template := netip.AddrPortFrom(network.Addr(), 0)
 	i := slices.IndexFunc(q.Connections, func(c connection.Connection) bool { return c.Client == template })
 	if i < 0 {
 		a.because("The service is persistent (%v), and nothing is remembered of %s.", s.Persistence, who)

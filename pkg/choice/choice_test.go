@@ -75,6 +75,7 @@ func TestSchedulers(t *testing.T) {
 		{"perhaps still full", question("lc", 0, server(1, 1, 2, 0, 3, 1), server(2, 1, 9)), "scheduler"},
 		{"perhaps still full, and no matter", question("lc", 0, server(1, 1, 2, 0, 3, 1), server(2, 1, 1)), "scheduler 10.0.0.2:80 certain"},
 		{"no lower threshold: three quarters", question("lc", 0, server(1, 1, 2, 0, 4), server(2, 1, 9)), "scheduler 10.0.0.1:80 certain"},
+		{"no lower threshold: more than three quarters", question("lc", 0, server(1, 1, 3, 0, 4), server(2, 1, 9)), "scheduler"},
 		{"sh, on an old kernel", func() *Question { q := question("sh", 0, server(1, 1)); q.Release = "4.9"; return q }(), "scheduler"},
 		{"mh, on 32 bits", func() *Question { q := question("mh", 0, server(1, 1)); q.Wide = false; return q }(), "scheduler"},
 		{"mh, without weight", question("mh", 0, server(1, 0)), "nobody"},

@@ -54,8 +54,10 @@ func TestOverhear(t *testing.T) {
 			t.Errorf("an advert in %q: %+v", text, got)
 		}
 	}
-	if _, ok := OverhearSync(frame(t, strings.Replace(sync1, "0007 0008", "0007 0009", 1)), 0); ok {
-		t.Error("a sync message of another length")
+	for _, size := range []string{"0007", "0009"} {
+		if _, ok := OverhearSync(frame(t, strings.Replace(sync1, "0007 0008", "0007 "+size, 1)), 0); ok {
+			t.Error("a sync message of another length")
+		}
 	}
 	na := ether6 + "6000 0000 0018 3aff fe800000000000000000000000000001 ff020000000000000000000000000001" + strings.Repeat("88", 24)
 	if m, ok := OverhearNeighbour(frame(t, na)); !ok || len(m) != 24 {

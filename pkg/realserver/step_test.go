@@ -143,6 +143,7 @@ func TestUndo(t *testing.T) {
 	}
 	prepare(vips(t, DR, "192.0.2.80", "192.0.2.99"))
 	prepare(vips(t, TUN, "192.0.2.81"))
+	h.Sysctls["net/ipv4/conf/tunl0/rp_filter"] = 0 // somebody else, to be undone as if he had not
 	prepare(vips(t, TUN, "192.0.2.81"))
 	prepare(vips(t, DR, "2001:db8::80"))
 	u := r.Undo([]netip.Addr{addr("192.0.2.81")}, h)
