@@ -49,14 +49,20 @@ func explainRoutersCommand(a *app) *cobra.Command {
 		Short: "Say which router would be active if one fails, stops or returns, or something tracked fails or comes back, and how soon",
 		Long: `Say which router would be active if nothing happens, if this router or the active one stops or dies, if something tracked fails or
 comes back, and if this router returns, and within which time. Of other routers it is known what they said as the active one: a
-backup sends nothing. That they preempt is assumed.`,
+backup sends nothing. That they preempt is assumed. What a stop says holds for ipvsctl switchover as well: without lvs_sync_daemon in
+the configuration of both routers it costs clients of virtual servers the requests under way.`,
 		Args: files(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.routers(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
+			whole, err := a.client().Status(cmd.Context())
+			if err != nil {
+				return err
+			}
 			all := s.Explain()
+			whole.Cost(all)
 			return a.print(all, func(w io.Writer, style status.Style) error { return status.ExplainText(all, w, style) })
 		},
 	}

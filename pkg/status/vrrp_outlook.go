@@ -36,6 +36,9 @@ const (
 	nobody     = "nobody"
 )
 
+// thisStops is when the role is handed over; with ipvsctl switchover it is the same.
+const thisStops = "this router stops"
+
 // Explain says of each instance who would be active if this router, the active one or something tracked failed or came back.
 func (s *VRRP) Explain() []Outlook {
 	all := make([]Outlook, 0, len(s.Instances))
@@ -64,6 +67,21 @@ func (s *VRRP) Explain() []Outlook {
 		all = append(all, Outlook{v.Name, v.Group, v.State, v.Effective, append(cases, o.returns())})
 	}
 	return all
+}
+
+// Cost adds to outlooks what a stop costs clients: with services in the table and no sync daemon the router that takes over resets
+// the requests under way, which it knows nothing of.
+func (s *Snapshot) Cost(all []Outlook) {
+	if len(s.Services) == 0 || s.Settings == nil || s.Settings.Master != nil || s.Settings.Backup != nil {
+		return
+	}
+	for i := range all {
+		for j := range all[i].Cases {
+			if c := &all[i].Cases[j]; c.If == thisStops {
+				c.Why += "; requests under way are reset: there is no lvs_sync_daemon"
+			}
+		}
+	}
 }
 
 // outlook is an instance, and the other routers that matter.
@@ -186,7 +204,7 @@ func (o *outlook) whyNot(priority uint8) string {
 
 func (o *outlook) stops() Case {
 	c := o.heir(o.skewOf, "it says so with priority 0")
-	c.If = "this router stops"
+	c.If = thisStops
 	return c
 }
 

@@ -282,3 +282,36 @@ func TestExplainOdd(t *testing.T) {
 	}
 	golden.Check(t, "testdata/vrrp-explain-odd.golden", b.Bytes())
 }
+
+// A stop costs clients what nobody tells the other router of.
+func TestCost(t *testing.T) {
+	daemon := &status.SyncDaemon{Interface: "eth1"}
+	service := []status.Service{{}}
+	for _, tt := range []struct {
+		name  string
+		s     status.Snapshot
+		costs bool
+	}{
+		{"no sync daemon", status.Snapshot{Services: service, Settings: &status.Settings{}}, true},
+		{"no services", status.Snapshot{Settings: &status.Settings{}}, false},
+		{"not read yet", status.Snapshot{Services: service}, false},
+		{"master", status.Snapshot{Services: service, Settings: &status.Settings{Master: daemon}}, false},
+		{"backup", status.Snapshot{Services: service, Settings: &status.Settings{Backup: daemon}}, false},
+	} {
+		all := routers().Explain()
+		tt.s.Cost(all)
+		said := 0
+		for _, o := range all {
+			for _, c := range o.Cases {
+				if tells := strings.Contains(c.Why, "reset: there is no lvs_sync_daemon"); tells && c.If != "this router stops" {
+					t.Errorf("%s: %s, if %s", tt.name, o.Instance, c.If)
+				} else if tells {
+					said++
+				}
+			}
+		}
+		if (said > 0) != tt.costs {
+			t.Errorf("%s: said %d times", tt.name, said)
+		}
+	}
+}
