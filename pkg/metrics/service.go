@@ -1,8 +1,11 @@
 package metrics
 
 import (
+	"slices"
+
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -152,6 +155,15 @@ var serverFamilies = []family{
 	gauge("ipvsd_server_off", "Whether the configuration has the server down on purpose (checks = off).", servers(func(s *sink, l labels, r *status.Server) {
 		s.add(l, truth(r.Off))
 	})),
+	gauge("ipvsd_server_wish", "What the operator wants of the server: drain, disable, weight; left out if nothing.",
+		servers(func(s *sink, l labels, r *status.Server) {
+			for i := range r.Wishes {
+				what := r.Wishes[i].What
+				if !slices.ContainsFunc(r.Wishes[:i], func(w admin.Wish) bool { return w.What == what }) {
+					s.add(l.with(label("what", what.String())), 1)
+				}
+			}
+		})),
 	gauge("ipvsd_server_weight", "Weight of the server, as configured.", servers(func(s *sink, l labels, r *status.Server) {
 		s.add(l, float64(r.Weight))
 	})),

@@ -49,7 +49,7 @@
 //	pkg/desired         | pure | admin config health ipvs vrrp                  | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
 //	pkg/status          | pure | admin bfd health ipvs vip vrrp                          | the snapshot, as JSON and as text
-//	pkg/metrics         | pure | bfd health ipvs status vrrp + github.com/prometheus/client_model/go | the Prometheus view of a snapshot
+//	pkg/metrics         | pure | admin bfd health ipvs status vrrp + github.com/prometheus/client_model/go | the Prometheus view of a snapshot
 //	pkg/metrics/exporter | io  | metrics status                                 | serves it, and the process's own
 //	pkg/doctor          | pure | ipvs status                                    | what is wrong with a machine, from facts
 //	pkg/doctor/doctorhost | io | doctor ipvs ipvs/ipvsnl ipvs/ipvsproc status vip | gathers them, asks, listens

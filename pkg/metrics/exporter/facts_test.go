@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/metrics"
@@ -31,7 +32,7 @@ func director() *metrics.Facts {
 				Addr: netip.MustParseAddrPort("198.51.100.1:80"), Forward: "NAT", Weight: 3, EffectiveWeight: 2, InTable: true, TableWeight: 2,
 				ActiveConns: 7, InactiveConns: 8, Stats: ipvs.Stats{Connections: 9, InPackets: 10, OutPackets: 11, InBytes: 12, OutBytes: 13}, Health: health.Up,
 			},
-			{Addr: netip.MustParseAddrPort("[2001:db8::2]:80"), Forward: "TUN", Weight: 1, Health: health.Down, Error: "a secret of the server's"},
+			{Addr: netip.MustParseAddrPort("[2001:db8::2]:80"), Forward: "TUN", Weight: 1, Wishes: []admin.Wish{{What: admin.Disable}, {What: admin.Drain}, {What: admin.Drain}}, Health: health.Down, Error: "a secret of the server's"},
 			{Addr: netip.MustParseAddrPort("198.51.100.3:80"), Forward: "NAT", Off: true},
 			{Addr: netip.MustParseAddrPort("198.51.100.9:80"), Forward: "NAT", Sorry: true, Health: health.Up},
 		},
@@ -46,8 +47,8 @@ func director() *metrics.Facts {
 		Alerts: []metrics.Alerts{{To: "mail server localhost:25", Queued: 1, Delivered: 2, Retried: 3, Failed: 4, Dropped: 5}},
 		Lost:   1, Wanted: []ipvs.SyncRole{ipvs.SyncMaster, ipvs.SyncBackup},
 		Snapshot: &status.Snapshot{
-			RouterID: "director1",
-			Config:   status.Config{Loaded: loaded, Rejected: "no", RejectedAt: loaded.Add(time.Hour), Warnings: 2},
+			RouterID: "director1", Wishes: make([]admin.Wish, 3), WishesRecord: "disk full",
+			Config: status.Config{Loaded: loaded, Rejected: "no", RejectedAt: loaded.Add(time.Hour), Warnings: 2},
 			Table: status.Table{
 				Error: "no IPVS", Record: "disk full", Read: loaded, Changed: loaded, Refused: make([]status.Refused, 2), Foreign: make([]string, 3),
 			},
