@@ -44,7 +44,7 @@ func (f *Facts) claimed(c Claim, ours bool) Finding {
 	for _, n := range f.Neighbours {
 		if n.MAC == c.MAC && n.Addr != c.Addr && !n.Addr.IsLinkLocalUnicast() && !slices.Contains(others, n.Addr.String()) {
 			others = append(others, n.Addr.String())
-			if server == "" && f.serves(n.Addr, ipvs.DR, ipvs.Tun) {
+			if (server == "" || n.Addr.Is4() == c.Addr.Is4()) && f.serves(n.Addr, ipvs.DR, ipvs.Tun) {
 				server = n.Addr.String()
 			}
 		}

@@ -117,6 +117,12 @@ var faults = []struct {
 	{"server answers ARP", func(f *Facts) {
 		f.Claims = []Claim{{"eth0", addr("192.168.1.202"), "02:00:00:00:00:13"}, {"eth0", addr("192.168.1.202"), "02:00:00:00:00:13"}}
 	}, []string{"vip-claimed problem on 10.0.100.3: ipvsctl realserver prepare --vip 192.168.1.202"}},
+	{"server of both families answers ARP", func(f *Facts) {
+		f.Table.Services[0].Servers = append(f.Table.Services[0].Servers, status.KernelServer{Addr: netip.MustParseAddrPort("[2001:db8::3]:80"), Forward: "DR"})
+		f.Neighbours = append(f.Neighbours, Neighbour{"eth1", addr("2001:db8::3"), "02:00:00:00:00:13"})
+		slices.Reverse(f.Neighbours)
+		f.Claims = []Claim{{"eth0", addr("192.168.1.202"), "02:00:00:00:00:13"}}
+	}, []string{"vip-claimed problem on 10.0.100.3: ipvsctl realserver prepare --vip 192.168.1.202"}},
 	{"stranger answers ARP", func(f *Facts) { f.Claims = []Claim{{"eth0", addr("192.168.1.202"), "02:00:00:00:00:99"}} }, []string{"vip-claimed problem"}},
 	{"another director has it", func(f *Facts) {
 		f.Addresses = slices.Delete(f.Addresses, 2, 3)

@@ -86,7 +86,7 @@ func (n *network) predict(client, service string, ports bool) string {
 	source := client
 	if ports {
 		// The port has to be known beforehand.
-		source = fmt.Sprintf("%s:%d", client, 20000+int(at.As4()[3])*17)
+		source = fmt.Sprintf("%s:%d", client, 20000+int(at.As4()[3])*17+int(netip.MustParseAddrPort(service).Port()))
 		from = nil
 	}
 	foreseen := n.explain(source, service)

@@ -40,9 +40,10 @@ func TestKernelDoctorARP(t *testing.T) {
 	})
 	// On the real server itself.
 	n.ctl(s, 0, "realserver", "undo")
-	n.stage(fault{id: "arp-ignore", on: s, spoil: func() { s.Sysctl("net.ipv4.conf.all.arp_ignore", "0") }, repair: func() {
-		n.ctl(s, 0, "realserver", "prepare", "--vip", "198.51.100.81")
-	}})
+	s.DeleteAddress("lo", "198.51.100.81/32")
+	n.stage(fault{id: "arp-ignore", on: s, spoil: func() { s.AddAddress("lo", "198.51.100.81/32") }})
+	s.DeleteAddress("lo", "198.51.100.81/32")
+	n.stage(fault{id: "arp-announce", on: s, spoil: func() { s.AddAddress("lo", "198.51.100.81/32") }})
 }
 
 // virtualRouter is keepalived's configuration of one that believes only those with its password.

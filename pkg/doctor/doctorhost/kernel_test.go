@@ -42,6 +42,13 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	// What is typed as iptables is to be the one that the lab's kernel knows.
+	if legacy, err := exec.LookPath("iptables-legacy"); err == nil {
+		if err := os.Symlink(legacy, filepath.Join(dir, "iptables")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	return m.Run()
 }
 
