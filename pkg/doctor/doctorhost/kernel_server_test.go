@@ -11,10 +11,10 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
-// beforehand is what of a host's network undo has to bring back: addresses, and all sysctls. A link that was up once has another queue, and
-// the kernel counts what is there.
+// beforehand is what of a host's network undo has to bring back: addresses, and all sysctls. A link that was up once has another queue, and the
+// kernel counts what is there.
 func beforehand(h *lab.Host) string {
-	varies := regexp.MustCompile(`(?m) qdisc \w+|^(fs|kernel|net\.netfilter\.nf_conntrack_(count|buckets)|net\.ipv4\.(tcp|udp)_mem|vm|dev|debug|abi|user)\b.*$|^.*(random|boot_id|expires|gc_interval).*$`)
+	varies := regexp.MustCompile(`(?m) qdisc \w+| tentative|^(fs|kernel|net\.netfilter\.nf_conntrack_(count|buckets)|net\.ipv4\.(tcp|udp)_mem|vm|dev|debug|abi|user)\b.*$|^.*(random|boot_id|expires|gc_interval).*$`)
 	return varies.ReplaceAllString(h.Run("ip", "addr")+h.Run("sysctl", "-a"), "")
 }
 
@@ -33,6 +33,10 @@ func TestKernelRealServer(t *testing.T) {
 		n.servers[i].Sysctl("net.ipv4.conf.default.rp_filter", "1")
 		n.servers[i].Connect(outside, "eth0", fmt.Sprintf("192.0.2.%d/24", 11+i), fmt.Sprintf("2001:db8:1::%d/64", 11+i))
 		serve(t, n.servers[i])
+		for _, link := range []string{"tunl0", "ip6tnl0"} { // with the first time come sysctls that stay
+			n.servers[i].LinkUp(link)
+			n.servers[i].LinkDown(link)
+		}
 	}
 	for at, how := range map[string]string{"192.0.2.80": "-g", "192.0.2.81": "-i", "[2001:db8:1::80]": "-g", "[2001:db8:1::81]": "-i"} {
 		adm(n.director, "-A -t "+at+":7 -s rr")
