@@ -111,6 +111,15 @@ var faults = []struct {
 	}},
 	{"one network, DR", func(f *Facts) { oneNet(f); f.Table.Services[0].Servers = f.Table.Services[0].Servers[1:2] },
 		[]string{"send-redirects note: sysctl -w net.ipv4.conf.all.send_redirects=0; sysctl -w net.ipv4.conf.eth1.send_redirects=0"}},
+	{"DR through a router", func(f *Facts) { f.Routes[1].Gateway = addr("10.0.100.254") }, []string{"dr-router problem"}},
+	{"the end of a tunnel", func(f *Facts) {
+		f.Links = append(f.Links, Link{Name: "tunl0", Kind: "ipip", Up: true, MTU: 1480})
+		f.Sysctls["net/ipv4/conf/tunl0/rp_filter"] = "1"
+	}, []string{"tunnel-rp-filter problem: sysctl -w net.ipv4.conf.tunl0.rp_filter=2"}},
+	{"a loose end", func(f *Facts) {
+		f.Links = append(f.Links, Link{Name: "tunl0", Kind: "ipip", Up: true, MTU: 1480})
+		f.Sysctls["net/ipv4/conf/tunl0/rp_filter"] = "2"
+	}, nil},
 	{"tunnel", func(f *Facts) { f.Links[2].MTU, f.Routes[2].MTU = 1500, 1500 }, []string{"tunnel-mtu warning: ip link set dev eth1 mtu 1520"}},
 	{"tunnel with room", func(f *Facts) { f.Links[2].MTU, f.Routes[2].MTU = 1520, 1520 }, nil},
 	{"tunnel on a route", func(f *Facts) { f.Routes[2].MTU = 1500 }, []string{"tunnel-mtu warning"}},

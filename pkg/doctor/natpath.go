@@ -28,8 +28,12 @@ func returnPath(f *Facts, r *Report) {
 			case s.Key.Protocol == ipvs.TCP && server.Stats.Connections >= silent && !f.Table.Frozen:
 				r.found(f.noAnswer(&s, server))
 			case f.route(addr) == nil || !f.route(addr).Local:
-				if !slices.Contains(untold, addr.String()) {
-					untold = append(untold, addr.String())
+				name := addr.String()
+				if way := f.route(addr); way != nil && way.Gateway.IsValid() {
+					name += fmt.Sprintf(" (behind the router %s)", way.Gateway)
+				}
+				if !slices.Contains(untold, name) {
+					untold = append(untold, name)
 				}
 			}
 		}

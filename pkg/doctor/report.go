@@ -39,7 +39,7 @@ type Report struct {
 
 // questions are all that is asked of the facts. What can't be answered is noted as unseen.
 var questions = []func(*Facts, *Report){
-	forwarding, returnPath, oneNetwork, redirects, reversePath, claims, arpOfServers, vipOfServers, tunnelMTU,
+	forwarding, returnPath, direct, tunnelEnd, oneNetwork, redirects, reversePath, claims, arpOfServers, vipOfServers, tunnelMTU,
 	modules, connectionTable, conntrack, reuse, tracked, estimation, receiveOffload, duplicateRouters, rejectedAdverts,
 	syncDaemons, rivals, clock,
 }

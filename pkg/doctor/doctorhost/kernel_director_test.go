@@ -132,6 +132,14 @@ func TestKernelDoctorOneNetwork(t *testing.T) {
 		adm(d, "-A -t "+natVIP+" -s rr")
 		adm(d, "-a -t "+natVIP+" -r 198.51.100.11:7 -i")
 	}})
+	n.stage(fault{
+		id: "dr-router", on: d,
+		spoil: func() {
+			d.Run("ip", "route", "add", "203.0.113.5", "via", "198.51.100.12")
+			adm(d, "-a -t "+natVIP+" -r 203.0.113.5:7 -g")
+		},
+		repair: func() { adm(d, "-d -t "+natVIP+" -r 203.0.113.5:7") },
+	})
 }
 
 // TestKernelDoctorClock: the kernel says whether its clock is synchronised. Only the lab's own kernel is told that it is.

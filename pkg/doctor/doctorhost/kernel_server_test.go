@@ -96,6 +96,21 @@ func TestKernelRealServer(t *testing.T) {
 	}
 	one := n.servers[0]
 	n.stage(fault{id: "vip-missing", on: one, spoil: func() { one.DeleteAddress("lo", "192.0.2.80/32") }})
+	n.stage(fault{
+		id: "tunnel-rp-filter", on: one, spoil: func() { one.Sysctl("net.ipv4.conf.tunl0.rp_filter", "0") }, // all has 1
+		broken: func() {
+			answered := 0
+			for range 2 { // the other server has its turn
+				if _, _, err := dial(t, n.client, "192.0.2.81:7"); err == nil {
+					answered++
+				}
+			}
+			if answered > 1 {
+				t.Error("a strict end of a tunnel takes packets")
+			}
+		},
+		mended: func() { served(t, n.client, "192.0.2.81:7"); served(t, n.client, "192.0.2.81:7") },
+	})
 	n.ctl(one, 0, "realserver", "undo", "--vip", "192.0.2.81")
 	n.ctl(one, 2, "realserver", "verify", "--vip", "192.0.2.81", "--method", "TUN")
 	n.ctl(one, 0, "realserver", "verify", "--vip", "192.0.2.80")
