@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 
@@ -102,7 +101,7 @@ func dial(via *config.Mail) (*mail.Client, error) {
 	}
 	secure := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
 	if via.CA != "" {
-		pem, err := os.ReadFile(via.CA)
+		pem, err := outbox.ReadFile(via.CA)
 		if err != nil {
 			return nil, fmt.Errorf("smtp_tls_ca: %w", err)
 		}
@@ -125,7 +124,7 @@ func dial(via *config.Mail) (*mail.Client, error) {
 	}
 	options = append(options, mail.WithTLSConfig(secure))
 	if via.User != "" {
-		secret, err := os.ReadFile(via.PasswordFile)
+		secret, err := outbox.ReadFile(via.PasswordFile)
 		if err != nil {
 			return nil, fmt.Errorf("smtp_password_file: %w", err)
 		}

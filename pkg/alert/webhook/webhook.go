@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 
 	"github.com/ipvsd/ipvsd/pkg/alert"
 	"github.com/ipvsd/ipvsd/pkg/alert/outbox"
@@ -34,7 +33,7 @@ func Send(ctx context.Context, p alert.Post) error {
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "ipvsd")
 	if p.To.SecretFile != "" {
-		secret, err := os.ReadFile(p.To.SecretFile)
+		secret, err := outbox.ReadFile(p.To.SecretFile)
 		if err != nil {
 			return fmt.Errorf("secret_file: %w", err)
 		}
@@ -75,7 +74,7 @@ func Sign(secret, body []byte) string {
 func client(ca string) (*http.Client, error) {
 	secure := &tls.Config{MinVersion: tls.VersionTLS12}
 	if ca != "" {
-		pem, err := os.ReadFile(ca)
+		pem, err := outbox.ReadFile(ca)
 		if err != nil {
 			return nil, fmt.Errorf("tls_ca: %w", err)
 		}

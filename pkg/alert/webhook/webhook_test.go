@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -90,5 +91,26 @@ func TestErrors(t *testing.T) {
 	cancel()
 	if err := Send(ctx, alert.Post{To: config.Webhook{URL: gone.URL, Timeout: time.Minute}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
+	}
+}
+
+// A pipe that nobody writes to holds up neither what is told nor the end of the daemon.
+func TestSecretInPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []config.Webhook{{SecretFile: pipe}, {CA: pipe}} {
+		to.URL, to.Timeout = "https://192.0.2.1/", time.Minute
+		done := make(chan error, 1)
+		go func() { done <- Send(t.Context(), alert.Post{To: to}) }()
+		select {
+		case err := <-done:
+			if err == nil || !strings.HasSuffix(err.Error(), pipe+" is not a regular file") {
+				t.Errorf("got %v", err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("it is held up")
+		}
 	}
 }
