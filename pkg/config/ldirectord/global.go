@@ -28,8 +28,8 @@ func (t *translation) globalDefs(top []*line, services []*service) {
 		t.set(v, "notification_email_from", v.data)
 	}
 	if t.mails(services) {
-		if t.global["smtp"] == nil {
-			t.Set(at.at, "smtp_server", "127.0.0.1")
+		if t.global["smtp"] == nil { // ldirectord hands mail to the local mailer, whose port this is
+			t.Set(at.at, "smtp_server", "localhost")
 		}
 		t.Set(at.at, "smtp_alert_format", "ldirectord")
 	}

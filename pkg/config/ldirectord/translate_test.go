@@ -246,3 +246,23 @@ func TestElsewhere(t *testing.T) {
 		t.Errorf("here\n%s\nthere\n%s%s", here.Format(here.Found), there.Text, there.Format(there.Found))
 	}
 }
+
+// Without smtp mail goes where ldirectord's local mailer is; where nobody gets mail nobody needs that.
+func TestLocalMailer(t *testing.T) {
+	const service = "virtual=192.0.2.1:80\n\treal=10.0.0.1:80 gate\n"
+	for text, want := range map[string]bool{
+		"emailalert=ops@example.org\n" + service:                  true,
+		service + "\temailalert=ops@example.org\n":                true,
+		"smtp=192.0.2.25\nemailalert=ops@example.org\n" + service: false,
+		service: false,
+	} {
+		d := translate("l.cf", text)
+		c, found := d.Load(new(config.Loader))
+		if c == nil {
+			t.Fatal(d.Format(found))
+		}
+		if got := strings.Contains(d.Text, "smtp_server = \"localhost\"\n"); got != want {
+			t.Errorf("%s: %v\n%s", text, got, d.Text)
+		}
+	}
+}
