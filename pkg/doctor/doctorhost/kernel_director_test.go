@@ -103,7 +103,7 @@ func arrivals(n *network) int {
 		return sum
 	}
 	before := packets()
-	_, _, _ = dial(n.t, n.client.From(far), natVIP) // no answer comes back to it
+	_, _, _ = dial(n.t, n.client.From(far), natVIP, short) // no answer comes back to it
 	return packets() - before
 }
 

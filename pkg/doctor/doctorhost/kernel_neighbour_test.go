@@ -13,7 +13,7 @@ import (
 )
 
 // ear is how long the doctor listens: two adverts and more.
-const ear = "3s"
+const ear = "2s"
 
 // TestKernelDoctorARP: a real server that answers ARP for the service's address takes clients past the director.
 func TestKernelDoctorARP(t *testing.T) {

@@ -101,7 +101,7 @@ func TestKernelRealServer(t *testing.T) {
 		broken: func() {
 			answered := 0
 			for range 2 { // the other server has its turn
-				if _, _, err := dial(t, n.client, "192.0.2.81:7"); err == nil {
+				if _, _, err := dial(t, n.client, "192.0.2.81:7", short); err == nil {
 					answered++
 				}
 			}

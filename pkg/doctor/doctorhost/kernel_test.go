@@ -63,11 +63,12 @@ type network struct {
 	client, director *lab.Host
 	servers          [2]*lab.Host
 	state            map[*lab.Host]string // what each has for /var/lib/ipvsd: hosts of the lab share their files
+	asked            map[string]bool      // services, by TestKernelExplain
 }
 
 func newNetwork(t *testing.T) *network {
 	t.Helper()
-	n := &network{t: t, outside: lab.NewBridge(t, "outside", 1500), inside: lab.NewBridge(t, "inside", 1500), state: map[*lab.Host]string{}}
+	n := &network{t: t, outside: lab.NewBridge(t, "outside", 1500), inside: lab.NewBridge(t, "inside", 1500), state: map[*lab.Host]string{}, asked: map[string]bool{}}
 	n.client, n.director = lab.NewHost(t, "client"), lab.NewHost(t, "director")
 	n.director.Sysctl("net.ipv4.ip_forward", "1")
 	n.director.Sysctl("net.ipv6.conf.all.forwarding", "1")
@@ -123,16 +124,22 @@ func serve(t *testing.T, h *lab.Host) {
 	}()
 }
 
+// How long a client waits: where an answer is to come, and where none is.
+const (
+	long  = 10 * time.Second
+	short = 2 * time.Second
+)
+
 // dial connects and returns the connection with the name of the server that answers.
-func dial(t *testing.T, from *lab.Host, to string) (net.Conn, string, error) {
+func dial(t *testing.T, from *lab.Host, to string, limit time.Duration) (net.Conn, string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	conn, err := from.DialContext(ctx, "tcp", to)
 	if err != nil {
 		return nil, "", err
 	}
-	name, err := ask(t, conn)
+	name, err := ask(t, conn, limit)
 	return conn, name, err
 }
 
@@ -141,22 +148,22 @@ func (n *network) fromPort(source, to string) (name string, err error) {
 	n.t.Helper()
 	var conn net.Conn
 	err = n.client.Do(func() (err error) {
-		from := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(source)), Timeout: 5 * time.Second}
+		from := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(source)), Timeout: long}
 		conn, err = from.DialContext(n.t.Context(), "tcp", to)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	return ask(n.t, conn)
+	return ask(n.t, conn, long)
 }
 
 // ask returns the name of the server at the other end. The connection stays until the end of the test.
-func ask(t *testing.T, conn net.Conn) (name string, err error) {
+func ask(t *testing.T, conn net.Conn, limit time.Duration) (name string, err error) {
 	t.Helper()
 	t.Cleanup(func() { _ = conn.Close() })
 	buf := make([]byte, 100)
-	if err = conn.SetDeadline(time.Now().Add(5 * time.Second)); err == nil {
+	if err = conn.SetDeadline(time.Now().Add(limit)); err == nil {
 		_, err = conn.Write([]byte("who?"))
 	}
 	size := 0
@@ -169,7 +176,7 @@ func ask(t *testing.T, conn net.Conn) (name string, err error) {
 // served wants an answer.
 func served(t *testing.T, from *lab.Host, to string) string {
 	t.Helper()
-	conn, name, err := dial(t, from, to)
+	conn, name, err := dial(t, from, to, long)
 	if err != nil {
 		t.Errorf("%s from %s: %v", to, from.Name, err)
 		return ""
@@ -181,7 +188,7 @@ func served(t *testing.T, from *lab.Host, to string) string {
 // unserved wants none.
 func unserved(t *testing.T, from *lab.Host, to, when string) {
 	t.Helper()
-	if _, name, err := dial(t, from, to); err == nil {
+	if _, name, err := dial(t, from, to, short); err == nil {
 		t.Errorf("%s: %s answers for %s", when, name, to)
 	}
 }
