@@ -45,7 +45,7 @@ type Outbox struct {
 	mu      sync.Mutex
 	lanes   map[string]*lane // those that have a goroutine
 	counts  map[string]*Counts
-	closing chan struct{}    // closed: no pauses, one attempt each
+	closing chan struct{} // closed: no pauses, one attempt each
 	working sync.WaitGroup
 }
 
