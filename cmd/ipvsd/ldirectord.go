@@ -153,10 +153,14 @@ func (d director) status(context.Context) int {
 	return ldirectordStopped
 }
 
-// valid says whether the configuration can be used, and on stderr what there is to say about it.
+// valid says whether the configuration can be used, and on stderr why it can't. What else there is to say about it the daemon has in its log.
 func (d director) valid() bool {
 	v := daemon.Check(d.file, daemon.Reading{})
-	return v.Problems(d.stderr) == nil && v.Rejected == ""
+	if v.Rejected == "" {
+		return true
+	}
+	_ = v.Problems(d.stderr) // there is no other place to say it
+	return false
 }
 
 func (d director) start(ctx context.Context) int {

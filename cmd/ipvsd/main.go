@@ -86,6 +86,9 @@ func run(ctx context.Context, p *process, args []string) int {
 	if code, ok := errors.AsType[exit](err); ok {
 		return int(code) // all is said
 	}
+	if p.name == keepalived && errors.Is(err, daemon.ErrRunning) {
+		err = fmt.Errorf("daemon is already running: %w", err) // in keepalived's words, which end the same
+	}
 	if err != nil {
 		fmt.Fprintf(p.stderr, "%s: %v\n", p.name, err)
 	}

@@ -69,6 +69,9 @@ func rival() (pid int, name string) {
 			continue
 		}
 		program, known := rivals[string(bytes.TrimSpace(comm))]
+		if known && !ofRoot(dir) {
+			continue // it can't change the table, whoever called it so
+		}
 		target, err := os.Readlink(dir + "/exe")
 		hidden := errors.Is(err, fs.ErrPermission) // it has capabilities that we lack, as with our unit: its name has to do
 		if !known || err != nil && !hidden || !hidden && !strings.HasPrefix(filepath.Base(target), program) {
@@ -84,6 +87,18 @@ func rival() (pid int, name string) {
 		pid, name = n, string(bytes.TrimSpace(comm))
 	}
 	return pid, name
+}
+
+// ofRoot says whether a process has root's rights, by its directory in /proc. What the directory itself belongs to says less: a process
+// can make it root's.
+func ofRoot(dir string) bool {
+	text, _ := os.ReadFile(dir + "/status") // what can't be read has ended
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 2 && f[0] == "Uid:" {
+			return f[2] == "0" // the effective one
+		}
+	}
+	return false
 }
 
 // meets says whether two lists of a network namespace's netlink sockets have one in common: the same namespace, seen by two processes.

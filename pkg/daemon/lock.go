@@ -22,22 +22,20 @@ func takeLocks(socket, stateDir string) ([]*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	locks, err := lockDirectory(stateDir)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range []struct{ path, what string }{
-		{namespace + ".lock", "in this network namespace"},
-		{socket + ".lock", "on the socket " + socket},
+	var locks []*os.File
+	for _, take := range []func() ([]*os.File, error){ // the first that is taken says most about who has it
+		func() ([]*os.File, error) { return lock(namespace+".lock", "in this network namespace") },
+		func() ([]*os.File, error) { return lock(socket+".lock", "on the socket "+socket) },
+		func() ([]*os.File, error) { return lockDirectory(stateDir) },
 	} {
-		f, err := lock(l.path, l.what)
+		taken, err := take()
 		if err != nil {
 			for _, f := range locks {
 				_ = f.Close()
 			}
 			return nil, err
 		}
-		locks = append(locks, f)
+		locks = append(locks, taken...)
 	}
 	return locks, nil
 }
@@ -69,7 +67,7 @@ func lockDirectory(path string) ([]*os.File, error) {
 }
 
 // lock takes the lock of a file, or says which process has it.
-func lock(path, what string) (*os.File, error) {
+func lock(path, what string) ([]*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -91,5 +89,5 @@ func lock(path, what string) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
-	return f, nil
+	return []*os.File{f}, nil
 }

@@ -41,6 +41,12 @@ func code(t *testing.T, h *lab.Host, args ...string) (int, string) {
 	return 0, out
 }
 
+// spoken is code with what is said on stderr in any case.
+func spoken(t *testing.T, h *lab.Host, args ...string) (int, string) {
+	t.Helper()
+	return code(t, h, append([]string{"sh", "-c", `exec "$0" "$@" 2>&1`}, args...)...)
+}
+
 // written writes a file and returns its path.
 func written(t *testing.T, name, text string) string {
 	t.Helper()
@@ -162,8 +168,10 @@ func keepalivedOf(t *testing.T, h *lab.Host, program string) (d dumped) {
 		}
 		return nil
 	})
-	if got, out := code(t, h, args...); got != 0 {
-		t.Errorf("a second start: %d %s", got, out)
+	got, out := spoken(t, h, args...)
+	if said := fmt.Sprintf("already running: another ipvsd is running in this network namespace, as process %d: ", pid); got != 0 ||
+		program != "keepalived" && !strings.Contains(out, said) {
+		t.Errorf("a second start: %d, want 0 and %q in %s", got, said, out)
 	}
 	dump := func(signal syscall.Signal, name string) []byte {
 		var text []byte
@@ -276,7 +284,9 @@ func TestKernelAsLdirectord(t *testing.T) {
 		want(1, "force-reload")
 		want(0, "try-restart")
 		want(255, "frob")
-		want(0, "start")
+		if got, out := spoken(t, h, program, conf, "start"); got != 0 || program == ours && strings.Count(out, "quiescent is not written") != 1 {
+			t.Errorf("start: %d, and the warning is there %d times in\n%s", got, strings.Count(out, "quiescent is not written"), out)
+		}
 		runs(0)
 		lab.WaitFor(t, patience, "the service", func() error {
 			if rows := h.SavedTable(); len(rows) != 2 {
@@ -369,6 +379,11 @@ func TestKernelRival(t *testing.T) {
 		t.Errorf("%d, want %q in %s", got, want, out)
 	}
 	elsewhere := withInterface(t)
+	impostor := filepath.Join(dir, "keepalived") // which changes nothing
+	if out, err := exec.Command("cp", "/bin/sleep", impostor).CombinedOutput(); err != nil {
+		t.Fatalf("%s%v", out, err)
+	}
+	elsewhere.Start("setpriv", "--reuid=65534", "--clear-groups", impostor, "1000")
 	elsewhere.Start(append(slices.Clone(ours[:3]), "--socket", dir+"/e", "--state-dir", dir+"/e.state")...).WaitLog(patience, "msg=started")
 	h.Start(append(ours, "--force")...).WaitLog(patience, "another program changes the same table")
 }
