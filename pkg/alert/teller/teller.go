@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -149,8 +150,8 @@ func (t *Teller) tell(n *alert.News) {
 		t.remind.Hear(n)
 	}
 	if m, ok := t.desk.Mail(n); ok {
-		t.outbox.Put(toMailServer(&m), outbox.Letter{
-			About: []any{"recipients", m.Recipients(), "subject", m.Subject}, Attempts: mailAttempts,
+		t.outbox.Put("mail server "+m.Via.Server, outbox.Letter{
+			About: []any{"recipients", strings.Join(m.To, ", "), "subject", m.Subject}, Attempts: mailAttempts,
 			Deliver: func(ctx context.Context) error { return t.mail(ctx, m) },
 		})
 	}
@@ -158,7 +159,7 @@ func (t *Teller) tell(n *alert.News) {
 		t.seq++
 	}
 	for _, p := range t.desk.Posts(n, t.seq) {
-		t.outbox.Put(toWebhook(&p), outbox.Letter{
+		t.outbox.Put("webhook "+p.To.Name, outbox.Letter{
 			About: []any{"seq", t.seq}, Attempts: p.To.Attempts,
 			Deliver: func(ctx context.Context) error { return t.post(ctx, p) },
 		})
