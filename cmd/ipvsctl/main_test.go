@@ -28,6 +28,7 @@ type fake struct {
 	table        status.Kernel
 	checks       status.Checks
 	probes       status.Probes
+	trials       status.Trials
 	asked        status.CheckQuery
 	routers      control.Routers
 	desk

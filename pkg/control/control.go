@@ -12,6 +12,7 @@
 //	POST /v1/wishes       an Order, about such a server: answered with the status.Wishes that it made or ended
 //	POST /v1/plan         status.Answer: what taking the configuration in the body would change, called file=NAME in messages; without
 //	                      a file, what the daemon's own would. One that includes others comes as a File, with json=1
+//	POST /v1/alert-test   status.Trials: sends a test to all that are alerted, and tells what they answered
 //	POST /v1/reload       status.Answer: the daemon's file is read again and taken; with strict=1, unless it has warnings
 //	GET  /metrics         what Prometheus asks for, in its format: package metrics
 //
@@ -55,6 +56,8 @@ type Backend interface {
 	Wishes(ctx context.Context) (*status.Wishes, error)
 	// Order takes what an operator asks for, and returns the wishes that it is about.
 	Order(ctx context.Context, o Order) (*status.Wishes, error)
+	// Trial sends a test to all that the configuration alerts, and returns what they answered.
+	Trial(ctx context.Context) (*status.Trials, error)
 	// Connections returns the entries of the kernel's connection table that a query asks for. They are read while they are
 	// ranged over; an error, the context's too, is the last thing that comes.
 	Connections(ctx context.Context, q connection.Query) iter.Seq2[connection.Connection, error]

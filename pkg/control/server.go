@@ -109,6 +109,7 @@ func handler(b Backend, routers Routers) http.Handler {
 	mux.HandleFunc("POST "+probePath, probeHandler(b))
 	mux.HandleFunc("GET "+wishesPath, wishesHandler(b))
 	mux.HandleFunc("POST "+wishesPath, orderHandler(b))
+	mux.HandleFunc("POST "+trialPath, trialHandler(b))
 	mux.HandleFunc("GET "+vrrpPath, vrrpHandler(routers))
 	mux.HandleFunc("POST "+switchoverPath, switchoverHandler(routers))
 	mux.HandleFunc("POST "+reloadPath, func(w http.ResponseWriter, r *http.Request) {

@@ -1,17 +1,29 @@
 package daemon
 
 import (
+	"context"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/alert"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // herald tells FIFOs, mail servers and webhooks: *teller.Teller. Nobody waits for it.
 type herald interface {
 	Change(c *config.GlobalDefs)
 	Tell(list ...alert.News)
+	Trial(ctx context.Context, c *config.Config) *status.Trials
+}
+
+// Trial sends a test to all that the configuration in force alerts, in the goroutine of whoever asks.
+func (o *owner) Trial(ctx context.Context) (*status.Trials, error) {
+	c, err := ask(ctx, o, func(context.Context) *config.Config { return o.cfg })
+	if err != nil {
+		return nil, err
+	}
+	return o.herald.Trial(ctx, c), nil
 }
 
 // phase is what the daemon is doing when it tells of something that was so before.

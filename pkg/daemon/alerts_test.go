@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/alert"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
+	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // heard is what FIFOs and mail servers were told.
@@ -24,6 +26,10 @@ func (l *heard) Change(c *config.GlobalDefs) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.desk = alert.NewDesk(c, "host")
+}
+
+func (l *heard) Trial(_ context.Context, c *config.Config) *status.Trials {
+	return &status.Trials{Trials: []status.Trial{{To: c.GlobalDefs.RouterID}}}
 }
 
 // Tell notes a line as it is, and a mail by its subject and the first line of its text.
@@ -166,5 +172,21 @@ inhibit_on_failure = true
 		mails("the other one is back", "Restored real server: 198.51.100.2:80 (192.0.2.1:80) (Weight set to 2)", "Deleted fallback server: 198.51.100.3:80 (192.0.2.1:80)")
 		h.stop()
 		mails("stop", "Purged real server (stop): 198.51.100.2:80 (192.0.2.1:80)")
+	})
+}
+
+// A test of alerts is of the configuration in force.
+func TestTrialOfAlerts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), mailed)
+		defer h.stop()
+		for _, name := range []string{"lb1", "lb2"} {
+			h.write(strings.Replace(mailed, "lb1", name, 1))
+			h.reloaded()
+			got, err := h.Trial(t.Context())
+			if err != nil || len(got.Trials) != 1 || got.Trials[0].To != name {
+				t.Errorf("%s: %+v, %v", name, got, err)
+			}
+		}
 	})
 }

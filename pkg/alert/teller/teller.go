@@ -6,7 +6,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -150,8 +149,8 @@ func (t *Teller) tell(n *alert.News) {
 		t.remind.Hear(n)
 	}
 	if m, ok := t.desk.Mail(n); ok {
-		t.outbox.Put("mail server "+m.Via.Server, outbox.Letter{
-			About: []any{"recipients", strings.Join(m.To, ", "), "subject", m.Subject}, Attempts: mailAttempts,
+		t.outbox.Put(toMailServer(&m), outbox.Letter{
+			About: []any{"recipients", m.Recipients(), "subject", m.Subject}, Attempts: mailAttempts,
 			Deliver: func(ctx context.Context) error { return t.mail(ctx, m) },
 		})
 	}
@@ -159,7 +158,7 @@ func (t *Teller) tell(n *alert.News) {
 		t.seq++
 	}
 	for _, p := range t.desk.Posts(n, t.seq) {
-		t.outbox.Put("webhook "+p.To.Name, outbox.Letter{
+		t.outbox.Put(toWebhook(&p), outbox.Letter{
 			About: []any{"seq", t.seq}, Attempts: p.To.Attempts,
 			Deliver: func(ctx context.Context) error { return t.post(ctx, p) },
 		})

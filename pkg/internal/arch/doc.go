@@ -30,7 +30,7 @@
 //	pkg/alert/outbox    | io   |                                                | keeps what is to be delivered
 //	pkg/alert/smtp      | io   | alert alert/outbox config                      | hands over e-mail
 //	pkg/alert/webhook   | io   | alert alert/outbox                             | posts events
-//	pkg/alert/teller    | io   | alert alert/outbox alert/smtp alert/webhook config fifo | tells all of them, in order
+//	pkg/alert/teller    | io   | alert alert/outbox alert/smtp alert/webhook config fifo status | tells all of them, in order
 //	pkg/fifo            | io   | config script                                  | lines for whoever reads a named pipe
 //	pkg/script          | io   |                                                | runs the user's commands, in order
 //	pkg/connection      | pure | ipvs                                           | reads, filters, counts connections
