@@ -179,7 +179,7 @@ func (o *owner) consequences(next admin.State, list []admin.Wish, now time.Time)
 
 // drainsBadly says why a drain may not do for a virtual server what one expects of it.
 func (o *owner) drainsBadly(vs *config.VirtualServer, w *admin.Wish) (list []string) {
-	s := &vs.Services[0]
+	s := desired.Passing(vs.Services[0])
 	sysctls := &o.cfg.GlobalDefs.LVSSysctl
 	leave, set := sysctls.Values["expire_quiescent_template"]
 	switch {

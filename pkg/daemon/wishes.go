@@ -30,6 +30,7 @@ func (o *owner) hold(next admin.State, list []admin.Wish) {
 		}
 	}
 	o.stale = true
+	o.soon()
 	o.recordWishes()
 }
 
@@ -121,7 +122,9 @@ func (o *owner) Wishes(ctx context.Context) (*status.Wishes, error) {
 		err error
 	}
 	r, err := ask(ctx, o, func(ctx context.Context) read {
-		o.passTime(ctx, time.Now())
+		if o.passTime(ctx, time.Now()); o.stale {
+			o.round(ctx, o.parts()) // what is told has happened
+		}
 		s, err := o.wishesNow(ctx, o.wishes.All())
 		return read{s, err}
 	})

@@ -91,8 +91,14 @@ func Decide(vs *config.VirtualServer, f Facts) Outcome {
 	o.slowStart(vs, reals, f)
 
 	o.Services = make([]Service, len(vs.Services))
+	quiet := func(s server) bool { return s.quiet }
+	drains := slices.ContainsFunc(reals, quiet) || slices.ContainsFunc(sorries, quiet)
 	for i := range vs.Services {
 		s := &vs.Services[i]
+		if drains {
+			passing := Passing(*s)
+			s = &passing
+		}
 		servers := make([]Destination, 0, max(len(reals)+len(sorries), len(f.Owned[s.ServiceKey])))
 		for j := range reals {
 			if d, reaches := vs.RealServers[j].For(s); reaches {

@@ -6,6 +6,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
 )
 
 // Judge returns the verdict on a server by what is known of its checks.
@@ -25,6 +26,7 @@ type server struct {
 	state  health.State
 	alive  bool // may have clients as far as its checks go
 	off    bool // down on purpose
+	quiet  bool // the operator wants it to keep its clients, but take no more
 	mode   admin.Mode
 	weight int32 // configured, or what the operator wants instead, and advised; 0 unless the operator lets it serve
 }
@@ -39,6 +41,7 @@ func (o *Outcome) judge(vs *config.VirtualServer, servers []config.RealServer, f
 			o.changes(wish.Until)
 		}
 		list[i] = judgeOne(rs, Weight(rs, wish), f.Verdicts)
+		list[i].quiet = wish.Mode == admin.Drains || wish.Mode == admin.Serves && wish.Weighted && wish.Weight == 0
 		if list[i].mode = wish.Mode; wish.Mode != admin.Serves {
 			list[i].weight = 0
 		}
@@ -72,6 +75,18 @@ func judgeOne(rs *config.RealServer, weight int32, v Verdicts) server {
 		}
 	}
 	return server{state: tally.State(rs.Needed), alive: tally.Alive(rs.Needed), weight: health.Advised(weight, advice...)}
+}
+
+// Passing returns a service as it is while a server of it drains: sh and mh pass over that one, whether they do so otherwise or not.
+// It would have to leave the table, with its connections, or else its clients would be dropped. Dh can't.
+func Passing(s ipvs.Service) ipvs.Service {
+	switch s.Scheduler {
+	case "sh":
+		s.Flags |= ipvs.SHFallback
+	case "mh":
+		s.Flags |= ipvs.MHFallback
+	}
+	return s
 }
 
 // A slow start goes in so many steps, none of them shorter than slowStep.

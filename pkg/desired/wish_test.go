@@ -87,7 +87,8 @@ func TestWishes(t *testing.T) {
 		}},
 		{"where weight 0 would drop clients it is removed", scheduler("dh", 0), []step{{"uuu", "~1", "up: -1 2:1 3:1"}}},
 		{"mh with mh-fallback", scheduler("mh", ipvs.MHFallback), []step{{"uuu", "~1", "up: 1:0 2:1 3:1"}}},
-		{"mh without", scheduler("mh", 0), []step{{"uuu", "~1", "up: -1 2:1 3:1"}}},
+		{"mh without, which gets it", scheduler("mh", 0), []step{{"uuu", "~1", "up: 1:0 2:1 3:1"}, {"uuu", "1=0", "up: 1:0 2:1 3:1"}}},
+		{"sh", scheduler("sh", 0), []step{{"uuu", "~1", "up: 1:0 2:1 3:1"}, {"uuu", "-1", "up: -1 2:1 3:1"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			state := health.Unchecked
@@ -105,6 +106,24 @@ func TestWishes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Schedulers that can pass over a server do so while one drains, and only then.
+func TestPassingOver(t *testing.T) {
+	for _, tt := range []struct {
+		scheduler, wishes string
+		want              ipvs.ServiceFlags
+	}{
+		{"sh", "", 0}, {"sh", "~1", ipvs.SHFallback}, {"sh", "1=0", ipvs.SHFallback}, {"sh", "1=2", 0}, {"sh", "-1", 0}, {"sh", "~91", ipvs.SHFallback},
+		{"mh", "~1", ipvs.MHFallback}, {"dh", "~1", 0}, {"wrr", "~1", 0},
+	} {
+		vs, verdicts := judged("uu/u")
+		vs.Services[0].Scheduler, vs.Services[0].Flags = tt.scheduler, ipvs.OnePacket
+		o := desired.Decide(vs, desired.Facts{Verdicts: verdicts, Wishes: wished(t, tt.wishes), Now: noon})
+		if got := o.Services[0].Flags; got != tt.want|ipvs.OnePacket || vs.Services[0].Flags != ipvs.OnePacket {
+			t.Errorf("%s with %q: %v, want %v", tt.scheduler, tt.wishes, got, tt.want)
+		}
 	}
 }
 
