@@ -49,6 +49,7 @@ type GlobalDefs struct {
 	RouterID       string
 	NetNamespace   string        // network namespace to run in; empty: where the daemon is started
 	LVSFlushOnStop bool          // remove our services when the daemon stops
+	AutoReload     bool          // read the file again when it has changed
 	RSInitNotifies bool          // tell of servers that are up from the beginning, too
 	LVSTimeouts    ipvs.Timeouts // of connection entries; zero fields keep the kernel's
 	LVSSyncDaemon  SyncDaemons

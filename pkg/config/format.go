@@ -72,6 +72,7 @@ func (p *printer) global(g *GlobalDefs, v *VRRP) {
 	p.table("", "[global_defs]")
 	differs(p, "router_id", g.RouterID, "")
 	differs(p, "lvs_flush_on_stop", g.LVSFlushOnStop, false)
+	differs(p, "autoreload", g.AutoReload, false)
 	differs(p, "rs_init_notifies", g.RSInitNotifies, false)
 	if t := g.LVSTimeouts; t != (ipvs.Timeouts{}) {
 		p.set("lvs_timeouts", inline{

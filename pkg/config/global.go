@@ -38,6 +38,7 @@ func newFrame(r *report, doc *document) *frame {
 	if v := doc.global.value("lvs_flush_on_stop"); v != nil {
 		f.defs.LVSFlushOnStop = v.data == true || v.data == "VS"
 	}
+	f.defs.AutoReload, _ = lookup[bool]("autoreload", doc.global)
 	f.defs.RSInitNotifies, _ = lookup[bool]("rs_init_notifies", doc.global)
 	f.user, _ = lookup[Script]("script_user", doc.global)
 	for _, name := range sortedKeys(doc.files) {

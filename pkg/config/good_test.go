@@ -40,6 +40,7 @@ func TestEveryFieldOfATCPService(t *testing.T) {
 router_id = "director1"
 lvs_flush_on_stop = "VS"
 rs_init_notifies = true
+autoreload = true
 lvs_timeouts = { tcp = 900, udp = "5m" }
 
 [[virtual_server]]
@@ -87,7 +88,7 @@ warmup = 0.25
 	want := &Config{
 		GlobalDefs: GlobalDefs{
 			Mail:     Mail{ConnectTimeout: 30 * time.Second, TLS: "opportunistic", Format: "keepalived"},
-			RouterID: "director1", LVSFlushOnStop: true, RSInitNotifies: true,
+			RouterID: "director1", LVSFlushOnStop: true, RSInitNotifies: true, AutoReload: true,
 			LVSTimeouts: ipvs.Timeouts{TCP: 15 * time.Minute, UDP: 5 * time.Minute},
 			LVSSysctl:   Sysctls{Defaults: true},
 			Metrics:     Metrics{PerServer: true, MaxServers: 2000},

@@ -11,6 +11,7 @@ import (
 var globalKeywords = []keyword{
 	{in: inRoot, name: "net_namespace", kind: word, doc: "network namespace to run in, of ip netns"},
 	{in: inGlobal, name: "router_id", kind: text, doc: "name of this director; default: the host name"},
+	{in: inGlobal, name: "autoreload", kind: boolean, doc: "reads the file again when it has changed"},
 	{in: inGlobal, name: "lvs_flush_on_stop", kind: either(boolean, oneOf("VS")), doc: "removes our services at stop"},
 	{in: inGlobal, name: "lvs_flush_onstop", aliasOf: "lvs_flush_on_stop", kind: either(boolean, oneOf("VS")), doc: "old"},
 	{in: inGlobal, name: "rs_init_notifies", kind: boolean, doc: "tells of servers that are up from the beginning, too"},

@@ -88,6 +88,7 @@ type Daemon struct {
 func New(o Options) (_ *Daemon, err error) {
 	files := filesIn(o)
 	loader := new(dialect.Loader)
+	read := stampOf(o.ConfigFile)
 	cfg, answer := o.file(loader, o.ConfigFile)
 	if cfg == nil {
 		return nil, fmt.Errorf("%w\n%s", ErrConfig, answer.Rejected)
@@ -130,7 +131,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.owner.settings.defaults, err = sysctlDefaults(); err != nil {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
 	}
-	d.owner.loader = *loader
+	d.owner.loader, d.owner.read = *loader, read
 	records, err := namespaceFiles()
 	if err != nil {
 		return nil, err
@@ -210,6 +211,10 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	})
 	tasks.Go(func() error { return d.owner.sessions.runner.Run(sessions) })
 	tasks.Go(func() error { return d.owner.run(ctx) })
+	tasks.Go(func() error {
+		d.owner.autoReload(ctx)
+		return nil
+	})
 	err = tasks.Wait()
 	endTelling() // there is nobody left who has news
 	err = errors.Join(err, teller.Wait())

@@ -85,6 +85,7 @@ type owner struct {
 	moved    string                      // net_namespace of the configuration that the daemon was started with
 	reloads  sync.Mutex                  // held from reading the file until it is in force
 	loader   dialect.Loader              // guarded by reloads
+	read     stamp                       // guarded by reloads: of the file as it was read last
 	made     map[string]config.TrackFile // guarded by reloads: of the configuration before
 
 	cfg        *config.Config

@@ -357,3 +357,43 @@ func TestReloadWithAnotherNamespace(t *testing.T) {
 		h.stop()
 	})
 }
+
+// Who wants it has the file read again when it changes, each version once, and none that is being written.
+func TestAutoReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wanted = "[global_defs]\nautoreload = true\n"
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), wanted+web)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			h.autoReload(ctx)
+		}()
+		h.pass(10 * time.Second)
+		told := func(what string) int { return strings.Count(h.log.String(), what) }
+		if n := told("has changed"); n != 1 { // the house has not said what it has read
+			t.Fatalf("reloaded %d times\n%s", n, h.log)
+		}
+		h.pass(time.Minute)
+		h.write(wanted + strings.Replace(web, `, "198.51.100.3:80"`, "", 1))
+		h.pass(lookEvery)
+		h.wantServing("before it is sure", first, second, third)
+		h.pass(lookEvery)
+		h.wantServing("changed", first, second)
+		h.write("nonsense = 1\n")
+		h.pass(time.Minute)
+		h.wantServing("refused", first, second)
+		if n := told("was rejected"); n != 1 {
+			t.Errorf("refused %d times\n%s", n, h.log)
+		}
+		h.write(web)
+		h.pass(time.Minute)
+		h.wantServing("the last time", first, second, third)
+		h.write(strings.Replace(web, `, "198.51.100.3:80"`, "", 1))
+		h.pass(time.Minute)
+		h.wantServing("nobody wants it", first, second, third)
+		cancel()
+		<-done
+		h.stop()
+	})
+}

@@ -38,6 +38,7 @@ func (o *owner) Reload(ctx context.Context, strict bool) (*status.Answer, error)
 	reading := o.options.Reading
 	reading.Strict = reading.Strict || strict
 	before := o.loader
+	o.read = stampOf(o.files.config)
 	cfg, answer := o.load(nil, reading)
 	if cfg != nil {
 		var err error

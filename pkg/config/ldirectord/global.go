@@ -23,6 +23,9 @@ func (t *translation) globalDefs(top []*line, services []*service) {
 		}
 	}
 	t.cleanStop(at, services)
+	if v := t.global["autoreload"]; yes(v, false) {
+		t.set(v, "autoreload", true)
+	}
 	t.alerts(t.global)
 	if v := t.global["emailalertfrom"]; v != nil {
 		t.set(v, "notification_email_from", v.data)
