@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ func label(name, value string) *dto.LabelPair {
 
 // with returns the labels and more of them.
 func (l labels) with(more ...*dto.LabelPair) labels {
-	return append(l[:len(l):len(l)], more...)
+	return append(slices.Clip(l), more...)
 }
 
 // sink is a family in the making. Its samples are used again for the next one: a large table has ten thousand of them in each.

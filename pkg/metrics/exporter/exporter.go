@@ -25,6 +25,9 @@ const (
 	patience   = 10 * time.Second // how long it may take to find out what there is to tell: Prometheus' own limit
 )
 
+// formats are what scrapers may ask for.
+var formats = []expfmt.Format{expfmt.NewFormat(expfmt.TypeTextPlain), expfmt.NewFormat(expfmt.TypeProtoDelim)}
+
 // Source returns what there is to tell. It is called for each scrape, by maxScrapes goroutines at most.
 type Source func(context.Context) (*metrics.Facts, error)
 
@@ -106,7 +109,7 @@ func (e *Exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	format := expfmt.Negotiate(r.Header)
+	format := expfmt.NegotiateAccept(r.Header, formats...)
 	w.Header().Set("Content-Type", string(format))
 	var out io.Writer = w
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {

@@ -65,8 +65,11 @@ func TestPrometheus(t *testing.T) {
 				Result []struct{ Value [2]any }
 			}
 		}
-		if err := json.NewDecoder(answer.Body).Decode(&found); err != nil || len(found.Data.Result) != 1 {
-			return "", fmt.Errorf("%d results: %v", len(found.Data.Result), err)
+		if err := json.NewDecoder(answer.Body).Decode(&found); err != nil {
+			return "", err
+		}
+		if len(found.Data.Result) != 1 {
+			return "", fmt.Errorf("%d results", len(found.Data.Result))
 		}
 		return fmt.Sprint(found.Data.Result[0].Value[1]), nil
 	}
