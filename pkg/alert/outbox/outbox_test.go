@@ -138,6 +138,7 @@ func TestCounts(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		bad := errors.New("busy")
 		w.Put("b", w.letter("1", 3, bad, bad))
+		synctest.Wait() // it is under way, and none of those that wait
 		w.Put("a", w.letter("2", 1, bad))
 		w.Put("b", w.letter("3", 9, Permanent(bad)))
 		for i := range backlog {
