@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
@@ -64,7 +63,8 @@ real_servers = ["10.0.0.2:80"]
 	}
 	box.mu.Lock()
 	defer box.mu.Unlock()
-	if len(box.list) != 1 || !strings.HasPrefix(box.list[0], "ops@example.org|[lb1] Test of alerts||This is a test: ") {
-		t.Errorf("the mailbox has %q", box.list)
+	const mail = "ops@example.org|[lb1] Test of alerts||This is a test: ipvsctl alert test asked for it."
+	if !slices.Contains(box.list, mail) { // among news of the server
+		t.Errorf("the mailbox has %q, not %q", box.list, mail)
 	}
 }
