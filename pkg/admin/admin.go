@@ -214,21 +214,33 @@ func sortWishes(list []Wish) {
 	})
 }
 
-// Set takes a wish instead of what was wanted before in its place. It gets its version, which is newer than all that are known.
-func (s State) Set(w Wish) State {
-	w.Version = s.next(w.Since)
-	return s.with(w)
+// Set takes wishes instead of what was wanted before in their places. They get their versions, which are newer than all that are known.
+func (s State) Set(list ...Wish) State {
+	wishes := s.clone()
+	newest := s.next(time.Unix(0, 0))
+	for _, w := range list {
+		w.Version = max(newest, w.Since.UnixNano())
+		wishes[w.Key()] = w
+	}
+	return State{wishes}
 }
 
-// Clear ends a wish; it says whether there was one.
-func (s State) Clear(k Key, by string, now time.Time) (_ State, was Wish, found bool) {
-	was, found = s.Find(k)
-	if !found {
-		return s, was, false
+// Clear ends wishes, and returns those that there were.
+func (s State) Clear(by string, now time.Time, keys ...Key) (_ State, were []Wish) {
+	wishes, version := s.clone(), s.next(now)
+	for _, k := range keys {
+		w, found := s.Find(k)
+		if !found {
+			continue
+		}
+		were = append(were, w)
+		w.Cleared, w.Owner, w.Version = true, by, version
+		wishes[k] = w
 	}
-	w := was
-	w.Cleared, w.Owner, w.Version = true, by, s.next(now)
-	return s.with(w), was, true
+	if len(were) == 0 {
+		return s, nil
+	}
+	return State{wishes}, were
 }
 
 // next returns a version that is newer than all that are known, also where the clock went back.
@@ -240,11 +252,10 @@ func (s State) next(now time.Time) int64 {
 	return version
 }
 
-func (s State) with(w Wish) State {
+func (s State) clone() map[Key]Wish {
 	wishes := make(map[Key]Wish, len(s.wishes)+1)
 	maps.Copy(wishes, s.wishes)
-	wishes[w.Key()] = w
-	return State{wishes}
+	return wishes
 }
 
 // cleared is how long a cleared wish is remembered: for longer than a director is away that still knows of it.
@@ -277,14 +288,16 @@ func (s State) Step(now time.Time) (_ State, expired, ended []Wish) {
 	return State{next}, expired, ended
 }
 
-// HasCut notes how many connections a drain had when it came to its deadline.
-func (s State) HasCut(k Key, connections int) State {
-	w, found := s.Find(k)
-	if !found || !w.Ended {
-		return s
+// HasCut notes how many connections drains had when they came to their deadline.
+func (s State) HasCut(connections map[Key]int) State {
+	wishes := s.clone()
+	for k, n := range connections {
+		if w, found := s.Find(k); found && w.Ended {
+			w.Cut = n
+			wishes[k] = w
+		}
 	}
-	w.Cut = connections
-	return s.with(w)
+	return State{wishes}
 }
 
 // Deadline returns when Step will have something to note; zero: never.

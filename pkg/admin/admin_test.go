@@ -119,7 +119,7 @@ func TestTime(t *testing.T) {
 	step(10*time.Minute-1, 0, 0, w.Deadline)
 	step(10*time.Minute, 0, 1, w.Expires)
 	step(11*time.Minute, 0, 0, w.Expires)
-	s = s.HasCut(w.Key(), 3)
+	s = s.HasCut(map[admin.Key]int{w.Key(): 3})
 	if got, _ := s.Find(w.Key()); got.Cut != 3 || !got.Ended {
 		t.Errorf("%+v", got)
 	}
@@ -142,11 +142,12 @@ func TestTime(t *testing.T) {
 func TestClear(t *testing.T) {
 	s := admin.State{}.Set(wish(t, "198.51.100.1", "", admin.Drain))
 	old := s
-	s, was, found := s.Clear(admin.Key{Server: server(t, "198.51.100.1")}, "admin", noon.Add(-time.Hour)) // the clock went back
-	if !found || was.What != admin.Drain || len(s.All()) != 0 {
-		t.Errorf("%+v, %t, %+v", was, found, s.All())
+	key := admin.Key{Server: server(t, "198.51.100.1")}
+	s, were := s.Clear("admin", noon.Add(-time.Hour), key, admin.Key{}) // the clock went back
+	if len(were) != 1 || were[0].What != admin.Drain || were[0].Owner != "root" || len(s.All()) != 0 {
+		t.Errorf("%+v, %+v", were, s.All())
 	}
-	if _, _, found := s.Clear(was.Key(), "admin", noon); found {
+	if _, were := s.Clear("admin", noon, key); len(were) > 0 {
 		t.Error("it was cleared twice")
 	}
 	if s, changed := s.Merge(old); len(changed) != 0 || len(s.All()) != 0 {
@@ -173,7 +174,7 @@ func TestMergeInAnyOrder(t *testing.T) {
 			w.Since = now
 			switch {
 			case r.IntN(3) == 0:
-				directors[i], _, _ = directors[i].Clear(w.Key(), "root", now)
+				directors[i], _ = directors[i].Clear("root", now, w.Key())
 			case w.What == admin.Weight:
 				w.Weight = r.Int32N(3)
 				directors[i] = directors[i].Set(w)
@@ -208,7 +209,7 @@ func TestJSON(t *testing.T) {
 	v.Weight = 7
 	s := admin.State{}.Set(w).Set(v)
 	s, _, _ = s.Step(w.Deadline)
-	s = s.HasCut(w.Key(), 2)
+	s = s.HasCut(map[admin.Key]int{w.Key(): 2})
 	text, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)

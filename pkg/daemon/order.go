@@ -63,7 +63,6 @@ func (o *owner) order(ctx context.Context, order control.Order, now time.Time) (
 
 // wanting returns the state with what an order wants.
 func (o *owner) wanting(order *control.Order, keys []admin.Key, now time.Time) (next admin.State, list []admin.Wish, err error) {
-	next = o.wishes.State
 	for _, k := range keys {
 		w := admin.Wish{Server: k.Server, Service: k.Service, Owner: order.Owner, Reason: order.Reason, Since: now}
 		switch order.Verb {
@@ -84,28 +83,29 @@ func (o *owner) wanting(order *control.Order, keys []admin.Key, now time.Time) (
 		if err := w.Validate(); err != nil {
 			return next, nil, err
 		}
-		next = next.Set(w)
-		w, _ = next.Find(w.Key())
 		list = append(list, w)
+	}
+	next = o.wishes.Set(list...)
+	for i := range list {
+		list[i], _ = next.Find(list[i].Key())
 	}
 	return next, list, nil
 }
 
 // ending returns the state without what an order ends. It is an error if it ends nothing, or more than it says.
 func (o *owner) ending(order *control.Order, keys []admin.Key, now time.Time) (next admin.State, list []admin.Wish, err error) {
-	next = o.wishes.State
 	var disabled *admin.Wish
-	for _, k := range keys {
-		w, found := next.Find(k)
-		switch {
-		case !found:
-		case order.Verb == control.Undrain && w.What == admin.Disable:
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k admin.Key) bool {
+		w, found := o.wishes.Find(k)
+		if found && order.Verb == control.Undrain && w.What == admin.Disable {
 			disabled = &w
-		default:
-			next, _, _ = next.Clear(k, order.Owner, now)
-			w.Cleared = true
-			list = append(list, w)
+			return true
 		}
+		return false
+	})
+	next, list = o.wishes.Clear(order.Owner, now, keys...)
+	for i := range list {
+		list[i].Cleared = true
 	}
 	switch {
 	case len(list) > 0:
@@ -150,8 +150,10 @@ func by(w *admin.Wish) string {
 // consequences returns what wishes do to virtual servers beside what they are to do. They are not in force yet.
 func (o *owner) consequences(next admin.State, list []admin.Wish, now time.Time) (warnings []string) {
 	facts := o.facts(o.verdicts)
+	concerned := o.concerned(list)
+	drained := o.concerned(slices.DeleteFunc(slices.Clone(list), func(w admin.Wish) bool { return w.What != admin.Drain || w.Cleared }))
 	for _, vs := range o.cfg.VirtualServers {
-		if !concerns(list, vs) {
+		if concerned[vs] == nil {
 			continue
 		}
 		before := desired.Decide(vs, facts)
@@ -167,11 +169,8 @@ func (o *owner) consequences(next admin.State, list []admin.Wish, now time.Time)
 		case serves(&before) && !serves(&is):
 			warnings = append(warnings, vs.Name+" has no server left for new clients")
 		}
-		for _, w := range list {
-			if w.What == admin.Drain && !w.Cleared && concerns([]admin.Wish{w}, vs) {
-				warnings = append(warnings, o.drainsBadly(vs, &w)...)
-				break
-			}
+		if w := drained[vs]; w != nil {
+			warnings = append(warnings, o.drainsBadly(vs, w)...)
 		}
 	}
 	return warnings

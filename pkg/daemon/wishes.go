@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -24,26 +25,37 @@ type wishes struct {
 // hold has wishes hold from now on. The list is those that differ.
 func (o *owner) hold(next admin.State, list []admin.Wish) {
 	o.wishes.State = next
-	for _, vs := range o.cfg.VirtualServers {
-		if concerns(list, vs) {
-			delete(o.outcomes, vs)
-		}
+	for vs := range o.concerned(list) {
+		delete(o.outcomes, vs)
 	}
 	o.stale = true
 	o.soon()
 	o.recordWishes()
 }
 
-// concerns says whether one of the wishes is about a server of a virtual server.
-func concerns(list []admin.Wish, vs *config.VirtualServer) bool {
-	for rs := range vs.Servers() {
-		for i := range list {
-			if list[i].Covers(rs.Destination.Addr, vs.Name) {
-				return true
+// concerned returns the virtual servers that wishes are about, with one of these wishes each.
+func (o *owner) concerned(list []admin.Wish) map[*config.VirtualServer]*admin.Wish {
+	found := make(map[*config.VirtualServer]*admin.Wish)
+	at := byAddress(list)
+	for _, vs := range o.cfg.VirtualServers {
+		for rs := range vs.Servers() {
+			for _, i := range at[rs.Destination.Addr.Addr()] {
+				if list[i].Covers(rs.Destination.Addr, vs.Name) {
+					found[vs] = &list[i]
+				}
 			}
 		}
 	}
-	return false
+	return found
+}
+
+// byAddress returns which of the wishes are about an address: there may be very many servers.
+func byAddress(list []admin.Wish) map[netip.Addr][]int {
+	at := make(map[netip.Addr][]int, len(list))
+	for i := range list {
+		at[list[i].Server.Addr()] = append(at[list[i].Server.Addr()], i)
+	}
+	return at
 }
 
 // recordWishes writes the wishes to the disk. Where that fails it is tried again some seconds later; the process still knows.
@@ -77,13 +89,16 @@ func (o *owner) passTime(ctx context.Context, now time.Time) {
 	}
 	if len(ended) > 0 {
 		found, err := o.found(ctx, ended) // before they leave the table
-		for i, w := range ended {
+		cut := make(map[admin.Key]int, len(ended))
+		for i := range ended {
+			w := &ended[i]
 			if err == nil {
-				ended[i].Cut = found[i].Open()
-				next = next.HasCut(w.Key(), ended[i].Cut)
+				w.Cut = found[i].Open()
+				cut[w.Key()] = w.Cut
 			}
-			o.wishLog(&w).Info("a drain has come to its deadline: the server is disabled", "cut", ended[i].Cut)
+			o.wishLog(w).Info("a drain has come to its deadline: the server is disabled", "cut", w.Cut)
 		}
+		next = next.HasCut(cut)
 	}
 	o.hold(next, append(expired, ended...))
 }
@@ -144,11 +159,9 @@ func (o *owner) wishesNow(ctx context.Context, list []admin.Wish) (*status.Wishe
 func (o *owner) found(ctx context.Context, list []admin.Wish) ([]status.Wish, error) {
 	all := make([]status.Wish, len(list))
 	var keys []ipvs.ServiceKey
-	for _, vs := range o.cfg.VirtualServers {
-		if concerns(list, vs) {
-			for i := range vs.Services {
-				keys = append(keys, vs.Services[i].ServiceKey)
-			}
+	for vs := range o.concerned(list) {
+		for i := range vs.Services {
+			keys = append(keys, vs.Services[i].ServiceKey)
 		}
 	}
 	var table ipvs.Table
@@ -161,8 +174,11 @@ func (o *owner) found(ctx context.Context, list []admin.Wish) ([]status.Wish, er
 	}
 	for i := range list {
 		all[i] = status.Wish{Wish: list[i], Servers: []status.WishedServer{}}
-		for _, vs := range o.cfg.VirtualServers {
-			for rs := range vs.Servers() {
+	}
+	at := byAddress(list)
+	for _, vs := range o.cfg.VirtualServers {
+		for rs := range vs.Servers() {
+			for _, i := range at[rs.Destination.Addr.Addr()] {
 				if list[i].Covers(rs.Destination.Addr, vs.Name) {
 					all[i].Servers = append(all[i].Servers, wished(vs, rs, table)...)
 				}

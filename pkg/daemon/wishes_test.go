@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"net/netip"
 	"os"
 	"slices"
@@ -166,8 +167,9 @@ func TestWishOnAFullDisk(t *testing.T) {
 		}
 		s := h.ordered(control.Order{Verb: control.Drain, Server: first.String()})
 		h.wantWeights("all the same", "1:0 2:1 3:1")
-		if s.Record == "" || h.status().WishesRecord == "" || !strings.Contains(h.log.String(), "can't be written to the disk") {
-			t.Errorf("%+v\n%s", s, h.log)
+		log, err := ask(t.Context(), h.owner, func(context.Context) string { return h.log.String() })
+		if err != nil || s.Record == "" || h.status().WishesRecord == "" || !strings.Contains(log, "can't be written to the disk") {
+			t.Errorf("%v: %+v\n%s", err, s, log)
 		}
 		// What could not be removed was the obstacle itself.
 		if err := os.RemoveAll(obstacle); err != nil {
