@@ -15,10 +15,6 @@ func arpOfServers(f *Facts, r *Report) {
 	if len(held) == 0 {
 		return
 	}
-	var names []string
-	for _, a := range held {
-		names = append(names, a.String())
-	}
 	for _, s := range []struct {
 		id, name string
 		least    int
@@ -40,9 +36,9 @@ func arpOfServers(f *Facts, r *Report) {
 		path := "net/ipv4/conf/all/" + s.name
 		r.found(Finding{
 			ID: s.id, Severity: Problem, Where: strings.Join(open, ", "),
-			What: fmt.Sprintf("%s is on lo, as on a real server of DR or TUN, and %s is less than %d.", some(names), s.name, s.least),
+			What: fmt.Sprintf("%s is on lo, as on a real server of DR or TUN, and %s is less than %d.", some(names(held)), s.name, s.least),
 			Why:  s.why, Mend: []string{set(path, s.least)},
-			Then: "Or all of it, with what undoes it: ipvsctl realserver prepare --vip " + names[0] + ". " + kept,
+			Then: "Or all of it, with what undoes it: ipvsctl realserver prepare --vip " + held[0].String() + ". " + kept,
 		})
 	}
 }

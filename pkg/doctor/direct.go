@@ -30,17 +30,41 @@ func direct(f *Facts, r *Report) {
 }
 
 // tunnelEnd asks, on a real server of TUN, whether the kernel drops what comes out of the tunnel: the way back to clients is another one.
+// A loose filter is enough, but not for an interface without addresses (fib_validate_source).
 func tunnelEnd(f *Facts, r *Report) {
 	for _, l := range f.Links {
-		if mode, known := f.strongest(l.Name, "rp_filter"); l.Kind != "ipip" || !l.Up || !known || mode != 1 {
+		mode, known := f.strongest(l.Name, "rp_filter")
+		if l.Kind != "ipip" || !l.Up || !known || mode == 0 {
 			continue
 		}
-		path := "net/ipv4/conf/" + l.Name + "/rp_filter"
-		r.found(Finding{
+		bare := !slices.ContainsFunc(f.Addresses, func(a Address) bool { return a.Link == l.Name && a.Prefix.Addr().Is4() })
+		held := f.heldForOthers()
+		found := Finding{
 			ID: "tunnel-rp-filter", Severity: Problem, Where: l.Name,
 			What: "rp_filter is strict (1) on the tunnel's interface.",
 			Why:  "What a director sends comes out of it with clients' addresses, whose way back leads by another interface: all of it is dropped without a trace.",
-			Mend: []string{set(path, 2)}, Then: kept,
-		})
+			Mend: []string{set("net/ipv4/conf/"+l.Name+"/rp_filter", 2)}, Then: kept,
+		}
+		switch {
+		case bare && len(held) > 0:
+			found.What = fmt.Sprintf("rp_filter is %d on the tunnel's interface, which has no address: %s is on lo.", mode, some(names(held)))
+			found.Mend, found.Then = nil, "Also a loose filter (2) drops what comes in by an interface without addresses."
+			for _, own := range f.Addresses {
+				if a := own.Prefix.Addr(); slices.Contains(held, a) {
+					found.Mend = append(found.Mend, fmt.Sprintf("ip address delete %s dev %s", own.Prefix, own.Link),
+						fmt.Sprintf("ipvsctl realserver prepare --vip %s --method TUN", a))
+				}
+			}
+		case mode != 1:
+			continue
+		}
+		r.found(found)
 	}
+}
+
+func names(addrs []netip.Addr) (list []string) {
+	for _, a := range addrs {
+		list = append(list, a.String())
+	}
+	return list
 }

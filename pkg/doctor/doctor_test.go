@@ -116,6 +116,12 @@ var faults = []struct {
 		f.Links = append(f.Links, Link{Name: "tunl0", Kind: "ipip", Up: true, MTU: 1480})
 		f.Sysctls["net/ipv4/conf/tunl0/rp_filter"] = "1"
 	}, []string{"tunnel-rp-filter problem: sysctl -w net.ipv4.conf.tunl0.rp_filter=2"}},
+	{"a loose end without address", func(f *Facts) {
+		realServer(f)
+		f.Sysctls["net/ipv4/conf/all/arp_ignore"], f.Sysctls["net/ipv4/conf/all/arp_announce"] = "1", "2"
+		f.Links = append(f.Links, Link{Name: "tunl0", Kind: "ipip", Up: true, MTU: 1480})
+		f.Sysctls["net/ipv4/conf/tunl0/rp_filter"] = "2"
+	}, []string{"tunnel-rp-filter problem: ip address delete 192.168.1.203/32 dev lo; ipvsctl realserver prepare --vip 192.168.1.203 --method TUN"}},
 	{"a loose end", func(f *Facts) {
 		f.Links = append(f.Links, Link{Name: "tunl0", Kind: "ipip", Up: true, MTU: 1480})
 		f.Sysctls["net/ipv4/conf/tunl0/rp_filter"] = "2"

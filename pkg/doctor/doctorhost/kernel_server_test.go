@@ -123,6 +123,18 @@ func TestKernelRealServer(t *testing.T) {
 			t.Errorf("undone twice: %s", out)
 		}
 	}
+	// Made by hand, as for DR: the tunnel's interface has no address.
+	n.stage(fault{
+		id: "tunnel-rp-filter", on: one,
+		spoil: func() {
+			one.Run("ip", "link", "set", "dev", "tunl0", "up")
+			one.Sysctl("net.ipv4.conf.tunl0.rp_filter", "2")
+			one.AddAddress("lo", "192.0.2.81/32")
+			adm(n.director, "-d -t 192.0.2.81:7 -r 192.0.2.12:7")
+		},
+		broken: func() { unserved(t, n.client, "192.0.2.81:7", "with the address on lo") },
+		mended: func() { served(t, n.client, "192.0.2.81:7") },
+	})
 	// An address that the machine answers for is not taken away behind the operator's back.
 	one.AddAddress("eth0", "192.0.2.80/32")
 	n.ctl(one, 1, "realserver", "prepare", "--vip", "192.0.2.80")
