@@ -104,11 +104,11 @@ func (a *Answer) prefer(name string, p preference) {
 	}
 	a.because("%s chooses %s; of equals the first in the table's order.", name, p.rule)
 	with, without := pick(true), pick(false)
-	switch {
-	case with == nil:
+	switch with {
+	case nil:
 		a.because("None qualifies: the client is refused (ICMP port unreachable).")
 		a.chosen(ByNobody, netip.AddrPort{}, true)
-	case with == without:
+	case without:
 		a.because("Now that is %s: %s.", with.Server, with.Why)
 		a.chosen(ByScheduler, with.Server, true)
 		a.doubt("The next connection of anybody changes the counters.")

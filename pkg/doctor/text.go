@@ -19,8 +19,8 @@ func (r *Report) Text(w io.Writer, color bool) error {
 			severity = "\x1b[" + sgr[f.Severity] + "m" + severity + "\x1b[0m"
 		}
 		fmt.Fprintf(&b, "%s %s: %s\n", severity, f.ID, f.Where)
-		wrap(&b, "  ", f.What)
-		wrap(&b, "  ", "Why it matters: "+f.Why)
+		wrap(&b, f.What)
+		wrap(&b, "Why it matters: "+f.Why)
 		if len(f.Mend) > 0 {
 			on := ""
 			if f.On != "" {
@@ -32,7 +32,7 @@ func (r *Report) Text(w io.Writer, color bool) error {
 			}
 		}
 		if f.Then != "" {
-			wrap(&b, "  ", f.Then)
+			wrap(&b, f.Then)
 		}
 		fmt.Fprintln(&b)
 	}
@@ -42,7 +42,7 @@ func (r *Report) Text(w io.Writer, color bool) error {
 	if len(r.Unseen) > 0 {
 		fmt.Fprintln(&b, "What was not, or can't be, seen from here:")
 		for _, u := range r.Unseen {
-			wrap(&b, "  ", u.ID+": "+u.Why)
+			wrap(&b, u.ID+": "+u.Why)
 		}
 		fmt.Fprintln(&b)
 	}
@@ -50,9 +50,9 @@ func (r *Report) Text(w io.Writer, color bool) error {
 	return err
 }
 
-// wrap prints a text in lines that a terminal holds.
-func wrap(w io.Writer, indent, text string) {
-	const width = 100
+// wrap prints a text in lines that a terminal holds, indented.
+func wrap(w io.Writer, text string) {
+	const width, indent = 100, "  "
 	line := indent
 	for word := range strings.FieldsSeq(text) {
 		if len(line)+1+len(word) > width && len(line) > len(indent) {
