@@ -113,6 +113,9 @@ func stampOf(name string) (stamp, error) {
 	if err != nil {
 		return stamp{}, err
 	}
+	if !info.Mode().IsRegular() { // to open a pipe takes until somebody writes to it
+		return stamp{}, fmt.Errorf("%s is not a regular file", name)
+	}
 	return stamp{name, info.Size(), info.ModTime()}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -184,6 +185,30 @@ func TestTLSResumesNothing(t *testing.T) {
 	for range 3 {
 		if state, _, failure := secureTo(t, l, health.TLS{}); failure != "" || state.DidResume {
 			t.Errorf("resumed %v; %q", state.DidResume, failure)
+		}
+	}
+}
+
+// A pipe that nobody writes to holds up neither the check nor the end of the daemon.
+func TestTLSOfAPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := listen(t, "127.0.0.1:0")
+	for _, settings := range []health.TLS{{Verify: true, CA: pipe}, {Cert: pipe}, {Cert: "/dev/null", Key: pipe}} {
+		done := make(chan string, 1)
+		go func() {
+			_, _, failure := secureTo(t, l, settings)
+			done <- failure
+		}()
+		select {
+		case failure := <-done:
+			if !strings.HasSuffix(failure, " is not a regular file") {
+				t.Errorf("%+v: %q", settings, failure)
+			}
+		case <-time.After(patience):
+			t.Fatalf("%+v: it is held up", settings)
 		}
 	}
 }
