@@ -73,6 +73,7 @@ func (s *Sweeper) followed() ipvs.SyncDaemon {
 // Run sweeps until the context is done. It works in the network namespace of the process.
 func (s *Sweeper) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
+	timer.Stop()
 	defer timer.Stop()
 	warned := false
 	for {
