@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ type desk struct {
 	times  int
 }
 
-func (d *desk) Wishes(context.Context) (*status.Wishes, error) {
+func (d *desk) Wishes(context.Context) (*status.Wishes, error) { //nolint:unparam // as control.Backend has it
 	d.times++
 	if d.looked != nil {
 		d.looked(d.times)
@@ -106,7 +107,7 @@ func said(o *control.Order) string {
 		text += " of " + o.Service
 	}
 	if o.Weight != nil {
-		text += " " + string('0'+rune(*o.Weight))
+		text += " " + strconv.Itoa(int(*o.Weight))
 	}
 	var more []string
 	for _, d := range []time.Duration{o.Deadline, o.Expires} {

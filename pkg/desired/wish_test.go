@@ -16,7 +16,7 @@ import (
 // wished reads what the operator wants: ~N server N drains, -N it is disabled, N=WEIGHT.
 func wished(t *testing.T, text string) (s admin.State) {
 	t.Helper()
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		w := admin.Wish{Since: noon}
 		n := ""
 		switch word[0] {
