@@ -123,11 +123,7 @@ func New(o Options) (_ *Daemon, err error) {
 		o.Log.Warn("the record of what settings were before can't be read; what left the configuration meanwhile stays set",
 			"file", files.changed, "err", err)
 	}
-	if d.owner.wishes.State, err = files.readWishes(); err != nil {
-		aside := files.wishes + ".unread" // the next wish would overwrite it
-		o.Log.Error("what was wanted of servers can't be read: none drains, and none is disabled, until you say so again", "file", aside,
-			"err", errors.Join(err, os.Rename(files.wishes, aside)))
-	}
+	d.owner.wishes.State = files.recallWishes(o.Log)
 	if d.owner.settings.defaults, err = sysctlDefaults(); err != nil {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -60,6 +61,18 @@ func (f files) readWishes() (s admin.State, err error) {
 		}
 	}
 	return s, err
+}
+
+// recallWishes returns what the operator wanted of servers before the start. A record that can't be read is set aside, since the next wish
+// would overwrite it: starting matters more.
+func (f files) recallWishes(log *slog.Logger) admin.State {
+	s, err := f.readWishes()
+	if err != nil {
+		aside := f.wishes + ".unread"
+		log.Error("what was wanted of servers can't be read: none drains, and none is disabled, until you say so again", "file", aside,
+			"err", errors.Join(err, os.Rename(f.wishes, aside)))
+	}
+	return s
 }
 
 // writeWishes replaces the record of what the operator wants of servers.

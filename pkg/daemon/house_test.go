@@ -85,9 +85,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	if h.settings.changed, err = files.readChanged(); err != nil {
 		t.Fatal(err)
 	}
-	if h.wishes.State, err = files.readWishes(); err != nil {
-		t.Fatal(err)
-	}
+	h.wishes.State = files.recallWishes(o.Log)
 	if h.settings.defaults, err = ipvs.SysctlDefaults("6.1"); err != nil {
 		t.Fatal(err)
 	}

@@ -34,11 +34,11 @@ func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answ
 	if s.defaults, err = sysctlDefaults(); err != nil {
 		return nil, err
 	}
-	k, err := ipvsnl.Open()
+	wishes, err := filesIn(Options{StateDir: stateDir}).readWishes()
 	if err != nil {
 		return nil, err
 	}
-	wishes, err := filesIn(Options{StateDir: stateDir}).readWishes()
+	k, err := ipvsnl.Open()
 	if err != nil {
 		return nil, err
 	}
