@@ -36,7 +36,7 @@ func connectionTable(f *Facts, r *Report) {
 		What: fmt.Sprintf("There are %d connections in a table of %d buckets.", flows, buckets),
 		Why: fmt.Sprintf("For each packet the kernel looks at %d connections before it finds its own, and more with each that comes: processor time, then lost packets.",
 			flows/buckets),
-		Mend: []string{fmt.Sprintf("echo options ip_vs conn_tab_bits=%d > /etc/modprobe.d/ip_vs.conf", wish)},
+		Mend: []string{fmt.Sprintf("echo options ip_vs conn_tab_bits=%d >> /etc/modprobe.d/ip_vs.conf", wish)},
 		Then: "It counts when ip_vs is loaded the next time: at the next start of the machine.",
 	})
 }

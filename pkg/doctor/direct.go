@@ -51,7 +51,7 @@ func tunnelEnd(f *Facts, r *Report) {
 			found.Mend, found.Then = nil, "Also a loose filter (2) drops what comes in by an interface without addresses."
 			for _, own := range f.Addresses {
 				if a := own.Prefix.Addr(); slices.Contains(held, a) {
-					found.Mend = append(found.Mend, fmt.Sprintf("ip address delete %s dev %s", own.Prefix, own.Link),
+					found.Mend = append(found.Mend, fmt.Sprintf("ip address delete %s dev %s", own.Prefix, word(own.Link)),
 						fmt.Sprintf("ipvsctl realserver prepare --vip %s --method TUN", a))
 				}
 			}

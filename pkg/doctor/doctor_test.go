@@ -75,6 +75,24 @@ var faults = []struct {
 	want  []string
 }{
 	{"ip_forward", func(f *Facts) { f.Sysctls["net/ipv4/ip_forward"] = "0" }, []string{"ip-forward problem: sysctl -w net.ipv4.ip_forward=1"}},
+	{"a server here needs no forwarding", func(f *Facts) { f.Sysctls["net/ipv4/ip_forward"], f.Routes[0].Local = "0", true }, nil},
+	{"no answers from here", func(f *Facts) {
+		f.Table.Services[0].Servers[0].Stats.OutPackets = 0
+		f.Routes[0].Local = true
+	}, []string{"nat-return problem"}},
+	{"one network, firewall unknown", func(f *Facts) {
+		oneNet(f)
+		f.Sysctls["net/ipv4/conf/all/send_redirects"], f.Sysctls["net/ipv4/conf/eth1/send_redirects"] = "0", "0"
+		f.Unseen = []Unseen{{"vs-conntrack", "no iptables-save"}}
+	}, nil},
+	{"all VRIDs", func(f *Facts) {
+		for id := range 256 {
+			f.Adverts = append(f.Adverts, Advert{Link: "eth0", From: addr("192.168.1.7"), VRID: uint8(id), Priority: 100, Count: 2})
+		}
+	}, []string{"vrid-duplicate problem"}},
+	{"name of a link for the shell", func(f *Facts) {
+		f.Links = append(f.Links, Link{Name: "a;b'c", Up: true, LRO: true})
+	}, []string{`lro problem: ethtool -K 'a;b'\''c' lro off`}},
 	{"forwarding of IPv6", func(f *Facts) { f.Table.Services[0].Key.Family = ipvs.IPv6 }, []string{"ip-forward problem: sysctl -w net.ipv6.conf.all.forwarding=1"}},
 	{"no NAT needs no forwarding", func(f *Facts) {
 		f.Sysctls["net/ipv4/ip_forward"] = "0"
@@ -166,7 +184,7 @@ var faults = []struct {
 	{"FTP", func(f *Facts) { f.Table.Services[0].Key.Addr = netip.MustParseAddrPort("192.168.1.202:21") },
 		[]string{"module-ip-vs-ftp problem: modprobe ip_vs_ftp"}},
 	{"connection table", func(f *Facts) { f.Table.Services[0].Servers[0].InactiveConns = 20000 },
-		[]string{"conn-table-size warning: echo options ip_vs conn_tab_bits=15 > /etc/modprobe.d/ip_vs.conf"}},
+		[]string{"conn-table-size warning: echo options ip_vs conn_tab_bits=15 >> /etc/modprobe.d/ip_vs.conf"}},
 	{"connection table that grows", func(f *Facts) {
 		f.Table.Services[0].Servers[0].InactiveConns = 20000
 		f.Sysctls["net/ipv4/vs/conn_lfactor"] = "-4"
@@ -205,7 +223,14 @@ var faults = []struct {
 		[]string{"sync-id problem: ipvsadm --stop-daemon backup; ipvsadm --start-daemon backup --mcast-interface eth1 --syncid 2"}},
 	{"sync interface", func(f *Facts) { syncing(f, 1, 1, "eth0", 1) },
 		[]string{"sync-interface problem: ipvsadm --stop-daemon backup; ipvsadm --start-daemon backup --mcast-interface eth0 --syncid 1"}},
-	{"sync version", func(f *Facts) { syncing(f, 1, 1, "eth1", 0) }, []string{"sync-version problem: sysctl -w net.ipv4.vs.sync_version=0"}},
+	{"sync version there", func(f *Facts) { syncing(f, 1, 1, "eth1", 0) },
+		[]string{"sync-version warning on 10.0.100.50: sysctl -w net.ipv4.vs.sync_version=1"}},
+	{"sync version here", func(f *Facts) { syncing(f, 1, 1, "eth1", 1); f.Sysctls["net/ipv4/vs/sync_version"] = "0" },
+		[]string{"sync-version warning: sysctl -w net.ipv4.vs.sync_version=1"}},
+	{"sync, heard by a port too", func(f *Facts) {
+		syncing(f, 1, 1, "eth0", 1)
+		f.Syncs = append(f.Syncs, Sync{Link: "eth1", From: addr("10.0.100.50"), SyncID: 1, Version: 1, Count: 1})
+	}, nil},
 	{"sync agrees", func(f *Facts) { syncing(f, 1, 1, "eth1", 1) }, nil},
 	{"sync takes any", func(f *Facts) { syncing(f, 0, 7, "eth1", 1) }, nil},
 	{"sync of one side", func(f *Facts) { syncing(f, 1, 1, "eth1", 1); f.Table.Backup = nil },
@@ -225,6 +250,8 @@ var faults = []struct {
 	}, []string{"clash problem: systemctl disable --now keepalived.service"}},
 	{"ldirectord without a unit", func(f *Facts) { f.Processes = append(f.Processes, Process{PID: 20, Name: "ldirectord"}) },
 		[]string{"clash problem: kill 20"}},
+	{"neither is ours", func(f *Facts) { f.Processes = []Process{{PID: 20, Name: "keepalived"}, {PID: 21, Name: "ldirectord"}} },
+		[]string{"clash problem", "clash problem"}},
 	{"keepalived alone", func(f *Facts) { f.Processes = []Process{{PID: 20, Name: "keepalived"}, {PID: 21, Name: "keepalived"}} }, nil},
 	{"a table at boot", func(f *Facts) { f.AtBoot = []string{"ipvsadm.service"} }, []string{"clash-boot warning: systemctl disable ipvsadm.service"}},
 	{"clock", func(f *Facts) { f.Clock.Synchronised = false }, []string{"clock warning: timedatectl set-ntp true"}},
@@ -346,5 +373,15 @@ func TestReport(t *testing.T) {
 	k, err := json.MarshalIndent(Examine(&again), "", "  ")
 	if err != nil || !bytes.Equal(j, k) {
 		t.Errorf("after JSON: %v\n%s", err, k)
+	}
+}
+
+// What others have named comes to the terminal as text only.
+func TestTextOfForeignNames(t *testing.T) {
+	evil := "a\x1b]0;b\a\nc\u009b"
+	var b bytes.Buffer
+	r := Report{Findings: []Finding{{ID: "x", Where: evil, What: evil, Why: evil, On: evil, Mend: []string{evil}, Then: evil}}, Unseen: []Unseen{{"x", evil}}}
+	if err := r.Text(&b, false); err != nil || strings.ContainsAny(b.String(), "\x1b\a\u009b") || strings.Contains(b.String(), "\nc") {
+		t.Errorf("%v, %q", err, b.String())
 	}
 }

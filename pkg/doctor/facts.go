@@ -156,6 +156,11 @@ func (f *Facts) strongest(link, name string) (int, bool) {
 	return max(all, own), okAll && okOwn
 }
 
+// blind says whether what leads to a finding could not be looked at.
+func (f *Facts) blind(id string) bool {
+	return slices.ContainsFunc(f.Unseen, func(u Unseen) bool { return u.ID == id })
+}
+
 func (f *Facts) link(name string) *Link {
 	i := slices.IndexFunc(f.Links, func(l Link) bool { return l.Name == name })
 	if i < 0 {

@@ -17,7 +17,9 @@ func forwarding(f *Facts, r *Report) {
 		var affected []string
 		for _, s := range f.services() {
 			for _, server := range s.Servers {
-				if s.Key.Family == family.family && forwards(&server, ipvs.NAT) {
+				way := f.route(server.Addr.Addr())
+				here := way != nil && way.Local // such answers are the machine's own: nothing is forwarded
+				if s.Key.Family == family.family && forwards(&server, ipvs.NAT) && !here {
 					affected = append(affected, s.Key.String())
 					break
 				}

@@ -15,7 +15,7 @@ func receiveOffload(f *Facts, r *Report) {
 			ID: "lro", Severity: Problem, Where: l.Name,
 			What: "The interface joins the packets that it receives (large receive offload).",
 			Why:  "Joined packets are larger than the MTU, and IPVS can't send them on: they are dropped, and connections crawl. GRO, which does the same, can be taken back.",
-			Mend: []string{fmt.Sprintf("ethtool -K %s lro off", l.Name)},
+			Mend: []string{fmt.Sprintf("ethtool -K %s lro off", word(l.Name))},
 			Then: "Until the machine starts again; to keep it, GenericReceiveOffload and LargeReceiveOffload=no in a .link file of systemd, or ethtool's options of your network's configuration.",
 		})
 	}

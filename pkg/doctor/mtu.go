@@ -38,7 +38,7 @@ func tunnelMTU(f *Facts, r *Report) {
 					packet, server.Tunnel, way.Link, way.MTU, extra),
 				Why: "Clients' large packets, such as uploads, are answered with ICMP \"fragmentation needed\"; where that gets lost, connections hang " +
 					"in the middle. net.ipv4.vs.pmtu_disc = 0 fragments instead, with IPv4 only, which costs servers time.",
-				Mend: []string{fmt.Sprintf("ip link set dev %s mtu %d", way.Link, packet+extra)},
+				Mend: []string{fmt.Sprintf("ip link set dev %s mtu %d", word(way.Link), packet+extra)},
 				Then: fmt.Sprintf("The servers and the switches between need that MTU, too. Where they can't have it: on the servers, "+
 					"\"ip route change default via ROUTER advmss %d\" makes clients send less.", way.MTU-extra-headers(s.Key)),
 			}

@@ -54,6 +54,10 @@ func (f *Facts) noAnswer(s *status.KernelService, server *status.KernelServer) F
 		Then: "If the server's route is right, look whether it is up, what its firewall drops, and whether the client is on the server's own network.",
 	}
 	way := f.route(server.Addr.Addr())
+	if way != nil && way.Local {
+		found.Then = "The server is this machine: look whether the program there runs and listens on that address, and what the firewall drops."
+		return found
+	}
 	if way == nil || way.Gateway.IsValid() || !way.Source.IsValid() {
 		found.Then = "The server is behind a router: its route to the clients has to lead back through this director. " + found.Then
 		return found
@@ -73,7 +77,7 @@ func oneNetwork(f *Facts, r *Report) {
 	for _, s := range f.services() {
 		vip := s.Key.Addr.Addr()
 		holder := f.holder(vip)
-		if holder == nil || len(f.SNAT) > 0 {
+		if holder == nil || len(f.SNAT) > 0 || f.blind("vs-conntrack") { // or it may be mended already
 			continue
 		}
 		for i := range s.Servers {

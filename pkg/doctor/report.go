@@ -68,7 +68,18 @@ func set(path string, value int) string {
 	if !strings.Contains(path, ".") {
 		path = strings.ReplaceAll(path, "/", ".")
 	}
-	return fmt.Sprintf("sysctl -w %s=%d", path, value)
+	return fmt.Sprintf("sysctl -w %s=%d", word(path), value)
+}
+
+// word is a name as a shell takes it: those of interfaces can have all bytes but blanks, / and :.
+func word(name string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
+	}
+	if name != "" && strings.TrimFunc(name, plain) == "" {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
 // kept is what Then says of sysctls.

@@ -27,7 +27,11 @@ func rivals(f *Facts, r *Report) {
 			Mend: []string{fmt.Sprintf("kill %d", p.PID)},
 		}
 		if p.Unit != "" {
-			found.Mend = []string{"systemctl disable --now " + p.Unit}
+			found.Mend = []string{"systemctl disable --now " + word(p.Unit)}
+		}
+		if _, ours := byName["ipvsd"]; !ours { // to end all of them is to balance no more
+			found.Then = "Let one of them run: this for all but that. " + strings.Join(found.Mend, "; ")
+			found.Mend = nil
 		}
 		r.found(found)
 	}
@@ -39,7 +43,7 @@ func rivals(f *Facts, r *Report) {
 			ID: "clash-boot", Severity: Warning, Where: unit,
 			What: fmt.Sprintf("%s loads a saved table when the machine starts, and %s is to keep the table.", unit, strings.Join(names, ", ")),
 			Why:  "After a restart servers are in the table that nobody has checked, and services that have long gone. It may even empty the table first.",
-			Mend: []string{"systemctl disable " + unit},
+			Mend: []string{"systemctl disable " + word(unit)},
 		})
 	}
 }

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -23,7 +25,7 @@ func syncDaemons(f *Facts, r *Report) {
 				ID: "sync-interface", Severity: Problem, Where: "sync daemon, " + role,
 				What: fmt.Sprintf("It runs on %s, which is not there or down.", d.Interface),
 				Why:  "No connection is told to the other director, or learnt from it: in a failover all of them break.",
-				Mend: []string{"ip link set dev " + d.Interface + " up"},
+				Mend: []string{"ip link set dev " + word(d.Interface) + " up"},
 			})
 		}
 	}
@@ -37,11 +39,14 @@ func syncDaemons(f *Facts, r *Report) {
 		own, role = master, "master"
 	}
 	for _, s := range f.Syncs {
+		if own != nil && s.Link != own.Interface && f.syncsOn(own.Interface, s.From) {
+			continue // the same messages, as a bond's port or the like hears them too
+		}
 		where := fmt.Sprintf("sync messages of %s", s.From)
 		switch {
 		case own == nil:
 			r.found(syncMismatch("sync-one-side", where, fmt.Sprintf("%s tells its connections on %s (ID %d), and no sync daemon runs here.", s.From, s.Link, s.SyncID),
-				[]string{fmt.Sprintf("ipvsadm --start-daemon backup --mcast-interface %s --syncid %d", s.Link, s.SyncID)}))
+				[]string{fmt.Sprintf("ipvsadm --start-daemon backup --mcast-interface %s --syncid %d", word(s.Link), s.SyncID)}))
 		case own.Interface != s.Link:
 			r.found(syncMismatch("sync-interface", where, fmt.Sprintf("They come in on %s, and the sync daemon here (%s) listens on %s.", s.Link, role, own.Interface),
 				restart(role, own, s.Link, own.SyncID)))
@@ -50,17 +55,35 @@ func syncDaemons(f *Facts, r *Report) {
 				restart(role, own, own.Interface, s.SyncID)))
 		case backup == nil:
 			r.found(syncMismatch("sync-one-side", where, fmt.Sprintf("%s tells its connections, and here only a master runs, which does not listen.", s.From),
-				[]string{fmt.Sprintf("ipvsadm --start-daemon backup --mcast-interface %s --syncid %d", s.Link, s.SyncID)}))
+				[]string{fmt.Sprintf("ipvsadm --start-daemon backup --mcast-interface %s --syncid %d", word(s.Link), s.SyncID)}))
 		}
 		if version, known := f.sysctl("net/ipv4/vs/sync_version"); known && own != nil && int(s.Version) != version {
-			r.found(syncMismatch("sync-version", where, fmt.Sprintf("They are in version %d of the protocol, and net.ipv4.vs.sync_version is %d here.", s.Version, version),
-				[]string{set("net/ipv4/vs/sync_version", int(s.Version))}))
+			r.found(oldSync(where, &s, version))
 		}
 	}
 	if own != nil && len(f.Syncs) == 0 {
 		r.unseen("sync-id", "whether another director's sync daemon agrees with this one's (ID %d on %s): none was heard; they are silent without traffic",
 			own.SyncID, own.Interface)
 	}
+}
+
+// syncsOn says whether sync messages of a director were heard on a link.
+func (f *Facts) syncsOn(link string, from netip.Addr) bool {
+	return slices.ContainsFunc(f.Syncs, func(s Sync) bool { return s.Link == link && s.From == from })
+}
+
+// oldSync is about a director that sends version 0. Both versions are understood by all that can send version 1 (ip_vs_process_message).
+func oldSync(where string, s *Sync, here int) Finding {
+	found := Finding{
+		ID: "sync-version", Severity: Warning, Where: where,
+		What: fmt.Sprintf("They are in version %d of the protocol, and net.ipv4.vs.sync_version is %d here.", s.Version, here),
+		Why:  "Version 0 has no room for connections of IPv6, of firewall marks and of persistence engines, nor for timeouts: in a failover those are lost.",
+		Mend: []string{set("net/ipv4/vs/sync_version", 1)}, Then: kept,
+	}
+	if s.Version == 0 {
+		found.On = s.From.String()
+	}
+	return found
 }
 
 func syncMismatch(id, where, what string, mend []string) Finding {
@@ -72,7 +95,7 @@ func syncMismatch(id, where, what string, mend []string) Finding {
 }
 
 func restart(role string, d *status.SyncDaemon, link string, id uint8) []string {
-	start := fmt.Sprintf("ipvsadm --start-daemon %s --mcast-interface %s --syncid %d", role, link, id)
+	start := fmt.Sprintf("ipvsadm --start-daemon %s --mcast-interface %s --syncid %d", role, word(link), id)
 	if d.MaxLen != 0 {
 		start += fmt.Sprintf(" --sync-maxlen %d", d.MaxLen)
 	}

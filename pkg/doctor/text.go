@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 )
 
 var sgr = map[Severity]string{Problem: "31", Warning: "33", Note: "2"}
@@ -12,8 +13,8 @@ var sgr = map[Severity]string{Problem: "31", Warning: "33", Note: "2"}
 // Text prints the report for people, with colours if wanted.
 func (r *Report) Text(w io.Writer, color bool) error {
 	var b bytes.Buffer
-	for i := range r.Findings {
-		f := &r.Findings[i]
+	for _, f := range r.Findings {
+		f.Where, f.On = printable(f.Where), printable(f.On)
 		severity := strings.ToUpper(string(f.Severity))
 		if color {
 			severity = "\x1b[" + sgr[f.Severity] + "m" + severity + "\x1b[0m"
@@ -28,7 +29,7 @@ func (r *Report) Text(w io.Writer, color bool) error {
 			}
 			fmt.Fprintf(&b, "  To mend it, type%s:\n", on)
 			for _, command := range f.Mend {
-				fmt.Fprintf(&b, "    %s\n", command)
+				fmt.Fprintf(&b, "    %s\n", printable(command))
 			}
 		}
 		if f.Then != "" {
@@ -50,11 +51,22 @@ func (r *Report) Text(w io.Writer, color bool) error {
 	return err
 }
 
+// printable is a text without what moves a terminal's cursor: names of interfaces, chains and units can have it.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
 // wrap prints a text in lines that a terminal holds, indented.
 func wrap(w io.Writer, text string) {
 	const width, indent = 100, "  "
 	line := indent
 	for word := range strings.FieldsSeq(text) {
+		word = printable(word)
 		if len(line)+1+len(word) > width && len(line) > len(indent) {
 			fmt.Fprintln(w, line)
 			line = indent

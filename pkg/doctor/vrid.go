@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -47,15 +48,19 @@ func duplicateRouters(f *Facts, r *Report) {
 			names = append(names, name)
 		}
 		free := uint8(1)
-		for slices.Contains(used[k.link], free) {
+		for slices.Contains(used[k.link], free) && free < math.MaxUint8 {
 			free++
+		}
+		other := fmt.Sprintf("in %v nobody used %d on %s.", f.Listened.Round(time.Second), free, k.link)
+		if slices.Contains(used[k.link], free) {
+			other = "all of them are used on " + k.link + "."
 		}
 		r.found(Finding{
 			ID: "vrid-duplicate", Severity: Problem, Where: fmt.Sprintf("VRID %d on %s", k.vrid, k.link),
 			What: strings.Join(names, " and ") + " send adverts at the same time.",
 			Why:  "All of them are active: those of one pair don't believe each other (authentication, addresses, version), or two pairs use one number. Addresses are on both.",
 			Then: fmt.Sprintf("If they are to be one virtual router, \"ipvsctl vrrp INSTANCE\" tells which adverts are not believed, and why. If not, give one pair another "+
-				"virtual_router_id: in %v nobody used %d on %s.", f.Listened.Round(time.Second), free, k.link),
+				"virtual_router_id: %s", other),
 		})
 	}
 }
