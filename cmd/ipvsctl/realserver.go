@@ -61,7 +61,7 @@ missing.`,
 		Short: "Put back what prepare has changed",
 		Long: `Put back what prepare has changed: for the addresses that are named, or for all. Sysctls go back when no IPv4 address needs them any more,
 to what they were before the first prepare; what somebody else has set since is left, and told. An address that was there before prepare
-stays. A tunnel interface of the kernel's own goes down; it goes away with its module only.`,
+stays. A tunnel interface of the kernel's own goes down, unless it was given other addresses since; it goes away with its module only.`,
 		Args: files(0, 0),
 		RunE: func(*cobra.Command, []string) error { return a.undo(&r) },
 	}

@@ -61,6 +61,8 @@ type Undoing struct {
 	Sysctls   map[string]int `json:"sysctls,omitempty"`
 	// Left are sysctls that somebody has changed since: they stay.
 	Left []string `json:"sysctls_left,omitempty"`
+	// LeftUp are links that somebody has given addresses to since: they stay up.
+	LeftUp []string `json:"links_left,omitempty"`
 }
 
 // Undo takes VIPs out of the record, all without any, and returns what is to be undone: of what several VIPs need, only what no other one
@@ -81,7 +83,13 @@ func (r *Record) Undo(addrs []netip.Addr, h *Host) (u Undoing) {
 		if slices.ContainsFunc(r.VIPs, func(v VIP) bool { return v.Link == link }) {
 			return false
 		}
-		if h.up(link) {
+		switch {
+		case !h.up(link):
+		case slices.ContainsFunc(h.Addresses, func(a Address) bool {
+			return a.Link == link && !a.Prefix.Addr().IsLinkLocalUnicast() && !slices.Contains(u.Addresses, a)
+		}):
+			u.LeftUp = append(u.LeftUp, link)
+		default:
 			u.Down = append(u.Down, link)
 		}
 		return true
@@ -119,6 +127,9 @@ func (u Undoing) Lines() (list []string) {
 	}
 	for _, path := range u.Left {
 		list = append(list, fmt.Sprintf("# %s was changed by somebody else since, and stays", path))
+	}
+	for _, link := range u.LeftUp {
+		list = append(list, fmt.Sprintf("# %s was given addresses by somebody else since, and stays up", link))
 	}
 	if len(list) == 0 {
 		list = append(list, "There is nothing to undo.")

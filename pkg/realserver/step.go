@@ -125,6 +125,21 @@ func (s Step) String() string {
 	return fmt.Sprintf("ip address add %s dev %s", s.Prefix, s.Link)
 }
 
+// Fits says whether the VIPs' links are there, or can be made, and are none on which neighbours ask for addresses: no sysctl keeps a machine
+// from answering for what is on the interface asked on.
+func Fits(vips []VIP, h *Host) error {
+	for _, v := range vips {
+		i := slices.IndexFunc(h.Links, func(l Link) bool { return l.Name == v.Link })
+		switch {
+		case i < 0 && v.Link != tunnel4 && v.Link != tunnel6:
+			return fmt.Errorf("%s: there is no interface %q", v.Addr, v.Link)
+		case i >= 0 && h.Links[i].Ethernet:
+			return fmt.Errorf("%s: on %q, an Ethernet interface, this machine would answer for it: take lo or one of the kind dummy", v.Addr, v.Link)
+		}
+	}
+	return nil
+}
+
 // Steps returns what a machine lacks, in an order in which it never says that it has the address: silence first. Links that are missing are
 // made by raising them.
 func Steps(vips []VIP, h *Host) (steps []Step) {

@@ -201,3 +201,31 @@ PreferredLifetime=0
 		t.Errorf("%s", got)
 	}
 }
+
+func TestFits(t *testing.T) {
+	for link, want := range map[string]string{"": "", "tunl0": "", "eth0": "would answer", "dummy7": "no interface"} {
+		v, err := New([]netip.Addr{addr("192.0.2.80")}, DR, link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Fits(v, fresh()); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", link, err)
+		}
+	}
+	if err := Fits(vips(t, TUN, "192.0.2.80", "2001:db8::80"), &Host{}); err != nil {
+		t.Errorf("tunnels can be made: %v", err)
+	}
+}
+
+// A tunnel that somebody else uses by now goes on.
+func TestUndoOfSharedLink(t *testing.T) {
+	h, r := fresh(), &Record{}
+	v := vips(t, TUN, "192.0.2.80")
+	steps := Steps(v, h)
+	r.Note(v, steps, h)
+	do(h, steps)
+	h.Addresses = append(h.Addresses, Address{"tunl0", netip.MustParsePrefix("10.9.9.1/24")})
+	if u := r.Undo(nil, h); len(u.Down) > 0 || !slices.Equal(u.LeftUp, []string{"tunl0"}) || !strings.Contains(strings.Join(u.Lines(), "\n"), "stays up") {
+		t.Errorf("%+v", u)
+	}
+}

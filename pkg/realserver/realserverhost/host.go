@@ -81,6 +81,9 @@ func Prepare(stateDir string, vips []realserver.VIP, dry bool) ([]realserver.Ste
 	if err != nil {
 		return nil, err
 	}
+	if err := realserver.Fits(vips, h); err != nil {
+		return nil, err
+	}
 	steps := realserver.Steps(vips, h)
 	for _, s := range steps {
 		if s.Remove && !dry {
@@ -88,6 +91,9 @@ func Prepare(stateDir string, vips []realserver.VIP, dry bool) ([]realserver.Ste
 		}
 	}
 	r, err := Read(stateDir)
+	if dry && errors.Is(err, fs.ErrPermission) { // who only looks needs no rights
+		return steps, nil
+	}
 	if err != nil || dry {
 		return steps, err
 	}
