@@ -133,7 +133,9 @@ func attainable(q health.Quorum, reals []server, is health.State) health.Quorum 
 	}
 	var most int64
 	for i := range reals {
-		most += int64(reals[i].weight)
+		if !reals[i].off {
+			most += int64(reals[i].weight)
+		}
 	}
 	q.Hysteresis = min(q.Hysteresis, max(most-q.Needed, 0))
 	return q

@@ -81,6 +81,9 @@ func TestWishes(t *testing.T) {
 			{"u??", "~1", "unchecked: 1:0 ?2 ?3"}, {"uuu", "~1", "up: 1:0 2:1 3:1"}, {"udu", "~1", "up: 1:0 -2 3:1"}, {"udd", "~1", "down: 1:0 -2 -3"},
 			{"udu", "~1", "down: 1:0 -2 3:1"}, {"uuu", "~1", "up: 1:0 2:1 3:1"},
 		}},
+		{"a server that is off adds nothing to what the others can reach", func(vs *config.VirtualServer) {
+			vs.Quorum, vs.RealServers[2].Off = health.Quorum{Needed: 1, Hysteresis: 1}, true
+		}, []step{{"uuu", "~1", "up: 1:0 2:1 -3"}}},
 		{"without a drain the hysteresis is as before", quorum(2, 2), []step{{"uuu", "", "down: 1:1 2:1 3:1"}}},
 		{"minimum_healthy is about the others", half, []step{
 			{"duuu", "~2", "up: -1 2:0 3:1 4:1"}, {"ddu", "~1 ~2", "up: 1:0 2:0 3:1"}, {"ddu", "~2", "up: -1 2:0 3:1"}, {"ddud", "~2", "up fail-open: 1:1 2:0 3:1 4:1"},
