@@ -105,7 +105,9 @@ func orderHandler(b Backend) http.HandlerFunc {
 			http.Error(w, fmt.Sprintf("the order can't be understood: %v", err), http.StatusBadRequest)
 			return
 		}
-		o.Owner, _ = r.Context().Value(peer{}).(string)
+		if uid, known := r.Context().Value(peer{}).(uint32); known {
+			o.Owner = userName(uid) // which may ask a directory: not while connections wait to be accepted
+		}
 		s, err := b.Order(r.Context(), o)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
@@ -115,7 +117,7 @@ func orderHandler(b Backend) http.HandlerFunc {
 	}
 }
 
-// peer is the context's key of the name of who has opened the connection.
+// peer is the context's key of the user, a uint32, who has opened the connection.
 type peer struct{}
 
 // withPeer notes who has opened a connection.
@@ -128,15 +130,12 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 	if err != nil {
 		return ctx
 	}
-	name := ""
-	if err := raw.Control(func(fd uintptr) {
-		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			name = userName(cred.Uid)
-		}
-	}); err != nil {
+	var cred *unix.Ucred
+	var e error
+	if err := raw.Control(func(fd uintptr) { cred, e = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil || e != nil {
 		return ctx
 	}
-	return context.WithValue(ctx, peer{}, name)
+	return context.WithValue(ctx, peer{}, cred.Uid)
 }
 
 // userName returns the name of a user, "uid 1000" if there is none.
