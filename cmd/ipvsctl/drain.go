@@ -79,8 +79,8 @@ func (a *app) awaitDrain(ctx context.Context, ordered *status.Wishes) error {
 			case ended:
 				a.endProgress()
 				return a.drained(now, cut, fmt.Sprintf("the deadline has come: disabled, connections cut: %d", cut))
-			case open > 0:
-				empty = 0
+			case open > 0 || slices.ContainsFunc(now.Wishes, func(w status.Wish) bool { return !w.Ended && !w.Drained() }):
+				empty = 0 // without connections, but in the table with a weight: more may come
 				tell("connections left: %d%s", open, deadline(now, a.terminal()))
 			default:
 				if empty++; empty > 1 {

@@ -60,6 +60,9 @@ func ended(cut int) func(*status.Wish) {
 	return func(w *status.Wish) { w.Ended, w.Cut = true, cut }
 }
 
+// weighty is a server of which the kernel refused weight 0.
+func weighty(w *status.Wish) { w.Servers[0].TableWeight = 1 }
+
 func TestOrders(t *testing.T) {
 	for _, tt := range []struct{ args, want, stdout string }{
 		{"drain 198.51.100.1", "drain 198.51.100.1", "198.51.100.1:80 drains for tcp 192.0.2.1:80\n"},
@@ -148,6 +151,8 @@ func TestDrainWait(t *testing.T) {
 	}{
 		{"it drains", []status.Wishes{draining(3), draining(3), draining(1), draining(0)}, 0, began + "connections left: 3" + left + "connections left: 1" + left + "drained after 2s\n", ""},
 		{"one that was being opened", []status.Wishes{draining(0), draining(1), draining(0)}, 0, began + "connections left: 1" + left + "drained after 2s\n", ""},
+		{"without connections, but the kernel still sends it some", []status.Wishes{draining(3), draining(0, weighty), draining(0, weighty), draining(1), draining(0)},
+			0, began + "connections left: 3" + left + "connections left: 0" + left + "connections left: 1" + left + "drained after 2s\n", ""},
 		{"the deadline", []status.Wishes{draining(3), draining(2, ended(2))}, 1, began + "connections left: 3" + left + "the deadline has come: disabled, connections cut: 2\n", ""},
 		{"the deadline without any", []status.Wishes{draining(3), draining(0, ended(0))}, 0, began + "connections left: 3" + left + "the deadline has come: disabled, connections cut: 0\n", ""},
 		{"somebody ended it", []status.Wishes{draining(3), {}}, 1, began + "connections left: 3" + left,

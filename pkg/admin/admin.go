@@ -196,6 +196,9 @@ func (s State) Find(k Key) (Wish, bool) {
 	return w, found && !w.Cleared
 }
 
+// Len returns how many wishes there are, with those that were cleared and are remembered.
+func (s State) Len() int { return len(s.wishes) }
+
 // All returns the wishes that were not cleared, sorted by server and service.
 func (s State) All() []Wish {
 	list := make([]Wish, 0, len(s.wishes))
@@ -221,6 +224,10 @@ func (s State) Set(list ...Wish) State {
 	for _, w := range list {
 		w.Version = max(newest, w.Since.UnixNano())
 		wishes[w.Key()] = w
+	}
+	if len(list) > 0 { // Step is seldom needed where nothing has a deadline
+		now := list[0].Since.UnixNano()
+		maps.DeleteFunc(wishes, func(_ Key, w Wish) bool { return w.forgotten(now) })
 	}
 	return State{wishes}
 }
@@ -261,13 +268,16 @@ func (s State) clone() map[Key]Wish {
 // cleared is how long a cleared wish is remembered: for longer than a director is away that still knows of it.
 const cleared = 30 * 24 * time.Hour
 
+// forgotten says whether a wish was cleared so long ago that it need not be remembered.
+func (w *Wish) forgotten(now int64) bool { return w.Cleared && now-w.Version > int64(cleared) }
+
 // Step notes what time has done. It returns the wishes that expired, and the drains that have come to their deadline.
 func (s State) Step(now time.Time) (_ State, expired, ended []Wish) {
 	next := make(map[Key]Wish, len(s.wishes))
 	changed := false
 	for k, w := range s.wishes {
 		switch {
-		case w.Cleared && now.UnixNano()-w.Version > int64(cleared):
+		case w.forgotten(now.UnixNano()):
 			changed = true
 			continue
 		case w.Cleared:

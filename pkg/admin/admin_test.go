@@ -139,6 +139,22 @@ func TestTime(t *testing.T) {
 	}
 }
 
+// What was cleared long ago is forgotten also where nothing ever has a deadline.
+func TestForget(t *testing.T) {
+	w := wish(t, "198.51.100.1", "", admin.Drain)
+	s, _ := admin.State{}.Set(w).Clear("root", noon, w.Key())
+	for _, tt := range []struct {
+		after time.Duration
+		want  int
+	}{{24 * time.Hour, 2}, {60 * 24 * time.Hour, 1}} {
+		v := wish(t, "198.51.100.2", "", admin.Drain)
+		v.Since = noon.Add(tt.after)
+		if n := s.Set(v).Len(); n != tt.want {
+			t.Errorf("after %v: %d, want %d", tt.after, n, tt.want)
+		}
+	}
+}
+
 func TestClear(t *testing.T) {
 	s := admin.State{}.Set(wish(t, "198.51.100.1", "", admin.Drain))
 	old := s

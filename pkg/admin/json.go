@@ -8,11 +8,11 @@ import (
 	"io"
 )
 
-// format is the version of the JSON form, and maxWishes how many there may be in one.
-const (
-	format    = 1
-	maxWishes = 100_000
-)
+// format is the version of the JSON form.
+const format = 1
+
+// MaxWishes is how many wishes there may be in a State that is to be read again, with those that were cleared.
+const MaxWishes = 100_000
 
 // document is the JSON form: {"version": 1, "wishes": [{"server": "198.51.100.1:80", "what": "drain", ...}]}.
 type document struct {
@@ -51,8 +51,8 @@ func (s *State) UnmarshalJSON(text []byte) error {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("there is something after its end")
 	}
-	if len(d.Wishes) > maxWishes {
-		return fmt.Errorf("there are %d wishes in it; %d are allowed", len(d.Wishes), maxWishes)
+	if len(d.Wishes) > MaxWishes {
+		return fmt.Errorf("there are %d wishes in it; %d are allowed", len(d.Wishes), MaxWishes)
 	}
 	wishes := make(map[Key]Wish, len(d.Wishes))
 	for i := range d.Wishes {

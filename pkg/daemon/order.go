@@ -53,10 +53,16 @@ func (o *owner) order(ctx context.Context, order control.Order, now time.Time) (
 	for _, w := range list {
 		o.tellWish(w, order.Owner)
 	}
-	o.round(ctx, o.parts())
+	round := o.round(ctx, o.parts())
 	s, err := o.wishesNow(ctx, list)
 	if err == nil {
 		s.Warnings = append(s.Warnings, warnings...)
+		for _, f := range round.Refused {
+			s.Warnings = append(s.Warnings, "the kernel refused a change; it will be tried again: "+f.Err.Error())
+		}
+		if o.state.Error != "" {
+			s.Warnings = append(s.Warnings, "it is not in the kernel's table yet, and is tried again: "+o.state.Error)
+		}
 	}
 	return s, err
 }
@@ -85,7 +91,10 @@ func (o *owner) wanting(order *control.Order, keys []admin.Key, now time.Time) (
 		}
 		list = append(list, w)
 	}
-	next = o.wishes.Set(list...)
+	if next = o.wishes.Set(list...); next.Len() > admin.MaxWishes {
+		return next, nil, fmt.Errorf("that would be %d wishes, and %d are the most: ipvsctl drains shows them; those that are over count for 30 days",
+			next.Len(), admin.MaxWishes)
+	}
 	for i := range list {
 		list[i], _ = next.Find(list[i].Key())
 	}
@@ -117,14 +126,7 @@ func (o *owner) ending(order *control.Order, keys []admin.Key, now time.Time) (n
 	for _, w := range o.wishes.All() {
 		k := w.Key()
 		if slices.ContainsFunc(keys, func(asked admin.Key) bool { return asked.Weight == k.Weight && asked.Server.Addr() == k.Server.Addr() }) {
-			hint = "ipvsctl " + order.Verb + " " + k.Server.String()
-			if k.Weight {
-				hint += " configured"
-			}
-			if k.Service != "" {
-				hint += fmt.Sprintf(" --service %q", k.Service)
-			}
-			hint += " would end what there is"
+			hint = ends(order.Verb, k) + " would end what there is"
 			break
 		}
 	}
@@ -134,6 +136,18 @@ func (o *owner) ending(order *control.Order, keys []admin.Key, now time.Time) (n
 		where = " for " + order.Service + " alone"
 	}
 	return next, nil, fmt.Errorf("%s is not %s%s: %s", order.Server, what, where, hint)
+}
+
+// ends is the command that ends a wish.
+func ends(verb string, k admin.Key) string {
+	text := "ipvsctl " + verb + " " + k.Server.String()
+	if k.Weight {
+		text += " configured"
+	}
+	if k.Service != "" {
+		text += fmt.Sprintf(" --service %q", k.Service)
+	}
+	return text
 }
 
 func by(w *admin.Wish) string {
@@ -150,6 +164,7 @@ func by(w *admin.Wish) string {
 // consequences returns what wishes do to virtual servers beside what they are to do. They are not in force yet.
 func (o *owner) consequences(next admin.State, list []admin.Wish, now time.Time) (warnings []string) {
 	facts := o.facts(o.verdicts)
+	warnings = append(o.replaced(list), o.remaining(next, list, now)...)
 	concerned := o.concerned(list)
 	drained := o.concerned(slices.DeleteFunc(slices.Clone(list), func(w admin.Wish) bool { return w.What != admin.Drain || w.Cleared }))
 	for _, vs := range o.cfg.VirtualServers {
@@ -171,6 +186,53 @@ func (o *owner) consequences(next admin.State, list []admin.Wish, now time.Time)
 		}
 		if w := drained[vs]; w != nil {
 			warnings = append(warnings, o.drainsBadly(vs, w)...)
+		}
+	}
+	return warnings
+}
+
+// replaced says which servers come back into the table because they are to drain now.
+func (o *owner) replaced(list []admin.Wish) (warnings []string) {
+	for i := range list {
+		was, found := o.wishes.Find(list[i].Key())
+		if found && list[i].What == admin.Drain && !list[i].Cleared && (was.What == admin.Disable || was.Ended) {
+			warnings = append(warnings, fmt.Sprintf("%s was disabled%s, and is in the table again to drain", was.Server, by(&was)))
+		}
+	}
+	return warnings
+}
+
+// remaining says which other wishes stay in force about the servers of those that end.
+func (o *owner) remaining(next admin.State, list []admin.Wish, now time.Time) (warnings []string) {
+	at := byAddress(list)
+	told := make(map[admin.Key]bool)
+	for _, vs := range o.cfg.VirtualServers {
+		for rs := range vs.Servers() {
+			for _, i := range at[rs.Destination.Addr.Addr()] {
+				if !list[i].Cleared || !list[i].Covers(rs.Destination.Addr, vs.Name) {
+					continue
+				}
+				for _, w := range next.Of(rs.Destination.Addr, vs.Name, now) {
+					k := w.Key()
+					if k.Weight != list[i].Key().Weight || told[k] {
+						continue
+					}
+					told[k] = true
+					text, verb := "drains", control.Undrain
+					switch {
+					case k.Weight:
+						text, verb = fmt.Sprintf("has weight %d", w.Weight), control.Weight
+					case w.What == admin.Disable:
+						text, verb = "is disabled", control.Enable
+					case w.Ended:
+						text = "is disabled"
+					}
+					if w.Service != "" {
+						text += " for " + w.Service
+					}
+					warnings = append(warnings, fmt.Sprintf("%s still %s%s: %s would end that", w.Server, text, by(&w), ends(verb, k)))
+				}
+			}
 		}
 	}
 	return warnings
@@ -209,12 +271,17 @@ func serves(o *desired.Outcome) bool {
 
 // ordered returns what an order is about.
 func (o *owner) ordered(order *control.Order) (keys []admin.Key, err error) {
+	ends := order.Verb == control.Undrain || order.Verb == control.Enable || order.Verb == control.Weight && order.Weight == nil
 	service, err := o.serviceNamed(order.Service)
+	if err != nil && ends && slices.ContainsFunc(o.wishes.All(), func(w admin.Wish) bool { return w.Service == order.Service }) {
+		service, err = order.Service, nil // it has left the configuration, and what was wanted there is to end all the same
+	}
 	if err != nil {
 		return nil, err
 	}
 	at, err := admin.ParseServer(order.Server)
 	addressed := err == nil
+	listed := make(map[admin.Key]bool)
 	for _, vs := range o.cfg.VirtualServers {
 		if service != "" && vs.Name != service {
 			continue
@@ -230,12 +297,13 @@ func (o *owner) ordered(order *control.Order) (keys []admin.Key, err error) {
 			case tagged && !slices.Contains(rs.Tags, tag), !tagged && rs.Name != order.Server:
 				continue
 			}
-			if !slices.Contains(keys, k) {
+			if !listed[k] {
+				listed[k] = true
 				keys = append(keys, k)
 			}
 		}
 	}
-	switch ends := order.Verb == control.Undrain || order.Verb == control.Enable || order.Verb == control.Weight && order.Weight == nil; {
+	switch {
 	case len(keys) > 0:
 		return keys, nil
 	case addressed && ends: // it may have left the configuration, and what was wanted of it is to end all the same

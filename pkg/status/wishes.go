@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,6 +56,12 @@ func (w *Wish) Open() (n int) {
 	return n
 }
 
+// Drained says whether a drain has done what it is for: there are no connections left, and the kernel sends no new ones. It would where it
+// has refused the change.
+func (w *Wish) Drained() bool {
+	return w.Open() == 0 && !slices.ContainsFunc(w.Servers, func(s WishedServer) bool { return s.InTable && s.TableWeight > 0 })
+}
+
 // State says in a word or two how far a wish is.
 func (w *Wish) State() string {
 	switch {
@@ -64,7 +71,7 @@ func (w *Wish) State() string {
 		return "weight " + strconv.Itoa(int(w.Weight))
 	case w.What == admin.Disable, w.Ended:
 		return "disabled"
-	case w.Open() == 0:
+	case w.Drained():
 		return "drained"
 	}
 	return "draining"
