@@ -61,10 +61,19 @@ func Listen(path string, b Backend, r Routers, log *slog.Logger) (*Server, error
 	return s, nil
 }
 
+// scrapePatience is how long a scrape may take, from the request to the last byte. Few are answered at once: who asks and doesn't read must
+// not keep others from it for ever.
+const scrapePatience = 30 * time.Second
+
 // Measure has the server answer GET /metrics by a handler, and each request by way of another one. It is called before Run.
 func (s *Server) Measure(metrics http.Handler, around func(http.Handler) http.Handler) {
 	mux := http.NewServeMux()
-	mux.Handle("GET "+metricsPath, metrics)
+	mux.HandleFunc("GET "+metricsPath, func(w http.ResponseWriter, r *http.Request) {
+		// The deadline would outlast the request, and end a stream on the same connection.
+		w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(scrapePatience)) // a connection has deadlines
+		metrics.ServeHTTP(w, r)
+	})
 	mux.Handle("/", s.http.Handler)
 	s.http.Handler = around(mux)
 }
