@@ -56,6 +56,7 @@ type Link struct {
 	MTU      int    `json:"mtu"`                // in bytes, without the link's own header
 	MAC      string `json:"mac,omitempty"`
 	LRO      bool   `json:"lro,omitempty"`
+	Port     bool   `json:"port,omitempty"` // of a bridge or a bond
 }
 
 // Address is one of the machine's own.

@@ -2,12 +2,25 @@ package doctorhost
 
 import "golang.org/x/net/bpf"
 
+// untagged lets through to the instructions after it what belongs to the interface itself. A frame of a VLAN comes twice: first with the
+// interface below, the tag beside it, where another network's routers and addresses would be taken for this one's. VLAN 0 is none.
+func untagged() []bpf.Instruction {
+	const vlan = 0xfff
+	return []bpf.Instruction{
+		bpf.LoadExtension{Num: bpf.ExtVLANTagPresent},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipTrue: 3},
+		bpf.LoadExtension{Num: bpf.ExtVLANTag},
+		bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: vlan, SkipTrue: 1},
+		bpf.RetConstant{Val: 0},
+	}
+}
+
 // wanted is the filter of what listen wants of an Ethernet interface: ARP, adverts with and without an authentication header, multicast
 // over UDP, and of ICMPv6 neighbour advertisements. A busy director has much else.
-func wanted() ([]bpf.RawInstruction, error) {
+func wanted() []bpf.Instruction {
 	const accept, end = 16, 17 // instructions
 	to := func(from, instruction int) uint8 { return uint8(instruction - from - 1) }
-	return bpf.Assemble([]bpf.Instruction{
+	return []bpf.Instruction{
 		0: bpf.LoadAbsolute{Off: 12, Size: 2},
 		1: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0806, SkipTrue: to(1, accept)},
 		2: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x86dd, SkipTrue: to(2, 9)},
@@ -35,5 +48,5 @@ func wanted() ([]bpf.RawInstruction, error) {
 		21: bpf.JumpIf{Cond: bpf.JumpEqual, Val: 136, SkipTrue: to(21, 23)},
 		22: bpf.RetConstant{Val: 0},
 		23: bpf.RetConstant{Val: 1 << 16},
-	})
+	}
 }

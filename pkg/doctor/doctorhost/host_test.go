@@ -12,20 +12,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mdlayher/socket"
 	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/doctor"
 )
 
 // The filter lets through what listen is about, and nothing of what a busy director sees.
 func TestWanted(t *testing.T) {
-	raw, err := wanted()
+	vm, err := bpf.NewVM(wanted())
 	if err != nil {
-		t.Fatal(err)
-	}
-	program, all := bpf.Disassemble(raw)
-	vm, err := bpf.NewVM(program)
-	if err != nil || !all {
 		t.Fatal(err)
 	}
 	const (
@@ -56,6 +53,50 @@ func TestWanted(t *testing.T) {
 		if err != nil || n > 0 != c.want {
 			t.Errorf("%s: %d, %v", c.name, n, err)
 		}
+	}
+}
+
+// Frames of VLANs are left to the VLANs' interfaces. What the kernel tells of a tag is put in as numbers: only it has them.
+func TestUntagged(t *testing.T) {
+	for _, c := range []struct {
+		present, tag uint32
+		want         int
+	}{{0, 0, 1}, {0, 10, 1}, {1, 10, 0}, {1, 0x6000, 1}, {1, 0x600a, 0}} {
+		program := append(untagged(), bpf.RetConstant{Val: 1})
+		for i, instruction := range program {
+			if x, is := instruction.(bpf.LoadExtension); is {
+				program[i] = bpf.LoadConstant{Dst: bpf.RegA, Val: map[bpf.Extension]uint32{bpf.ExtVLANTagPresent: c.present, bpf.ExtVLANTag: c.tag}[x.Num]}
+			}
+		}
+		vm, err := bpf.NewVM(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := vm.Run(make([]byte, 64)); err != nil || n != c.want {
+			t.Errorf("%+v: %d, %v", c, n, err)
+		}
+	}
+	if _, err := bpf.Assemble(append(untagged(), wanted()...)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Listening ends when it is to, whatever deadline the caller has, and when the caller ends it.
+func TestHearEnds(t *testing.T) {
+	s, err := socket.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0, "silence", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // nothing was written
+	e := &ear{socket: s, facts: &doctor.Facts{}}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	if err := e.hear(ctx, time.Now().Add(time.Millisecond)); err != nil {
+		t.Error(err)
+	}
+	time.AfterFunc(time.Millisecond, cancel)
+	if err := e.hear(ctx, time.Now().Add(time.Hour)); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 
@@ -97,9 +138,11 @@ func TestListed(t *testing.T) {
 
 func TestUnit(t *testing.T) {
 	for text, want := range map[string]string{
-		"0::/system.slice/keepalived.service\n":                "keepalived.service",
-		"12:pids:/system.slice/x.service/sub\n1:name=\n":       "x.service",
-		"0::/user.slice/user@1000.service/app.slice/a.scope\n": "",
+		"0::/system.slice/keepalived.service\n":                                         "keepalived.service",
+		"12:pids:/system.slice/x.service/sub\n1:name=\n":                                "x.service",
+		"0::/user.slice/user@1000.service/app.slice/a.scope\n":                          "",
+		"0::/user.slice/user@1000.service/app.slice/sshd.service\n":                     "",
+		"0::/system.slice/containerd.service/kubepods-pod1:cri-containerd:keepalived\n": "",
 		"": "",
 	} {
 		dir := t.TempDir()

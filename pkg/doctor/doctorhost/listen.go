@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mdlayher/socket"
+	"golang.org/x/net/bpf"
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
@@ -38,7 +39,7 @@ func listen(ctx context.Context, f *doctor.Facts, long time.Duration) error {
 		return fmt.Errorf("can't listen: packet socket (CAP_NET_RAW is needed): %w", err)
 	}
 	defer s.Close() //nolint:errcheck // nothing is left to be sent
-	filter, err := wanted()
+	filter, err := bpf.Assemble(append(untagged(), wanted()...))
 	if err == nil {
 		err = s.SetBPF(filter)
 	}
@@ -59,6 +60,9 @@ func listen(ctx context.Context, f *doctor.Facts, long time.Duration) error {
 	}
 	questions := e.questions(interfaces)
 	begin := time.Now()
+	if err := s.SetWriteDeadline(begin.Add(long)); err != nil { // an interface may stand still
+		return fmt.Errorf("can't listen: %w", err)
+	}
 	for n := range asks {
 		for _, q := range questions {
 			if err := e.send(q); err != nil {
@@ -172,21 +176,26 @@ func (e *ear) send(q question) error {
 	to := unix.SockaddrLinklayer{Ifindex: q.index, Halen: 6, Protocol: binary.NativeEndian.Uint16(q.frame[12:])}
 	copy(to.Addr[:], q.frame)
 	err := e.socket.Sendto(context.Background(), q.frame, 0, &to)
-	if err != nil && !errors.Is(err, unix.ENETDOWN) && !errors.Is(err, unix.ENXIO) {
+	lost := errors.Is(err, unix.ENETDOWN) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENOBUFS) // as any frame may be
+	if err != nil && !lost {
 		return fmt.Errorf("ask the neighbours on %s: %w", e.names[q.index], err)
 	}
 	return nil
 }
 
-// hear notes frames until a moment.
+// hear notes frames until a moment. The socket isn't told of the context: a deadline of that would take the place of the moment.
 func (e *ear) hear(ctx context.Context, until time.Time) error {
 	if err := e.socket.SetReadDeadline(until); err != nil {
 		return err
 	}
+	defer context.AfterFunc(ctx, func() { _ = e.socket.SetReadDeadline(time.Unix(0, 1)) })()
 	buf := make([]byte, 64<<10)
 	for {
-		n, from, err := e.socket.Recvfrom(ctx, buf, 0)
-		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		n, from, err := e.socket.Recvfrom(context.Background(), buf, 0)
+		if ctx.Err() != nil {
+			return fmt.Errorf("listen: %w", ctx.Err())
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
 		}
 		if errors.Is(err, unix.ENETDOWN) { // one of the interfaces
@@ -195,10 +204,15 @@ func (e *ear) hear(ctx context.Context, until time.Time) error {
 		if err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
-		if at, ok := from.(*unix.SockaddrLinklayer); ok && at.Hatype == unix.ARPHRD_ETHER {
+		if at, ok := from.(*unix.SockaddrLinklayer); ok && at.Hatype == unix.ARPHRD_ETHER && !e.port(e.names[at.Ifindex]) {
 			e.note(e.names[at.Ifindex], buf[:n])
 		}
 	}
+}
+
+// port says whether a link is part of a bridge or a bond, which hears the same frames and is what has addresses.
+func (e *ear) port(link string) bool {
+	return slices.ContainsFunc(e.facts.Links, func(l doctor.Link) bool { return l.Name == link && l.Port })
 }
 
 // note adds a frame to the facts.

@@ -21,6 +21,10 @@ func network(f *doctor.Facts) error {
 		return fmt.Errorf("list interfaces: %w", err)
 	}
 	names := map[int]string{}
+	joins := map[int]bool{0: false} // links that others are ports of; one of a VRF keeps its addresses
+	for _, l := range links {
+		joins[l.Attrs().Index] = l.Type() != "vrf"
+	}
 	for _, l := range links {
 		a := l.Attrs()
 		names[a.Index] = a.Name
@@ -30,7 +34,7 @@ func network(f *doctor.Facts) error {
 		}
 		f.Links = append(f.Links, doctor.Link{
 			Name: a.Name, Kind: kind, Up: a.Flags&net.FlagUp != 0, Loopback: a.Flags&net.FlagLoopback != 0,
-			Ethernet: a.EncapType == "ether" && a.RawFlags&unix.IFF_NOARP == 0, MTU: a.MTU, MAC: a.HardwareAddr.String(), LRO: lro(a.Name),
+			Ethernet: a.EncapType == "ether" && a.RawFlags&unix.IFF_NOARP == 0, MTU: a.MTU, MAC: a.HardwareAddr.String(), LRO: lro(a.Name), Port: joins[a.MasterIndex],
 		})
 	}
 	addresses, err := netlink.AddrList(nil, netlink.FAMILY_ALL)

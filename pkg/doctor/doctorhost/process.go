@@ -48,14 +48,21 @@ func processes(links []doctor.Link) (list []doctor.Process) {
 	return list
 }
 
-// unit returns the service of systemd that a process belongs to, by its control group.
+// containers are services, by what their names begin with, below which programs of containers are: to stop one ends all of these.
+var containers = []string{"containerd", "docker", "crio", "cri-o", "kubelet", "k0s", "k3s", "rke2", "podman"}
+
+// unit returns the service of systemd that a process belongs to, by its control group: none of a user's, and none that runs containers.
 func unit(dir string) string {
 	text, _ := os.ReadFile(dir + "/cgroup") // none: no systemd
 	for line := range strings.Lines(string(text)) {
 		for part := range strings.SplitSeq(strings.TrimSpace(line), "/") {
-			if strings.HasSuffix(part, ".service") && !strings.HasPrefix(part, "user@") {
-				return part
+			if !strings.HasSuffix(part, ".service") {
+				continue
 			}
+			if strings.HasPrefix(part, "user@") || slices.ContainsFunc(containers, func(name string) bool { return strings.HasPrefix(part, name) }) {
+				return ""
+			}
+			return part
 		}
 	}
 	return ""
