@@ -91,7 +91,11 @@ func (a *app) choice(ctx context.Context, stateDir string, client netip.AddrPort
 		return nil, err
 	}
 	// Of one-packet services nothing is kept, but to look costs little.
-	for c, err := range a.connections(ctx, connection.Query{Service: key.String(), Client: network.String()}) {
+	service := key
+	if key.FWMark == 0 && key.Addr.Port() == choice.FTP {
+		service.Addr = netip.AddrPortFrom(key.Addr.Addr(), 0)
+	}
+	for c, err := range a.connections(ctx, connection.Query{Service: service.String(), Client: network.String()}) {
 		if err != nil {
 			return nil, err
 		}

@@ -22,6 +22,9 @@ type Question struct {
 	Wide        bool   // the kernel counts in 64 bits: mh's hash depends on it
 }
 
+// FTP is the port of which persistence remembers the client for all ports, for the sake of transfers (FTPPORT in ip_vs_sched_persist).
+const FTP = 21
+
 // How says what decides.
 type How string
 
@@ -117,11 +120,12 @@ func (c *Candidate) judge(r *status.KernelServer) {
 // existing looks for the client's connection: its packets stay with its server, whatever the weights.
 func (a *Answer) existing(q *Question) bool {
 	by := map[netip.AddrPort]int{}
-	n := 0
+	n, port := 0, q.Service.Key.Addr.Port()
 	for i := range q.Connections {
 		c := &q.Connections[i]
-		if c.Client.Addr() != q.Client.Addr() || c.Client.Port() == 0 {
-			continue
+		known := a.has(c.Server)
+		if c.Client.Addr() != q.Client.Addr() || c.Client.Port() == 0 || port != 0 && c.Virtual.Port() != port || port == 0 && !known {
+			continue // without a port of its own it may be another service's
 		}
 		n++
 		by[c.Server]++
@@ -129,7 +133,7 @@ func (a *Answer) existing(q *Question) bool {
 			continue
 		}
 		a.because("The client's connection from port %d exists (%s, forgotten after %v without a packet): its packets go to %s.", c.Client.Port(), c.State, c.Expires, c.Server)
-		if !slices.ContainsFunc(a.Candidates, func(x Candidate) bool { return x.Server == c.Server }) {
+		if !known {
 			a.because("That server is not in the table any more: the packets are dropped%s.",
 				map[bool]string{true: ", and with expire_nodest_conn the connection is ended"}[q.Sysctls["expire_nodest_conn"] == "1"])
 			a.chosen(ByNobody, netip.AddrPort{}, true)
@@ -150,6 +154,13 @@ func (a *Answer) existing(q *Question) bool {
 		a.because("There is no connection from port %d.", q.Client.Port())
 	}
 	return false
+}
+
+// has says whether a server of the table has an address; one without a port has the port that the client asked for.
+func (a *Answer) has(server netip.AddrPort) bool {
+	return slices.ContainsFunc(a.Candidates, func(x Candidate) bool {
+		return x.Server == server || x.Server == netip.AddrPortFrom(server.Addr(), 0)
+	})
 }
 
 func counts(by map[netip.AddrPort]int) string {
@@ -181,7 +192,11 @@ func (a *Answer) persistent(q *Question) bool {
 		who = network.String()
 	}
 	template := netip.AddrPortFrom(network.Addr(), 0)
-	i := slices.IndexFunc(q.Connections, func(c connection.Connection) bool { return c.Client == template })
+	port := s.Key.Addr.Port()
+	if port == FTP {
+		port = 0
+	}
+	i := slices.IndexFunc(q.Connections, func(c connection.Connection) bool { return c.Client == template && c.Virtual.Port() == port })
 	if i < 0 {
 		a.because("The service is persistent (%v), and nothing is remembered of %s.", s.Persistence, who)
 		return false

@@ -117,6 +117,14 @@ func TestKnown(t *testing.T) {
 		return Explain(q)
 	}
 	port := func(q *Question) { q.Client = addr("198.51.100.9:4000") }
+	anyPort := func(q *Question) {
+		port(q)
+		q.Service.Key.Addr = addr("192.0.2.80:0")
+		for i := range q.Service.Servers {
+			s := &q.Service.Servers[i]
+			s.Addr = netip.AddrPortFrom(s.Addr.Addr(), 0)
+		}
+	}
 	sticky := func(q *Question) { q.Service.Persistence = time.Minute }
 	network := func(q *Question) { q.Service.Persistence, q.Service.Granularity = time.Minute, 24 }
 	for _, c := range []struct {
@@ -127,6 +135,18 @@ func TestKnown(t *testing.T) {
 		{"another port", "scheduler 10.0.0.1:80 certain", "no connection from port", ask(port, entry("198.51.100.9:4001", "10.0.0.2:80", "ESTABLISHED"))},
 		{"no port", "scheduler 10.0.0.1:80 certain", "stay with their servers: 1 to 10.0.0.2:80", ask(func(*Question) {}, entry("198.51.100.9:4001", "10.0.0.2:80", "ESTABLISHED"))},
 		{"a server that is gone", "nobody certain", "not in the table any more", ask(port, entry("198.51.100.9:4000", "10.0.0.3:80", "ESTABLISHED"))},
+		{"a connection of any port", "connection 10.0.0.2:8080 certain", "ESTABLISHED", ask(anyPort, entry("198.51.100.9:4000", "10.0.0.2:8080", "ESTABLISHED"))},
+		{"any port, another service's", "scheduler 10.0.0.1:0 certain", "no connection", ask(anyPort, entry("198.51.100.9:4000", "10.0.0.7:80", "ESTABLISHED"))},
+		{"any port, another service's persistence", "scheduler 10.0.0.1:0 certain", "nothing is remembered",
+			ask(func(q *Question) { anyPort(q); sticky(q) }, entry("198.51.100.9:0", "10.0.0.2:80", "NONE"))},
+		{"FTP's persistence", "persistence 10.0.0.1:80 certain", "had 10.0.0.1:80", ask(func(q *Question) {
+			sticky(q)
+			q.Service.Key.Addr = addr("192.0.2.80:21")
+		}, func() connection.Connection {
+			c := entry("198.51.100.9:0", "10.0.0.1:80", "NONE")
+			c.Virtual = addr("192.0.2.80:0")
+			return c
+		}())},
 		{"persistence", "persistence 10.0.0.1:80 certain", "had 10.0.0.1:80 before", ask(sticky, entry("198.51.100.9:0", "10.0.0.1:80", "NONE"))},
 		{"persistence of a network", "persistence 10.0.0.1:80 certain", "198.51.100.0/24", ask(network, entry("198.51.100.0:0", "10.0.0.1:80", "NONE"))},
 		{"persistence of none", "scheduler 10.0.0.1:80 certain", "nothing is remembered", ask(sticky)},
