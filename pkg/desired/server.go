@@ -40,8 +40,11 @@ func (o *Outcome) judge(vs *config.VirtualServer, servers []config.RealServer, f
 		if !wish.Until.IsZero() {
 			o.changes(wish.Until)
 		}
+		if rs.Off && wish.Mode == admin.Drains {
+			wish.Mode = admin.Serves // the configuration is stricter: it would not be in the table
+		}
 		list[i] = judgeOne(rs, Weight(rs, wish), f.Verdicts)
-		list[i].quiet = wish.Mode == admin.Drains || wish.Mode == admin.Serves && wish.Weighted && wish.Weight == 0
+		list[i].quiet = wish.Mode == admin.Drains || !rs.Off && wish.Mode == admin.Serves && wish.Weighted && wish.Weight == 0
 		if list[i].mode = wish.Mode; wish.Mode != admin.Serves {
 			list[i].weight = 0
 		}

@@ -84,6 +84,11 @@ func TestWishes(t *testing.T) {
 		{"a server that is off adds nothing to what the others can reach", func(vs *config.VirtualServer) {
 			vs.Quorum, vs.RealServers[2].Off = health.Quorum{Needed: 1, Hysteresis: 1}, true
 		}, []step{{"uuu", "~1", "up: 1:0 2:1 -3"}}},
+		{"off in the configuration is stricter than a drain", func(vs *config.VirtualServer) { vs.RealServers[0].Off = true },
+			[]step{{"uuu", "", "up: -1 2:1 3:1"}, {"uuu", "~1", "up: -1 2:1 3:1"}}},
+		{"off with inhibit_on_failure stays where it is", func(vs *config.VirtualServer) {
+			vs.RealServers[0].Off, vs.RealServers[0].InhibitOnFailure = true, true
+		}, []step{{"uuu", "~1", "up: 1:0 2:1 3:1"}, {"uuu", "-1", "up: -1 2:1 3:1"}}},
 		{"without a drain the hysteresis is as before", quorum(2, 2), []step{{"uuu", "", "down: 1:1 2:1 3:1"}}},
 		{"minimum_healthy is about the others", half, []step{
 			{"duuu", "~2", "up: -1 2:0 3:1 4:1"}, {"ddu", "~1 ~2", "up: 1:0 2:0 3:1"}, {"ddu", "~2", "up: -1 2:0 3:1"}, {"ddud", "~2", "up fail-open: 1:1 2:0 3:1 4:1"},
