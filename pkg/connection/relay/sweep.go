@@ -20,6 +20,9 @@ const (
 	sweepWhole = 5 * time.Second
 	// sweepLen is the payload of a packet that every sync daemon takes, in bytes.
 	sweepLen = 1024
+	// sweepLines is after how many lines of the table what is known is told at the latest: an entry may come to life again meanwhile, when
+	// its client uses the port again and the active director tells of it, and is not to be ended then.
+	sweepLines = 1024
 )
 
 // A Sweeper takes connections that have ended out of the table of a director that is a backup.
@@ -139,8 +142,13 @@ func (s *Sweeper) sweep(d ipvs.SyncDaemon) (swept int, err error) {
 		if err != nil {
 			return swept, err
 		}
-		if lines++; lines%1024 == 0 && time.Now().After(end) {
-			break
+		if lines++; lines%sweepLines == 0 {
+			if time.Now().After(end) {
+				break
+			}
+			if err := flush(); err != nil {
+				return swept, err
+			}
 		}
 		if !c.Ended() || !c.Syncable() {
 			continue

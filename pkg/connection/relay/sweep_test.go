@@ -84,6 +84,23 @@ func TestSweepMany(t *testing.T) {
 	})
 }
 
+// What has ended is told soon after it was read, not at the end of a long table: it may come to life again meanwhile.
+func TestSweepSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var k kernel
+		lines := make([]string, 4*sweepLines)
+		for i := range lines {
+			lines[i] = line(i, "ESTABLISHED")
+		}
+		lines[1], lines[len(lines)-1] = line(1, "TIME_WAIT"), line(len(lines)-1, "TIME_WAIT")
+		k.set(lines...)
+		sweeping(t, &k).Follow(backup)
+		if got := k.told(); len(got) != 2 || k.packets != 2 {
+			t.Errorf("%q in %d packets", got, k.packets)
+		}
+	})
+}
+
 // What is in the way is told once, and tried again.
 func TestSweepError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
