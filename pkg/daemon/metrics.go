@@ -50,14 +50,14 @@ const portion = 500
 func (o *owner) gather(ctx context.Context, table ipvs.Table) (*metrics.Facts, error) {
 	var cfg *config.Config
 	var facts *metrics.Facts
-	for next, whole := 0, false; !whole; {
+	for next, whole := (mark{}), false; !whole; {
 		_, err := ask(ctx, o, func(context.Context) struct{} {
 			now := time.Now()
 			if o.cfg != cfg {
-				cfg, facts, next = o.cfg, o.figures(now), 0
+				cfg, facts, next = o.cfg, o.figures(now), mark{}
 			}
 			next = o.addServices(facts, table, next, now)
-			whole = next == len(cfg.VirtualServers)
+			whole = next.virtual == len(cfg.VirtualServers)
 			return struct{}{}
 		})
 		if err != nil {
@@ -67,14 +67,20 @@ func (o *owner) gather(ctx context.Context, table ipvs.Table) (*metrics.Facts, e
 	return facts, nil
 }
 
-// addServices adds the services of virtual servers from one of them on, and returns with which to go on.
-func (o *owner) addServices(f *metrics.Facts, table ipvs.Table, next int, now time.Time) int {
-	for n := 0; n < portion && next < len(o.cfg.VirtualServers); next++ {
-		vs := o.cfg.VirtualServers[next]
-		for i := range vs.Services {
-			f.Services = append(f.Services, o.service(vs, i, table, now))
-			n += 1 + len(vs.RealServers)
+// mark is where in a configuration a scrape has come to: at a service of a virtual server, which has many if it has a group.
+type mark struct{ virtual, service int }
+
+// addServices adds services from one of them on, and returns with which to go on.
+func (o *owner) addServices(f *metrics.Facts, table ipvs.Table, next mark, now time.Time) mark {
+	for n := 0; n < portion && next.virtual < len(o.cfg.VirtualServers); {
+		vs := o.cfg.VirtualServers[next.virtual]
+		if next.service == len(vs.Services) {
+			next = mark{virtual: next.virtual + 1}
+			continue
 		}
+		f.Services = append(f.Services, o.service(vs, next.service, table, now))
+		n += 1 + len(vs.RealServers)
+		next.service++
 	}
 	return next
 }

@@ -30,13 +30,13 @@ func BenchmarkScrape(b *testing.B) {
 		b.Run(fmt.Sprintf("a portion of %d", servers), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				o.addServices(o.figures(time.Now()), table, 0, time.Now())
+				o.addServices(o.figures(time.Now()), table, mark{}, time.Now())
 			}
 		})
 		b.Run(fmt.Sprintf("text of %d", servers), func(b *testing.B) {
 			b.ReportAllocs()
 			facts := o.figures(time.Now())
-			for next := 0; next < len(o.cfg.VirtualServers); {
+			for next := (mark{}); next.virtual < len(o.cfg.VirtualServers); {
 				next = o.addServices(facts, table, next, time.Now())
 			}
 			facts.Read = true

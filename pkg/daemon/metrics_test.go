@@ -90,6 +90,29 @@ func TestScrapeOfAReload(t *testing.T) {
 	}
 }
 
+// The services of a group come in portions, too.
+func TestScrapeOfAGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const group = "[virtual_server_group.G]\naddress = [\"10.1.0.0/21:80\"]\n"
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), group+strings.Replace(web, `address = "192.0.2.1:80"`, `group = "G"`, 1))
+		services := len(h.scrape().Services)
+		if services <= portion {
+			t.Fatalf("%d services", services)
+		}
+		f := h.figures(time.Now())
+		for next, before := (mark{}), 0; next.virtual < len(h.cfg.VirtualServers); before = len(f.Services) {
+			next = h.addServices(f, nil, next, time.Now())
+			if n := len(f.Services) - before; n > portion {
+				t.Fatalf("%d services at once", n)
+			}
+		}
+		if len(f.Services) != services {
+			t.Errorf("%d services of %d", len(f.Services), services)
+		}
+		h.stop()
+	})
+}
+
 // A table that can't be read is no reason to tell nothing.
 func TestScrapeWithoutTable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
