@@ -153,6 +153,9 @@ func (m *machine) preempts() bool {
 func (m *machine) stepActive(from netip.Addr, a Advert) {
 	switch {
 	case m.entering && a.Priority < m.effective: // the one that it relieves
+		if soon := m.router.now.Add(m.hurry()); a.Priority == 0 && soon.Before(m.deadline) {
+			m.arm(soon)
+		}
 	case m.handing:
 		if a.Priority != 0 {
 			m.follow(from, a)
@@ -389,12 +392,12 @@ func (m *machine) becomeBackup(wait time.Duration, reason string) {
 }
 
 func (m *machine) becomeActive(reason string) {
-	planned, hurry := m.relieves(), m.entry()
+	planned, entry := m.relieves(), m.entry()
 	m.forget()
 	m.counters.BecameActive++
 	if planned {
 		m.entering = true
-		m.arm(m.router.now.Add(hurry))
+		m.arm(m.router.now.Add(entry))
 	} else {
 		m.announce()
 	}
@@ -420,10 +423,13 @@ func (m *machine) placed() {
 // priority would take it soon.
 func (m *machine) entry() time.Duration {
 	if m.heardPrio == 0 {
-		return m.AdvertInterval / 8
+		return m.hurry()
 	}
 	return min(m.activeDown(), 3*time.Second)
 }
+
+// hurry is entry where the other one gave up the role.
+func (m *machine) hurry() time.Duration { return m.AdvertInterval / 8 }
 
 // relieves tells whether the router that it would take the role from is alive: it gave up the role, or has a lower priority.
 func (m *machine) relieves() bool {

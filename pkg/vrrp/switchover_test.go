@@ -179,7 +179,6 @@ func TestEntry(t *testing.T) {
 	for range 2 {
 		g.pass(time.Second)
 		g.hear("VI", lower, 50)
-		g.hear("VI", lower, 0)
 	}
 	g.did()
 	g.step(Placed{"VI"})
@@ -216,6 +215,24 @@ func TestEntryLimit(t *testing.T) {
 	if len(g.trace) == 0 || !strings.Contains(g.trace[0], "VI sends 100") {
 		t.Errorf("%q", g.trace)
 	}
+}
+
+// Nor does it wait for long where the other one gives up the role meanwhile: nobody serves then.
+func TestEntryAlone(t *testing.T) {
+	g := started(t, instance("VI"))
+	g.slow = true
+	for range 4 {
+		g.hear("VI", lower, 50)
+		g.pass(time.Second)
+	}
+	g.is("VI", Active)
+	g.forget()
+	g.hear("VI", lower, 0)
+	g.pass(time.Second/8 - 1)
+	g.hear("VI", lower, 0) // which does not make it wait again
+	g.did()
+	g.pass(1)
+	g.did("4.125s VI sends 100 every 1s")
 }
 
 // Until then a better router is one, a switchover is possible, and a fault says so.
