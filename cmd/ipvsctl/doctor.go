@@ -89,7 +89,7 @@ func (a *app) facts(ctx context.Context, stateDir string, listen time.Duration) 
 		unseen = append(unseen, doctor.Unseen{ID: "vip-missing", Why: err.Error()})
 	} else {
 		for _, v := range prepared.VIPs {
-			o.Prepared = append(o.Prepared, v.Addr)
+			o.Prepared = append(o.Prepared, doctor.Prepared{Addr: v.Addr, Method: string(v.Method), Link: v.Link})
 		}
 	}
 	f, err := doctorhost.Gather(ctx, o)

@@ -51,11 +51,20 @@ func (f *Facts) heldForOthers() (list []netip.Addr) {
 			continue
 		}
 		near := slices.ContainsFunc(f.Links, func(o Link) bool { return o.Ethernet && f.network(o.Name, a).IsValid() })
-		if near || slices.Contains(f.Prepared, a) {
+		if near || slices.ContainsFunc(f.Prepared, func(p Prepared) bool { return p.Addr == a }) {
 			list = append(list, a)
 		}
 	}
 	return list
+}
+
+// prepare is the command that makes a machine a real server; with a method that is not the director's the kernel drops what that sends.
+func prepare(vip netip.Addr, method string) string {
+	command := "ipvsctl realserver prepare --vip " + vip.String()
+	if method == ipvs.Tun.String() {
+		command += " --method TUN"
+	}
+	return command
 }
 
 // directMethods are those whose servers answer past the director.
@@ -63,15 +72,20 @@ var directMethods = []ipvs.Forward{ipvs.DR, ipvs.Tun}
 
 // vipOfServers asks, on a real server, whether the addresses that it was prepared for are still there; on a director it can't be known.
 func vipOfServers(f *Facts, r *Report) {
-	for _, a := range f.Prepared {
+	for _, p := range f.Prepared {
+		a := p.Addr
 		if f.holder(a) != nil {
 			continue
+		}
+		command := prepare(a, p.Method)
+		if p.Method == ipvs.DR.String() && p.Link != "lo" {
+			command += " --interface " + word(p.Link)
 		}
 		r.found(Finding{
 			ID: "vip-missing", Severity: Problem, Where: a.String(),
 			What: "This machine was prepared as a real server for the address, and hasn't got it any more.",
 			Why:  "It drops, or sends on, what the director sends it.",
-			Mend: []string{"ipvsctl realserver prepare --vip " + a.String()},
+			Mend: []string{command},
 		})
 	}
 	var away []string

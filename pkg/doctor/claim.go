@@ -65,7 +65,11 @@ func (f *Facts) claimed(c Claim, ours bool) Finding {
 	if server != "" {
 		found.What = fmt.Sprintf("The real server %s (%s) answers %s for %s.", server, c.MAC, protocol, c.Addr)
 		found.On = server
-		found.Mend = []string{"ipvsctl realserver prepare --vip " + c.Addr.String()}
+		method := ipvs.DR
+		if !f.serves(netip.MustParseAddr(server), ipvs.DR) {
+			method = ipvs.Tun
+		}
+		found.Mend = []string{prepare(c.Addr, method.String())}
 		found.Then = fmt.Sprintf("Neighbours go on with what they were told before until they ask again: \"ip neigh del %s dev INTERFACE\" there makes them.", c.Addr)
 		if !strings.HasPrefix(protocol, "ARP") {
 			found.Mend = nil

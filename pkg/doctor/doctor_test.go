@@ -156,6 +156,10 @@ var faults = []struct {
 		slices.Reverse(f.Neighbours)
 		f.Claims = []Claim{{"eth0", addr("192.168.1.202"), "02:00:00:00:00:13"}}
 	}, []string{"vip-claimed problem on 10.0.100.3: ipvsctl realserver prepare --vip 192.168.1.202"}},
+	{"server of TUN answers ARP", func(f *Facts) {
+		f.Neighbours = append(f.Neighbours, Neighbour{"eth1", addr("10.0.100.4"), "02:00:00:00:00:14"})
+		f.Claims = []Claim{{"eth0", addr("192.168.1.202"), "02:00:00:00:00:14"}}
+	}, []string{"vip-claimed problem on 10.0.100.4: ipvsctl realserver prepare --vip 192.168.1.202 --method TUN"}},
 	{"stranger answers ARP", func(f *Facts) { f.Claims = []Claim{{"eth0", addr("192.168.1.202"), "02:00:00:00:00:99"}} }, []string{"vip-claimed problem"}},
 	{"another director has it", func(f *Facts) {
 		f.Addresses = slices.Delete(f.Addresses, 2, 3)
@@ -174,8 +178,13 @@ var faults = []struct {
 	{"an address of lo that nobody asks for", func(f *Facts) {
 		f.Addresses = append(f.Addresses, Address{"lo", netip.MustParsePrefix("203.0.113.1/32")})
 	}, nil},
-	{"a real server without VIP", func(f *Facts) { f.Prepared = []netip.Addr{addr("192.168.1.203")} },
+	{"a real server without VIP", func(f *Facts) { f.Prepared = []Prepared{{addr("192.168.1.203"), "DR", "lo"}} },
 		[]string{"vip-missing problem: ipvsctl realserver prepare --vip 192.168.1.203"}},
+	{"a real server of TUN, or elsewhere than on lo, without VIP", func(f *Facts) {
+		f.Prepared = []Prepared{{addr("192.168.1.203"), "TUN", "tunl0"}, {addr("192.168.1.204"), "DR", "dummy0"}}
+	}, []string{
+		"vip-missing problem: ipvsctl realserver prepare --vip 192.168.1.203 --method TUN",
+		"vip-missing problem: ipvsctl realserver prepare --vip 192.168.1.204 --interface dummy0"}},
 	{"no IPVS", func(f *Facts) { f.IPVS, f.Table, f.Modules["ip_vs"] = false, nil, Loadable }, []string{"module-ip-vs problem: modprobe ip_vs"}},
 	{"no IPVS to be had", func(f *Facts) { f.IPVS, f.Table, f.Modules["ip_vs"] = false, nil, Missing }, []string{"module-ip-vs problem"}},
 	{"scheduler", func(f *Facts) {

@@ -42,8 +42,8 @@ type Facts struct {
 	Adverts  []Advert      `json:"adverts,omitempty"`
 	Syncs    []Sync        `json:"sync_messages,omitempty"`
 
-	Prepared []netip.Addr `json:"prepared,omitempty"` // VIPs that ipvsctl realserver prepare has put here
-	Unseen   []Unseen     `json:"unseen,omitempty"`
+	Prepared []Prepared `json:"prepared,omitempty"`
+	Unseen   []Unseen   `json:"unseen,omitempty"`
 }
 
 // Link is a network interface.
@@ -135,6 +135,13 @@ type Sync struct {
 	SyncID  uint8      `json:"syncid"`
 	Version uint8      `json:"version"`
 	Count   int        `json:"count"`
+}
+
+// Prepared is an address that ipvsctl realserver prepare has put onto a link.
+type Prepared struct {
+	Addr   netip.Addr `json:"vip"`
+	Method string     `json:"method"` // DR or TUN
+	Link   string     `json:"link"`
 }
 
 // Unseen is something that could not be looked at, or can't be from here.

@@ -26,8 +26,8 @@ import (
 type Options struct {
 	// Listen is how long to listen for adverts, sync messages and answers to ARP. 0: not at all, and nobody is asked.
 	Listen   time.Duration
-	Daemon   *status.Snapshot // what ipvsd says of itself; nil: none answers
-	Prepared []netip.Addr     // by ipvsctl realserver prepare
+	Daemon   *status.Snapshot  // what ipvsd says of itself; nil: none answers
+	Prepared []doctor.Prepared // by ipvsctl realserver prepare
 	At       time.Time
 }
 
