@@ -92,11 +92,15 @@ func (o *owner) passTime(ctx context.Context, now time.Time) {
 		cut := make(map[admin.Key]int, len(ended))
 		for i := range ended {
 			w := &ended[i]
+			log := o.wishLog(w)
 			if err == nil {
 				w.Cut = found[i].Open()
 				cut[w.Key()] = w.Cut
+				log = log.With("cut", w.Cut)
+			} else {
+				log = log.With("uncounted", err) // whether connections were cut
 			}
-			o.wishLog(w).Info("a drain has come to its deadline: the server is disabled", "cut", w.Cut)
+			log.Info("a drain has come to its deadline: the server is disabled")
 		}
 		next = next.HasCut(cut)
 	}
