@@ -187,7 +187,7 @@ func TestKernelFailover(t *testing.T) {
 
 	// Without virtual routers in the file nothing of them is left.
 	for i := range x.daemons {
-		x.daemons[i].reload("")
+		x.daemons[i].reload("# nothing any more\n")
 	}
 	for _, h := range x.hosts {
 		lab.WaitFor(t, patience, "no addresses on "+h.Name, func() error {
