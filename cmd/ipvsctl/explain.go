@@ -66,7 +66,7 @@ ipvsctl explain vrrp is about virtual routers.
 }
 
 func clientOf(s string) (netip.AddrPort, error) {
-	if a, err := netip.ParseAddrPort(s); err == nil {
+	if a, err := netip.ParseAddrPort(s); err == nil && a.Addr().Zone() == "" {
 		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), nil
 	}
 	a, err := netip.ParseAddr(strings.Trim(s, "[]"))

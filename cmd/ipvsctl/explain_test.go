@@ -29,7 +29,7 @@ func TestExplain(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"198.51.100.9"}, {"here", "tcp", "192.0.2.80:80"}, {"198.51.100.9", "tcp"}, {"2001:db8::1", "tcp", "192.0.2.80:80"},
-		{"198.51.100.9", "fwmark", "7", "fwmark", "8"},
+		{"198.51.100.9", "fwmark", "7", "fwmark", "8"}, {"[fe80::1%eth0]:80", "tcp", "[2001:db8::80]:80"},
 	} {
 		if code, out, _ := ctl(t, d, append([]string{"explain"}, args...)...); code != exitUsage {
 			t.Errorf("%q: %d %s", args, code, out)

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -46,7 +47,7 @@ func tracked(f *Facts, r *Report) {
 		ID: "conntrack-full", Severity: severity, Where: "net.netfilter.nf_conntrack_max",
 		What: fmt.Sprintf("netfilter tracks %d connections, and can't track more than %d.", count, most),
 		Why:  "When the table is full the kernel drops packets of new connections, also those that only pass (\"nf_conntrack: table full\" in dmesg).",
-		Mend: []string{set("net/netfilter/nf_conntrack_max", max(4*most, 2*count))},
+		Mend: []string{set("net/netfilter/nf_conntrack_max", min(max(4*most, 2*count), math.MaxInt32))},
 		Then: "It is one limit for the whole machine, set outside of containers. A connection takes some 300 bytes. " + kept,
 	})
 }

@@ -209,6 +209,9 @@ var faults = []struct {
 	}, nil},
 	{"conntrack nearly full", func(f *Facts) { f.Sysctls["net/netfilter/nf_conntrack_count"] = "60000" },
 		[]string{"conntrack-full warning: sysctl -w net.netfilter.nf_conntrack_max=262144"}},
+	{"conntrack of a very large machine", func(f *Facts) {
+		f.Sysctls["net/netfilter/nf_conntrack_count"], f.Sysctls["net/netfilter/nf_conntrack_max"] = "1000000000", "1000000000"
+	}, []string{"conntrack-full problem: sysctl -w net.netfilter.nf_conntrack_max=2147483647"}},
 	{"conntrack full", func(f *Facts) { f.Sysctls["net/netfilter/nf_conntrack_count"] = "65536" },
 		[]string{"conntrack-full problem: sysctl -w net.netfilter.nf_conntrack_max=262144"}},
 	{"counters", func(f *Facts) { f.Sysctls["net/ipv4/vs/run_estimation"] = "0" },

@@ -13,7 +13,8 @@ import (
 	"github.com/google/nftables/expr"
 )
 
-// sourceNAT returns the rules that change the source of packets, of iptables and of nftables, where the kernel has them at work.
+// sourceNAT returns the rules that change the source of packets, of iptables and of nftables, where the kernel has them at work. With an
+// error there are those that it could read.
 func sourceNAT(ctx context.Context) ([]string, error) {
 	rules, err := nftRules()
 	if err != nil {
@@ -26,7 +27,7 @@ func sourceNAT(ctx context.Context) ([]string, error) {
 		}
 		more, err := iptablesRules(ctx, program)
 		if err != nil {
-			return nil, err
+			return rules, err
 		}
 		rules = append(rules, more...)
 	}
