@@ -24,6 +24,7 @@ type contender struct {
 	start []string
 	write func(b *bench, weight int) // the configuration, with this weight for the last server
 	once  bool                       // it ends when the table is there, and knows no reload
+	dies  bool                       // at the stop, of a large table with checks: then its table stays, which is told
 }
 
 // result is what was measured of a contender.
@@ -59,7 +60,10 @@ func (c contender) measure(b *bench, z size, r *result) {
 	began = time.Now()
 	b.Must(p.Stop())
 	r.stop = append(r.stop, time.Since(began))
-	if n := len(host.Table()); n > 0 {
+	switch n := len(host.Table()); {
+	case n > 0 && c.dies:
+		b.Logf("%s left a table of %d lines when it was stopped", c.name, n)
+	case n > 0:
 		b.Fatalf("%s left a table of %d lines", c.name, n)
 	}
 }
