@@ -103,7 +103,7 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		return answer.Answer, nil
 	}
 	p, err := ask(ctx, o, func(ctx context.Context) planned {
-		if o.whole(cfg, &answer) == nil {
+		if file == nil && o.whole(cfg, &answer) == nil { // as a reload would say
 			return planned{answer.Answer, nil}
 		}
 		facts := o.facts(o.verdictsOn(cfg))

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
 )
 
@@ -48,6 +49,17 @@ func TestReloadOfAHalfFile(t *testing.T) {
 			{"a comment", "# nothing any more\n", "", 0},
 		} {
 			h.write(c.text)
+			plan, err := h.Plan(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if refused := plan.Rejected != ""; refused != (c.refused != "") {
+				t.Errorf("%s: the plan says %q", c.name, plan.Rejected)
+			}
+			other := &control.File{Name: h.files.config, Text: []byte(c.text)} // as if it were another file: nobody is about to take it
+			if plan, err = h.Plan(t.Context(), other); err != nil || plan.Rejected != "" {
+				t.Errorf("%s: the plan of a file that was sent: %v, %v", c.name, plan, err)
+			}
 			a, err := h.Reload(t.Context(), false)
 			if err != nil {
 				t.Fatal(err)

@@ -6,7 +6,7 @@
 // where the addresses are. The other side needs nothing for that but its kernel's sync daemon in the role of a backup.
 //
 // Reading a large table takes its time (package connection): half of the time nothing is read, and who asks for all to be told
-// need not wait for it. Run's goroutine is the only one.
+// need not wait for it. A Relay has the goroutine of its Run, and so has a Sweeper, which is for the time as a backup.
 package relay
 
 import (

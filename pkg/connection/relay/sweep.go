@@ -161,5 +161,6 @@ func (s *Sweeper) sweep(d ipvs.SyncDaemon) (swept int, err error) {
 			message.Add(&c, ipvs.NAT)
 		}
 	}
-	return swept, flush()
+	err = flush()
+	return swept, err
 }
