@@ -27,7 +27,9 @@ const patience = time.Minute
 
 // Client asks a daemon. Its methods are those of Backend and may be called concurrently.
 type Client struct {
-	path      string
+	path      string // of the socket, or HOST:PORT; for errors
+	url       string // what the paths of requests are put behind
+	token     string // file with the secret that is shown; empty: none is
 	transport *http.Transport
 }
 
@@ -37,7 +39,7 @@ func NewClient(path string) *Client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	return &Client{path: path, transport: &http.Transport{DialContext: dial}}
+	return &Client{path: path, url: "http://ipvsd", transport: &http.Transport{DialContext: dial}}
 }
 
 var _ Backend = (*Client)(nil)
@@ -91,13 +93,24 @@ func ask[T any](ctx context.Context, c *Client, method, path string, body []byte
 
 // send returns the answer to a request, which may take so long with its body; any time if that is 0.
 func (c *Client) send(ctx context.Context, limit time.Duration, method, path string, body []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://ipvsd"+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	h := http.Client{Transport: c.transport, Timeout: limit}
+	if c.token != "" {
+		secret, err := secretIn(c.token)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "Bearer "+secret)
+	}
+	h := http.Client{Transport: c.transport, Timeout: limit, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := h.Do(req)
-	switch {
+	switch unfit := new(filesError); {
+	case errors.As(err, &unfit):
+		return nil, fmt.Errorf("%s: %w", c.path, unfit.err)
+	case errors.Is(err, errUnreachable):
+		return nil, fmt.Errorf("%s: %w", c.path, errUnreachable)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("%s: %w", c.path, ErrNotRunning)
 	case errors.Is(err, fs.ErrPermission):
