@@ -401,7 +401,7 @@ func TestSecretsAreHidden(t *testing.T) {
 // No keyword but those of secrets is hidden.
 func TestSecretive(t *testing.T) {
 	for _, k := range keywords {
-		if got := secretive(k.name); got != slices.Contains([]string{"passwd", "password", "secret", "auth_pass", "key"}, k.name) {
+		if got := secretive(k.name); got != slices.Contains([]string{"passwd", "password", "secret", "auth_pass", "key", "token"}, k.name) {
 			t.Errorf("%s: %v", k.name, got)
 		}
 	}

@@ -59,6 +59,8 @@ type GlobalDefs struct {
 	Webhooks       []Webhook
 	FIFOs          []FIFO
 	Metrics        Metrics
+	API            API
+	Peers          []Peer // by name
 	Startup        Errand // before all else
 	Shutdown       Errand // after all else
 }

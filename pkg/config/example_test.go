@@ -84,6 +84,8 @@ func referenceLines(t *testing.T) (text []string, lines []line) {
 	headers := make(map[string]header)
 	for name, h := range map[string]header{
 		"global_defs": {inGlobal, inRoot}, "global_defs.lvs_sync_daemon": {inSync, inGlobal}, "global_defs.lvs_sysctl": {inSysctl, inGlobal}, "global_defs.metrics": {inMetrics, inGlobal},
+		"global_defs.api": {inAPI, inGlobal}, "global_defs.api.token": {inToken, inAPI}, "global_defs.api.certificate_role": {inCertificateRole, inAPI},
+		"global_defs.peers.LB2":    {inPeer, inGlobal},
 		"virtual_server_group.WEB": {inGroup, inRoot}, "track_file.LOAD": {inTrackFile, inRoot}, "vrrp_track_file.OLD": {inTrackFile, inRoot}, "SSL": {inSSLDefaults, inRoot},
 		"vrrp_instance.VI_I.authentication": {inAuth, inInstance}, "vrrp_instance.VI_6.auth_hmac": {inHMAC, inInstance},
 		"virtual_server": {inVirtual, inRoot}, "virtual_server.real_server": {inReal, inVirtual},
@@ -110,7 +112,7 @@ func referenceLines(t *testing.T) (text []string, lines []line) {
 				t.Fatalf("line %d: what is %s?", i+1, m[1])
 			}
 			in = h.in
-			for _, named := range []string{".WEB", ".LOAD", ".OLD"} { // names of the user's
+			for _, named := range []string{".WEB", ".LOAD", ".OLD", ".LB2"} { // names of the user's
 				name = strings.TrimSuffix(name, named)
 			}
 			lines = append(lines, line{number: i, in: h.parent, name: name[strings.LastIndexByte(name, '.')+1:]})

@@ -17,6 +17,12 @@ import (
 // defaults; settings that all servers share stand with the virtual server. The same Config gives the same bytes.
 func Format(c *Config) []byte {
 	p := &printer{mails: !unmailed(c.VirtualServers), defs: &c.GlobalDefs}
+	p.all(c, func(*VirtualServer) bool { return false })
+	return []byte(p.out.String())
+}
+
+// all prints everything but virtual servers that are to be passed over.
+func (p *printer) all(c *Config, pass func(*VirtualServer) bool) {
 	differs(p, "net_namespace", c.GlobalDefs.NetNamespace, "")
 	p.root(&c.VRRP)
 	p.global(&c.GlobalDefs, &c.VRRP)
@@ -24,9 +30,10 @@ func Format(c *Config) []byte {
 	p.routers(&c.VRRP)
 	p.groups(c.VirtualServers)
 	for _, vs := range c.VirtualServers {
-		p.virtualServer(vs)
+		if !pass(vs) {
+			p.virtualServer(vs)
+		}
 	}
-	return []byte(p.out.String())
 }
 
 // printer writes tables and their keywords.
@@ -39,10 +46,17 @@ type printer struct {
 	defs     *GlobalDefs
 	mails    bool            // there is mail about servers that say nothing of it
 	shared   map[string]bool // groups of several virtual servers: their marks have the family of each
+	objects  *objects        // what is printed goes there; nil: to out
 }
 
 // table begins a table; its header is written with its first keyword, or by open.
-func (p *printer) table(indent, header string) { p.indent, p.due, p.lost = indent, header, true }
+func (p *printer) table(indent, header string) {
+	if p.objects != nil {
+		p.objects.table(header)
+		return
+	}
+	p.indent, p.due, p.lost = indent, header, true
+}
 
 func (p *printer) open() {
 	if !p.lost {
@@ -57,13 +71,20 @@ func (p *printer) open() {
 
 // set writes a keyword.
 func (p *printer) set(name string, value any) {
+	if p.objects != nil {
+		p.objects.add(name, value, false)
+		return
+	}
 	p.open()
 	fmt.Fprintf(&p.out, "%s%s = %s\n", p.indent, name, printed(value))
 }
 
 // differs writes a keyword unless its value is what would hold anyway.
 func differs[T comparable](p *printer, name string, value, fallback T) {
-	if value != fallback {
+	switch {
+	case p.objects != nil:
+		p.objects.add(name, value, value == fallback)
+	case value != fallback:
 		p.set(name, value)
 	}
 }
@@ -105,6 +126,8 @@ func (p *printer) global(g *GlobalDefs, v *VRRP) {
 	differs(p, "listen", g.Metrics.Listen, netip.AddrPort{})
 	differs(p, "per_server", g.Metrics.PerServer, defaultOf("per_server").(bool))
 	differs(p, "max_servers", int64(g.Metrics.MaxServers), defaultOf("max_servers").(int64))
+	p.api(&g.API)
+	p.peers(g.Peers)
 	p.table("", "[global_defs.lvs_sysctl]")
 	for _, name := range slices.Sorted(maps.Keys(g.LVSSysctl.Values)) {
 		if n, err := strconv.ParseInt(g.LVSSysctl.Values[name], 10, 64); err == nil {
@@ -200,6 +223,9 @@ func ranges(services []ipvs.Service) []string {
 }
 
 func (p *printer) virtualServer(vs *VirtualServer) {
+	if p.objects != nil {
+		p.objects.begin("virtual_server", vs.Name)
+	}
 	p.table("", "[[virtual_server]]")
 	s := &vs.Services[0]
 	p.key(vs)
@@ -238,6 +264,10 @@ func (p *printer) virtualServer(vs *VirtualServer) {
 	differs(p, "ha_suspend", vs.HASuspend, false)
 	differs(p, "omega", vs.Omega, false)
 	p.serviceMail(&vs.Mail, &p.defs.Mail)
+	if p.objects != nil {
+		p.members(vs)
+		return
+	}
 	p.servers(vs)
 }
 

@@ -57,6 +57,8 @@ func newFrame(r *report, doc *document) *frame {
 	f.defs.Webhooks = r.webhooks(doc.routers[inWebhook])
 	f.defs.FIFOs = f.fifos(r)
 	f.defs.Metrics = metrics(doc.metrics)
+	f.defs.API = r.api(doc.api, f.defs.Metrics.Listen)
+	f.defs.Peers = r.peers(doc.peers)
 	f.defs.Startup = f.errand("startup_script", doc.global)
 	f.defs.Shutdown = f.errand("shutdown_script", doc.global)
 	return f

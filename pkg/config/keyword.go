@@ -21,7 +21,7 @@ type keyword struct {
 // checked, and a warning says that nothing comes of it.
 var keywords = slices.Concat(tables, checkTables(), groupKeywords, serverKeywords, quorumKeywords, checkKeywords, tlsKeywords,
 	httpKeywords, mailKeywords, accountKeywords, networkKeywords, scriptKeywords, sessionKeywords, idleServerKeywords, globalKeywords, syncKeywords, metricsKeywords, sysctlKeywords(), idleGlobalKeywords,
-	alertKeywords, vrrpTables, staticKeywords, instanceKeywords, groupedKeywords, trackKeywords, vrrpGlobalKeywords, idleVRRPKeywords)
+	alertKeywords, apiKeywords, vrrpTables, staticKeywords, instanceKeywords, groupedKeywords, trackKeywords, vrrpGlobalKeywords, idleVRRPKeywords)
 
 var tables = []keyword{
 	{in: inRoot, name: "global_defs", doc: "settings of the whole daemon"},
@@ -29,6 +29,8 @@ var tables = []keyword{
 	{in: inGlobal, name: "lvs_sync_daemon", doc: "sends connections to other directors, or takes them from there"},
 	{in: inGlobal, name: "lvs_sysctl", doc: "settings of the kernel's IPVS, net.ipv4.vs"},
 	{in: inGlobal, name: "metrics", doc: "what Prometheus is told, and where"},
+	{in: inGlobal, name: "api", doc: "who may ask and tell the daemon by TCP"},
+	{in: inGlobal, name: "peers", doc: "the other directors, as ipvsctl and this one reach them"},
 	{in: inRoot, name: "virtual_server", doc: "a service of the kernel's IPVS"},
 	{in: inVirtual, name: "real_server", doc: "a server with settings of its own"},
 	{in: inVirtual, name: "real_servers", doc: "servers without settings of their own, as a list of addresses"},

@@ -25,6 +25,10 @@ const (
 	inGARPGroup
 	inWebhook
 	inMetrics
+	inAPI
+	inToken
+	inCertificateRole
+	inPeer
 	inVirtual
 	inReal
 	inSorry
@@ -73,30 +77,34 @@ var scopes = func() (all []scope) {
 
 // tableHeaders are the headers of all tables but those of checks.
 var tableHeaders = map[scope]string{
-	inRoot:        "the top of the file",
-	inGlobal:      "[global_defs]",
-	inSync:        "lvs_sync_daemon",
-	inSysctl:      "[global_defs.lvs_sysctl]",
-	inGroup:       "[virtual_server_group.NAME]",
-	inSSLDefaults: "[SSL]",
-	inTrackFile:   "[track_file.NAME]",
-	inInstance:    "[vrrp_instance.NAME]",
-	inAuth:        "authentication",
-	inHMAC:        "auth_hmac",
-	inSyncGroup:   "[vrrp_sync_group.NAME]",
-	inScript:      "[vrrp_script.NAME]",
-	inProcess:     "[vrrp_track_process.NAME]",
-	inBFD:         "[bfd_instance.NAME]",
-	inTrackRoute:  "[track_route.NAME]",
-	inTrackGroup:  "[track_group.NAME]",
-	inGARPGroup:   "[garp_group.NAME]",
-	inWebhook:     "[webhook.NAME]",
-	inMetrics:     "[global_defs.metrics]",
-	inVirtual:     "[[virtual_server]]",
-	inReal:        "[[virtual_server.real_server]]",
-	inSorry:       "[[virtual_server.sorry_server]]",
-	inURL:         "url",
-	inHost:        "host",
+	inRoot:            "the top of the file",
+	inGlobal:          "[global_defs]",
+	inSync:            "lvs_sync_daemon",
+	inSysctl:          "[global_defs.lvs_sysctl]",
+	inGroup:           "[virtual_server_group.NAME]",
+	inSSLDefaults:     "[SSL]",
+	inTrackFile:       "[track_file.NAME]",
+	inInstance:        "[vrrp_instance.NAME]",
+	inAuth:            "authentication",
+	inHMAC:            "auth_hmac",
+	inSyncGroup:       "[vrrp_sync_group.NAME]",
+	inScript:          "[vrrp_script.NAME]",
+	inProcess:         "[vrrp_track_process.NAME]",
+	inBFD:             "[bfd_instance.NAME]",
+	inTrackRoute:      "[track_route.NAME]",
+	inTrackGroup:      "[track_group.NAME]",
+	inGARPGroup:       "[garp_group.NAME]",
+	inWebhook:         "[webhook.NAME]",
+	inMetrics:         "[global_defs.metrics]",
+	inAPI:             "[global_defs.api]",
+	inToken:           "[[global_defs.api.token]]",
+	inCertificateRole: "[[global_defs.api.certificate_role]]",
+	inPeer:            "[global_defs.peers.NAME]",
+	inVirtual:         "[[virtual_server]]",
+	inReal:            "[[virtual_server.real_server]]",
+	inSorry:           "[[virtual_server.sorry_server]]",
+	inURL:             "url",
+	inHost:            "host",
 }
 
 // String returns the table's header, as a user writes it.
