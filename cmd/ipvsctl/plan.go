@@ -17,9 +17,14 @@ func planCommand(a *app) *cobra.Command {
 	var r daemon.Reading
 	cmd := &cobra.Command{
 		Use:   "plan [FILE]",
-		Short: "Say what a reload, or FILE, would change in the kernel's table, in order",
-		Long: `Say what a reload would change in the kernel's table, in order, and change nothing. With FILE: what that file
-would change if it were the daemon's. Without a running daemon the table is compared with FILE, or with ` + daemon.ConfigFile + `.
+		Short: "Say what a reload, or FILE, would change: settings, virtual routers, services, and the kernel's table",
+		Long: `Say what a reload would change, and change nothing. With FILE: what that file would change if it were the daemon's. First comes what
+the configuration changes, in the words of the file and without secrets: settings, virtual routers with their addresses, services with their servers and
+checks. Then what is done to the kernel's table, in order, and what waits for a check. A text that means the same is no change. Without a running daemon the
+table alone is compared, with FILE or with ` + daemon.ConfigFile + `.
+With -o json it is an object: "configuration" has a "kind", a "name" and a "change" (add, edit or delete) for each, with "keywords" ("keyword", "was" and "is",
+or "added" and "removed" of a list; absent: the default) and "members", the servers; "changes" and "waiting" are lines of text; "warnings", and
+"rejected" if the file is not valid.
 Exit codes: 0 nothing would change, 2 something would, 3 the file is not valid.`,
 		Args: files(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,7 +42,7 @@ Exit codes: 0 nothing would change, 2 something would, 3 the file is not valid.`
 			if err := a.answer(answer); err != nil {
 				return err
 			}
-			if len(answer.Changes) > 0 {
+			if !answer.Empty() {
 				return exit(exitChanges)
 			}
 			return nil

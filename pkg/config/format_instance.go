@@ -42,8 +42,10 @@ func (p *printer) identity(i *Instance) {
 	}
 	differs(p, "interface", i.home(), "")
 	p.set("virtual_router_id", int64(i.VRID))
-	if prio := int64(i.Priority); prio != fallback[int64]("priority") || i.Initial == vrrp.Active {
-		p.set("priority", prio)
+	if i.Initial == vrrp.Active && p.objects == nil {
+		p.set("priority", int64(i.Priority))
+	} else {
+		differs(p, "priority", int64(i.Priority), fallback[int64]("priority"))
 	}
 	if i.Version == 3 && !i.IPv6 {
 		p.set("version", int64(3))

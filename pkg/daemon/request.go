@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/config/difference"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -40,13 +41,18 @@ func (o *owner) Reload(ctx context.Context, strict bool) (*status.Answer, error)
 	before := o.loader
 	o.read = stampOf(o.files.config)
 	cfg, answer := o.load(nil, reading)
+	var was *config.Config
 	if cfg != nil {
 		var err error
-		if cfg, err = ask(ctx, o, func(context.Context) *config.Config { return o.whole(cfg, &answer) }); err != nil {
+		if cfg, err = ask(ctx, o, func(context.Context) *config.Config {
+			was = o.cfg
+			return o.whole(cfg, &answer)
+		}); err != nil {
 			return nil, err
 		}
 	}
 	if cfg != nil {
+		answer.Configuration = difference.Of(was, cfg)
 		o.makeFiles(cfg)
 	} else {
 		o.loader = before // of the version that stays in force
@@ -102,7 +108,9 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 	if cfg == nil {
 		return answer.Answer, nil
 	}
+	var was *config.Config
 	p, err := ask(ctx, o, func(ctx context.Context) planned {
+		was = o.cfg
 		if file == nil && o.whole(cfg, &answer) == nil { // as a reload would say
 			return planned{answer.Answer, nil}
 		}
@@ -110,7 +118,10 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		facts.Quorums = facts.Quorums.Under(cfg, o.cfg.VirtualServers)
 		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, facts, o.settings)}
 	})
-	return p.Answer, errors.Join(err, p.err)
+	if err = errors.Join(err, p.err); err == nil && p.Rejected == "" {
+		p.Configuration = difference.Of(was, cfg)
+	}
+	return p.Answer, err
 }
 
 // verdictsOn returns the verdicts as they would be if a configuration were taken.

@@ -43,7 +43,7 @@ func (v *Service) list(w io.Writer, style Style, now time.Time) error {
 	if !v.InTable {
 		count += ", not in the kernel's table"
 	}
-	count = strings.Join(append([]string{count}, v.notes()...), ", ")
+	count = strings.Join(append([]string{count}, v.Notes()...), ", ")
 	name := style.paint(bold, v.Key.String())
 	if v.Group != "" {
 		name += "  " + v.Group
@@ -64,8 +64,8 @@ func (v *Service) list(w io.Writer, style Style, now time.Time) error {
 	return c.write(w, "  ")
 }
 
-// notes returns what is special about a service now.
-func (v *Service) notes() (notes []string) {
+// Notes returns what is special about a service now.
+func (v *Service) Notes() (notes []string) {
 	if v.Quorum.State == health.Down {
 		notes = append(notes, fmt.Sprintf("quorum lost: %d of %d", v.Quorum.Live, v.Quorum.Needed))
 	}

@@ -116,15 +116,6 @@ type Server struct {
 	Needed int          `json:"checks_needed,omitempty"` // so many of them; absent: all
 }
 
-// Answer is what became of a request to plan or to reload.
-type Answer struct {
-	Changes  []string `json:"changes"`            // what is, or would be, done to the kernel's table, in order
-	Waiting  []string `json:"waiting,omitempty"`  // servers that join once a check has passed
-	Warnings string   `json:"warnings,omitempty"` // about the configuration
-	Rejected string   `json:"rejected,omitempty"` // the configuration's errors: it was not, or would not be, taken
-	Refused  []string `json:"refused,omitempty"`  // what the kernel would not do
-}
-
 // Count returns how many of the service's real servers may have clients, and how many there are.
 func (s *Service) Count() (serving, all int) {
 	for i := range s.Servers {

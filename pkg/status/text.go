@@ -99,7 +99,7 @@ func (s *Snapshot) servers(line func(sgr, label, format string, args ...any)) {
 				line(sgr, label, "%s", text)
 			}
 		}
-		for _, n := range v.notes() {
+		for _, n := range v.Notes() {
 			once(yellow, "service", name+": "+n)
 		}
 		for j := range v.Servers {
@@ -121,34 +121,4 @@ func (s *Snapshot) servers(line func(sgr, label, format string, args ...any)) {
 			}
 		}
 	}
-}
-
-// Problems prints what is to be said about the configuration and what the kernel refused.
-func (a *Answer) Problems(w io.Writer) error {
-	var b strings.Builder
-	b.WriteString(a.Rejected + a.Warnings)
-	for _, r := range a.Refused {
-		fmt.Fprintf(&b, "refused: %s\n", r)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// Text prints the changes, one a line, and what they wait for.
-func (a *Answer) Text(w io.Writer, style Style) error {
-	var b strings.Builder
-	for _, c := range a.Changes {
-		verb, rest, _ := strings.Cut(c, " ")
-		fmt.Fprintf(&b, "%s %s\n", style.paint(verbColor[verb], verb), rest)
-	}
-	for _, s := range a.Waiting {
-		fmt.Fprintf(&b, "%s %s\n", style.paint(dim, "wait"), s)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// verbColor colours the first word of a change.
-var verbColor = map[string]string{
-	"add": green, "start": green, "edit": yellow, "set": yellow, "re-add": yellow, "delete": red, "stop": red,
 }

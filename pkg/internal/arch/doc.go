@@ -40,6 +40,7 @@
 //	pkg/health/engine   | io   | health health/probe                            | runs the checks when they are due
 //	pkg/config          | pure | bfd health ipvs vip vrrp + github.com/BurntSushi/toml net/mail       | TOML to Config, or diagnostics
 //	pkg/config/document | pure | config                                         | foreign files as TOML, with their places
+//	pkg/config/difference | pure | config                                      | what one configuration changes of another
 //	pkg/config/keepalived | pure | config config/document vip                   | keepalived.conf to a document
 //	pkg/config/ipvsadm  | pure | config config/document ipvs                   | ipvsadm -S lines to Config, and out
 //	pkg/config/ldirectord | pure | config config/document                       | ldirectord.cf to a document
@@ -48,7 +49,7 @@
 //	pkg/config/dialect/dialecthost | io | config/document                    | what such a file asks of the machine
 //	pkg/desired         | pure | admin config health ipvs vrrp                  | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
-//	pkg/status          | pure | admin bfd health ipvs vip vrrp                          | the snapshot, as JSON and as text
+//	pkg/status          | pure | admin bfd config/difference health ipvs vip vrrp                          | the snapshot, as JSON and as text
 //	pkg/metrics         | pure | admin bfd health ipvs status vrrp + github.com/prometheus/client_model/go | the Prometheus view of a snapshot
 //	pkg/metrics/exporter | io  | metrics status                                 | serves it, and the process's own
 //	pkg/doctor          | pure | ipvs status                                    | what is wrong with a machine, from facts
