@@ -12,7 +12,7 @@
 //
 //	package             | kind | may import                                     | one line
 //	cmd/ipvsd           | main | config control daemon script                   | flags, signals, exit code
-//	cmd/ipvsctl         | main | choice config config/dialect config/dialect/dialecthost config/document connection control daemon doctor doctor/doctorhost ipvs ipvs/ipvsproc realserver realserver/realserverhost status | one file a verb
+//	cmd/ipvsctl         | main | choice config config/dialect config/dialect/dialecthost config/document connection control daemon doctor doctor/doctorhost event ipvs ipvs/ipvsproc realserver realserver/realserverhost status | one file a verb
 //	pkg/ipvs            | pure |                                                | services, servers, keys, flags, errors
 //	pkg/ipvs/ipvsnl     | io   | ipvs                                           | generic netlink: snapshots, batches
 //	pkg/ipvs/ipvsproc   | io   | ipvs                                           | sysctls, by way of /proc
@@ -38,6 +38,9 @@
 //	pkg/health          | pure | + github.com/dlclark/regexp2                   | from results of probes to up and down
 //	pkg/health/probe    | io   | health script                                  | one file a check type
 //	pkg/health/engine   | io   | health health/probe                            | runs the checks when they are due
+//	pkg/member          | pure | health + github.com/BurntSushi/toml            | who the members of virtual servers are, by what sources say
+//	pkg/member/dnssource | io  | member                                         | members from DNS, while their records live
+//	pkg/member/filesource | io | member                                         | members from the files of a directory
 //	pkg/config          | pure | bfd health ipvs vip vrrp + github.com/BurntSushi/toml net/mail       | TOML to Config, or diagnostics
 //	pkg/config/document | pure | config                                         | foreign files as TOML, with their places
 //	pkg/config/difference | pure | config                                      | what one configuration changes of another
@@ -58,7 +61,9 @@
 //	pkg/realserver/realserverhost | io | realserver                            | prepares a machine, and puts it back
 //	pkg/choice          | pure | connection ipvs status                         | which server a client would get, and why
 //	pkg/dump            | pure | config health ipvs status vip vrrp              | the same as keepalived's dumps show it
-//	pkg/control         | io   | connection ipvs status                         | HTTP over a Unix socket
+//	pkg/event           | pure |                                                | what has happened: ring, queries, stream
+//	pkg/event/feed      | io   | event                                          | shares the ring with those who watch
+//	pkg/control         | io   | connection event ipvs status                         | HTTP over a Unix socket
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state
 //	pkg/manual          | test | internal/golden                                | manual pages from what the programs say
 //	pkg/internal/arch   | test |                                                | this table
