@@ -25,6 +25,8 @@ const maxPath = 107
 type Server struct {
 	listener *net.UnixListener
 	path     string
+	mux      *http.ServeMux
+	around   func(http.Handler) http.Handler // each request
 	http     http.Server
 }
 
@@ -48,9 +50,8 @@ func Listen(path string, b Backend, r Routers, log *slog.Logger) (*Server, error
 	if err := errors.Join(os.Chmod(tmp, 0o600), os.Rename(tmp, path)); err != nil {
 		return nil, fmt.Errorf("control socket: %w", errors.Join(err, l.Close(), os.Remove(tmp)))
 	}
-	s := &Server{listener: l, path: path}
+	s := &Server{listener: l, path: path, mux: handler(b, r), around: func(next http.Handler) http.Handler { return next }}
 	s.http = http.Server{
-		Handler:           handler(b, r),
 		ConnContext:       withPeer,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       time.Minute,
@@ -58,7 +59,18 @@ func Listen(path string, b Backend, r Routers, log *slog.Logger) (*Server, error
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	s.http.Handler = s.door()
 	return s, nil
+}
+
+// Mount has the server answer by a handler what a pattern of http.ServeMux matches, for those who have a role: WhoOf says who asks. The
+// pattern must name its method, and be outside of /v1/, where Route is the way. It is called before Run.
+func (s *Server) Mount(pattern string, needed Role, h http.Handler) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if allowed(w, r, needed) {
+			h.ServeHTTP(w, r)
+		}
+	})
 }
 
 // scrapePatience is how long a scrape may take, from the request to the last byte. Few are answered at once: who asks and doesn't read must
@@ -67,15 +79,20 @@ const scrapePatience = 30 * time.Second
 
 // Measure has the server answer GET /metrics by a handler, and each request by way of another one. It is called before Run.
 func (s *Server) Measure(metrics http.Handler, around func(http.Handler) http.Handler) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+metricsPath, func(w http.ResponseWriter, r *http.Request) {
+	s.Mount("GET "+metricsPath, Read, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The deadline would outlast the request, and end a stream on the same connection.
 		w.Header().Set("Connection", "close")
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(scrapePatience)) // a connection has deadlines
 		metrics.ServeHTTP(w, r)
-	})
-	mux.Handle("/", s.http.Handler)
-	s.http.Handler = around(mux)
+	}))
+	s.around = around
+	s.http.Handler = s.door()
+}
+
+// door is what each request goes through first.
+func (s *Server) door() http.Handler {
+	inner := straight(s.around(s.mux))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(newPatient(w), r) })
 }
 
 // Run serves until the context ends. The socket is gone when it returns.
@@ -92,19 +109,32 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-func handler(b Backend, routers Routers) http.Handler {
-	if routers == nil {
-		routers = none{}
+// handler answers all routes, and what is none.
+func handler(b Backend, r Routers) *http.ServeMux {
+	if r == nil {
+		r = none{}
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+statusPath, func(w http.ResponseWriter, r *http.Request) {
+	list := append(routes(b, r), documentRoute)
+	for _, rt := range list {
+		mux.Handle(rt.Method+" "+rt.Path, guarded(rt))
+	}
+	mux.Handle("/", astray(list))
+	return mux
+}
+
+func statusHandler(b Backend, routers Routers) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		s, err := b.Status(r.Context())
 		if err == nil {
 			s = withRouters(r.Context(), s, routers)
 		}
 		reply(w, http.StatusOK, s, err)
-	})
-	mux.HandleFunc("GET "+tablePath, func(w http.ResponseWriter, r *http.Request) {
+	}
+}
+
+func tableHandler(b Backend) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		keys, err := keysOf(r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -112,20 +142,18 @@ func handler(b Backend, routers Routers) http.Handler {
 		}
 		k, err := b.Table(r.Context(), keys)
 		reply(w, http.StatusOK, k, err)
-	})
-	mux.Handle("GET "+connectionsPath, walks{b: b, places: make(chan struct{}, maxWalks)})
-	mux.HandleFunc("GET "+checksPath, checksHandler(b))
-	mux.HandleFunc("POST "+probePath, probeHandler(b))
-	mux.HandleFunc("GET "+wishesPath, wishesHandler(b))
-	mux.HandleFunc("POST "+wishesPath, orderHandler(b))
-	mux.HandleFunc("POST "+trialPath, trialHandler(b))
-	mux.HandleFunc("GET "+vrrpPath, vrrpHandler(routers))
-	mux.HandleFunc("POST "+switchoverPath, switchoverHandler(routers))
-	mux.HandleFunc("POST "+reloadPath, func(w http.ResponseWriter, r *http.Request) {
+	}
+}
+
+func reloadHandler(b Backend) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		a, err := b.Reload(r.Context(), r.URL.Query().Get(strictly) == "1")
 		answer(w, a, err)
-	})
-	mux.HandleFunc("POST "+planPath, func(w http.ResponseWriter, r *http.Request) {
+	}
+}
+
+func planHandler(b Backend) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		file, err := fileOf(w, r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -133,8 +161,7 @@ func handler(b Backend, routers Routers) http.Handler {
 		}
 		a, err := b.Plan(r.Context(), file)
 		answer(w, a, err)
-	})
-	return mux
+	}
 }
 
 // keysOf returns the services that a request names.

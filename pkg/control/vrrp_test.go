@@ -105,7 +105,7 @@ func TestSwitchover(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if resp.StatusCode != http.StatusBadRequest || r.asked != "" {
+		if want := map[bool]int{true: http.StatusRequestEntityTooLarge, false: http.StatusBadRequest}[len(body) > 4096]; resp.StatusCode != want || r.asked != "" {
 			t.Errorf("%.20s: %s", body, resp.Status)
 		}
 		if err := resp.Body.Close(); err != nil {

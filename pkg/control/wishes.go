@@ -5,14 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"os/user"
 	"slices"
-	"strconv"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -105,9 +100,7 @@ func orderHandler(b Backend) http.HandlerFunc {
 			http.Error(w, fmt.Sprintf("the order can't be understood: %v", err), http.StatusBadRequest)
 			return
 		}
-		if uid, known := r.Context().Value(peer{}).(uint32); known {
-			o.Owner = userName(uid) // which may ask a directory: not while connections wait to be accepted
-		}
+		o.Owner = WhoOf(r.Context()).String()
 		s, err := b.Order(r.Context(), o)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
@@ -115,35 +108,4 @@ func orderHandler(b Backend) http.HandlerFunc {
 		}
 		reply(w, http.StatusOK, s, nil)
 	}
-}
-
-// peer is the context's key of the user, a uint32, who has opened the connection.
-type peer struct{}
-
-// withPeer notes who has opened a connection.
-func withPeer(ctx context.Context, c net.Conn) context.Context {
-	u, ok := c.(*net.UnixConn)
-	if !ok {
-		return ctx
-	}
-	raw, err := u.SyscallConn()
-	if err != nil {
-		return ctx
-	}
-	var cred *unix.Ucred
-	var e error
-	if err := raw.Control(func(fd uintptr) { cred, e = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil || e != nil {
-		return ctx
-	}
-	return context.WithValue(ctx, peer{}, cred.Uid)
-}
-
-// userName returns the name of a user, "uid 1000" if there is none.
-func userName(uid uint32) string {
-	id := strconv.FormatUint(uint64(uid), 10)
-	u, err := user.LookupId(id)
-	if err != nil {
-		return "uid " + id
-	}
-	return u.Username
 }

@@ -84,7 +84,11 @@ func TestBadOrder(t *testing.T) {
 		if err = errors.Join(err, resp.Body.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if resp.StatusCode != http.StatusBadRequest || !strings.HasPrefix(string(text), "the order can't be understood: ") || b.order != (control.Order{}) {
+		code, why := http.StatusBadRequest, "the order can't be understood: "
+		if len(body) > 16<<10 {
+			code, why = http.StatusRequestEntityTooLarge, "the body of POST /v1/wishes may have 16384 bytes"
+		}
+		if resp.StatusCode != code || !strings.HasPrefix(string(text), why) || b.order != (control.Order{}) {
 			t.Errorf("%.80s: %d %s", body, resp.StatusCode, text)
 		}
 	}
