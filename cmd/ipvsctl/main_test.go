@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/event/feed"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -31,6 +32,7 @@ type fake struct {
 	trials       status.Trials
 	asked        status.CheckQuery
 	routers      control.Routers
+	feed         *feed.Feed
 	desk
 }
 

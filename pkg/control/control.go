@@ -10,6 +10,7 @@
 //	POST /v1/switchover   {"name": "VI_1"}: the instance or sync group hands over; answered when that has begun
 //	GET  /v1/wishes       status.Wishes: the servers that drain, are disabled or have another weight, and how far that is
 //	POST /v1/wishes       an Order, about such a server: answered with the status.Wishes that it made or ended
+//	GET  /v1/events       what has happened, and happens, as server-sent events: package event
 //	POST /v1/plan         status.Answer: what taking the configuration in the body would change, called file=NAME in messages; without
 //	                      a file, what the daemon's own would. One that includes others comes as a File, with json=1
 //	POST /v1/alert-test   status.Trials: sends a test to all that are alerted, and tells what they answered
@@ -22,6 +23,9 @@
 // The words of a connection.Query are parameters of connections: service, server, client, state, family. The last line of a list is
 // {"entries":N}, or {"error":"why"} if it broke off; without such a line it isn't whole either.
 //
+// The words of an event.Query are parameters of events: after (a position; a header Last-Event-ID is the same), since (10m, or a time),
+// last, service, server, instance, kind, follow.
+//
 // A configuration that is rejected is an Answer with status 422. Any other failure is a text of one line.
 package control
 
@@ -32,6 +36,7 @@ import (
 	"os"
 
 	"github.com/ipvsd/ipvsd/pkg/connection"
+	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -61,6 +66,8 @@ type Backend interface {
 	// Connections returns the entries of the kernel's connection table that a query asks for. They are read while they are
 	// ranged over; an error, the context's too, is the last thing that comes.
 	Connections(ctx context.Context, q connection.Query) iter.Seq2[connection.Connection, error]
+	// Events returns what has happened, and what happens until the context is done if the query follows.
+	Events(ctx context.Context, q event.Query) iter.Seq2[event.Item, error]
 }
 
 // File is a configuration that a client sends.

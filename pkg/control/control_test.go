@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/event/feed"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -31,6 +32,7 @@ type backend struct {
 	table  table         // its entries
 	checks asked         // that the last request for checks or a probe was for
 	order  control.Order // the last
+	feed   *feed.Feed    // of Events
 	block  chan struct{} // if not nil, Status waits for it or for the context
 }
 

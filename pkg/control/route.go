@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ipvsd/ipvsd/pkg/connection"
+	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -89,6 +90,18 @@ func routes(b Backend, r Routers) []Route {
 		}, {
 			Name: "switchover", Method: http.MethodPost, Path: switchoverPath, Role: Operate, Body: switchover{}, MaxBody: maxName, Answer: struct{}{}, serve: switchoverHandler(r),
 			Summary: "An instance or a sync group hands over to another director; answered when that has begun",
+		}, {
+			Name: "events", Method: http.MethodGet, Path: eventsPath, Role: Read, Answer: event.Event{}, Media: eventStream, Streams: true,
+			serve:   watches{b: b, places: make(chan struct{}, maxWatchers)},
+			Summary: "What has happened, and happens, as server-sent events",
+			Query: []Parameter{
+				{Name: "after", Summary: "position of the last event that is known; a header Last-Event-ID is the same"},
+				{Name: "since", Summary: "a time, or how long ago: 10m"},
+				{Name: "last", Summary: "no more than so many that have happened"}, {Name: "service", Summary: "service, as it is printed"},
+				{Name: "server", Summary: "address of the server, with or without port"}, {Name: "instance", Summary: "virtual router or sync group"},
+				{Name: "kind", Summary: "kinds of events, with commas", Repeats: true},
+				{Name: "follow", Summary: "false: end after what has happened"},
+			},
 		}, {
 			Name: "plan", Method: http.MethodPost, Path: planPath, Role: Operate, Sends: anything, MaxBody: 2 * maxFile, Answer: status.Answer{}, Refusal: status.Answer{}, serve: planHandler(b),
 			Summary: "What taking the configuration in the body would change; without parameter file, what the daemon's own file would",

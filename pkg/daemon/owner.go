@@ -15,6 +15,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/dialect"
 	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/event/feed"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
@@ -78,6 +79,7 @@ type owner struct {
 	routers routers
 
 	board    *board                      // what the engine reports
+	events   *feed.Feed                  // what has happened; others add to it, too
 	requests chan func(context.Context)  // see ask
 	gone     chan struct{}               // closed when run has returned
 	roles    chan map[string]vrrp.State  // the newest; see hearRoles
@@ -131,6 +133,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		files:      f,
 		kernel:     k,
 		board:      newBoard(),
+		events:     feed.New(feed.Size),
 		requests:   make(chan func(context.Context)),
 		gone:       make(chan struct{}),
 		roles:      make(chan map[string]vrrp.State, 1),
