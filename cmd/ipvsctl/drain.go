@@ -71,21 +71,21 @@ func (a *app) awaitDrain(ctx context.Context, ordered *status.Wishes) error {
 		case err != nil:
 			return err
 		default:
-			now, open, cut, ended := of(s, ordered)
+			now, open, cut, uncounted, ended := of(s, ordered)
 			switch {
 			case len(now.Wishes) == 0:
 				a.endProgress()
 				return errors.New("the drain is over: it was ended or replaced by somebody, or has expired; ipvsctl drains shows what is wanted now")
 			case ended:
 				a.endProgress()
-				return a.drained(now, cut, fmt.Sprintf("the deadline has come: disabled, connections cut: %d", cut))
+				return a.drained(now, cut > 0 || uncounted, "the deadline has come: disabled, connections cut: "+status.Cut(cut, uncounted))
 			case open > 0 || slices.ContainsFunc(now.Wishes, func(w status.Wish) bool { return !w.Ended && !w.Drained() }):
 				empty = 0 // without connections, but in the table with a weight: more may come
 				tell("connections left: %d%s", open, deadline(now, a.terminal()))
 			default:
 				if empty++; empty > 1 {
 					a.endProgress()
-					return a.drained(now, 0, fmt.Sprintf("drained after %v", time.Since(begin).Round(time.Second)))
+					return a.drained(now, false, fmt.Sprintf("drained after %v", time.Since(begin).Round(time.Second)))
 				}
 			}
 		}
@@ -99,9 +99,9 @@ func (a *app) awaitDrain(ctx context.Context, ordered *status.Wishes) error {
 	}
 }
 
-// of returns those of the wishes that were ordered, how many connections they still have and had at their deadline, and whether that has
-// come for all that have not drained.
-func of(s, ordered *status.Wishes) (now *status.Wishes, open, cut int, ended bool) {
+// of returns those of the wishes that were ordered, how many connections they still have and had at their deadline, where somebody has
+// counted them, and whether that has come for all that have not drained.
+func of(s, ordered *status.Wishes) (now *status.Wishes, open, cut int, uncounted, ended bool) {
 	now = &status.Wishes{At: s.At, Record: s.Record, Warnings: ordered.Warnings}
 	for _, w := range s.Wishes {
 		if !slices.ContainsFunc(ordered.Wishes, func(o status.Wish) bool { return o.Key() == w.Key() && o.Version == w.Version }) {
@@ -109,13 +109,14 @@ func of(s, ordered *status.Wishes) (now *status.Wishes, open, cut int, ended boo
 		}
 		now.Wishes = append(now.Wishes, w)
 		cut += w.Cut
+		uncounted = uncounted || w.Uncounted
 		if w.Ended {
 			ended = true
 		} else {
 			open += w.Open()
 		}
 	}
-	return now, open, cut, ended && open == 0
+	return now, open, cut, uncounted, ended && open == 0
 }
 
 // deadline says when the first deadline is: how long until then if that is to be told again and again.
@@ -136,14 +137,14 @@ func deadline(s *status.Wishes, live bool) string {
 }
 
 // drained prints how a drain ended.
-func (a *app) drained(s *status.Wishes, cut int, text string) error {
+func (a *app) drained(s *status.Wishes, cut bool, text string) error {
 	var err error
 	if a.output == "json" {
 		err = a.print(s, nil)
 	} else {
 		_, err = fmt.Fprintln(a.stdout, text)
 	}
-	if err == nil && cut > 0 {
+	if err == nil && cut {
 		err = exit(exitFailure)
 	}
 	return err

@@ -60,6 +60,8 @@ func ended(cut int) func(*status.Wish) {
 	return func(w *status.Wish) { w.Ended, w.Cut = true, cut }
 }
 
+func uncounted(w *status.Wish) { w.Uncounted = true }
+
 // weighty is a server of which the kernel refused weight 0.
 func weighty(w *status.Wish) { w.Servers[0].TableWeight = 1 }
 
@@ -155,6 +157,8 @@ func TestDrainWait(t *testing.T) {
 			0, began + "connections left: 3" + left + "connections left: 0" + left + "connections left: 1" + left + "drained after 2s\n", ""},
 		{"the deadline", []status.Wishes{draining(3), draining(2, ended(2))}, 1, began + "connections left: 3" + left + "the deadline has come: disabled, connections cut: 2\n", ""},
 		{"the deadline without any", []status.Wishes{draining(3), draining(0, ended(0))}, 0, began + "connections left: 3" + left + "the deadline has come: disabled, connections cut: 0\n", ""},
+		{"the deadline, and the table could not be read", []status.Wishes{draining(3), draining(0, ended(0), uncounted)}, 1,
+			began + "connections left: 3" + left + "the deadline has come: disabled, connections cut: nobody has counted them\n", ""},
 		{"somebody ended it", []status.Wishes{draining(3), {}}, 1, began + "connections left: 3" + left,
 			"ipvsctl: the drain is over: it was ended or replaced by somebody, or has expired; ipvsctl drains shows what is wanted now\n"},
 		{"somebody replaced it", []status.Wishes{draining(3), draining(3, replaced)}, 1, began + "connections left: 3" + left,

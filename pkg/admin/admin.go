@@ -100,11 +100,15 @@ type Wish struct {
 	Since    time.Time `json:"since"`
 	Deadline time.Time `json:"deadline,omitzero"` // of a drain; zero: as long as it takes
 	Expires  time.Time `json:"expires,omitzero"`  // it is over then; zero: never
-	Ended    bool      `json:"ended,omitempty"`   // the deadline has come
-	Cut      int       `json:"cut,omitempty"`     // connections that ended with the deadline
 	// Version tells which of two wishes with the same Key is in force: the one with the higher. It is about the time in nanoseconds.
 	Version int64 `json:"version"`
-	Cleared bool  `json:"cleared,omitempty"` // it is over; kept for a while so that an older one does not come back
+	Cleared bool  `json:"cleared,omitempty"` // somebody has ended it; kept for a while so that an older one does not come back
+
+	// What time has done to it. Each director notes that for itself, by its own clock.
+	Expired   bool `json:"expired,omitempty"`
+	Ended     bool `json:"ended,omitempty"`     // the deadline has come
+	Cut       int  `json:"cut,omitempty"`       // connections that ended with the deadline
+	Uncounted bool `json:"uncounted,omitempty"` // nobody knows how many ended with it
 }
 
 // Key is what there can be one wish about.
@@ -125,7 +129,7 @@ func (w *Wish) Covers(server netip.AddrPort, service string) bool {
 
 // over says whether the wish is no longer in force.
 func (w *Wish) over(now time.Time) bool {
-	return w.Cleared || !w.Expires.IsZero() && !now.Before(w.Expires)
+	return w.Cleared || w.Expired || !w.Expires.IsZero() && !now.Before(w.Expires)
 }
 
 // overdue says whether a drain has come to its deadline.
@@ -133,8 +137,14 @@ func (w *Wish) overdue(now time.Time) bool {
 	return w.What == Drain && (w.Ended || !w.Deadline.IsZero() && !now.Before(w.Deadline))
 }
 
-// maxVersion leaves room for newer ones.
-const maxVersion = 1 << 62
+// A version is the time, up to the year 2116. Only what comes after one that is known may be later.
+const (
+	maxTime    = 1 << 62
+	maxVersion = maxTime + 1<<50
+)
+
+// lastYear is the last one of a wish. It has an end, since not every time can be written in every time zone.
+const lastYear = 9000
 
 // maxText is how long a reason, an owner and the name of a service may be, in characters.
 const maxText = 400
@@ -147,6 +157,11 @@ func (w *Wish) Validate() error {
 		}
 		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			return fmt.Errorf("the %s %q has characters that can't be printed", name, text)
+		}
+	}
+	for name, t := range map[string]time.Time{"beginning": w.Since, "deadline": w.Deadline, "expiry": w.Expires} {
+		if !t.IsZero() && (t.UTC().Year() < 1970 || t.UTC().Year() > lastYear) {
+			return fmt.Errorf("the %s is in the year %d: 1970 to %d are allowed", name, t.UTC().Year(), lastYear)
 		}
 	}
 	switch {
@@ -162,19 +177,18 @@ func (w *Wish) Validate() error {
 		return fmt.Errorf("only a drain has a deadline")
 	case (w.Ended || w.Cut != 0) && w.Deadline.IsZero() || w.Cut < 0:
 		return fmt.Errorf("a drain without a deadline can't have come to it")
+	case w.Expired && w.Expires.IsZero():
+		return fmt.Errorf("what never expires can't have expired")
 	case w.Version <= 0 || w.Version > maxVersion:
 		return fmt.Errorf("the version %d is not from 1 to %d", w.Version, int64(maxVersion))
 	}
 	return nil
 }
 
-// supersedes says whether a wish is to replace another one with the same Key.
+// supersedes says whether a wish is to replace another one with the same Key. What time has done to them doesn't matter.
 func (w *Wish) supersedes(other *Wish) bool {
 	cleared := func(w *Wish) int {
-		switch {
-		case w.Cleared:
-			return 2
-		case w.Ended:
+		if w.Cleared {
 			return 1
 		}
 		return 0
@@ -183,7 +197,7 @@ func (w *Wish) supersedes(other *Wish) bool {
 	return cmp.Or(
 		cmp.Compare(w.Version, other.Version), cmp.Compare(cleared(w), cleared(other)), cmp.Compare(w.What, other.What),
 		cmp.Compare(w.Weight, other.Weight), cmp.Compare(w.Owner, other.Owner), cmp.Compare(w.Reason, other.Reason),
-		w.Deadline.Compare(other.Deadline), w.Expires.Compare(other.Expires), w.Since.Compare(other.Since), cmp.Compare(w.Cut, other.Cut),
+		wall(w.Deadline).Compare(wall(other.Deadline)), wall(w.Expires).Compare(wall(other.Expires)), wall(w.Since).Compare(wall(other.Since)),
 	) > 0
 }
 
@@ -193,17 +207,17 @@ type State struct{ wishes map[Key]Wish }
 // Find returns the wish about something that is in force.
 func (s State) Find(k Key) (Wish, bool) {
 	w, found := s.wishes[k]
-	return w, found && !w.Cleared
+	return w, found && !w.Cleared && !w.Expired
 }
 
-// Len returns how many wishes there are, with those that were cleared and are remembered.
+// Len returns how many wishes there are, with those that are over and are remembered.
 func (s State) Len() int { return len(s.wishes) }
 
-// All returns the wishes that were not cleared, sorted by server and service.
+// All returns the wishes that are not over, sorted by server and service.
 func (s State) All() []Wish {
 	list := make([]Wish, 0, len(s.wishes))
 	for _, w := range s.wishes {
-		if !w.Cleared {
+		if !w.Cleared && !w.Expired {
 			list = append(list, w)
 		}
 	}
@@ -222,11 +236,11 @@ func (s State) Set(list ...Wish) State {
 	wishes := s.clone()
 	newest := s.next(time.Unix(0, 0))
 	for _, w := range list {
-		w.Version = max(newest, w.Since.UnixNano())
+		w.Version = max(newest, min(w.Since.UnixNano(), maxTime))
 		wishes[w.Key()] = w
 	}
 	if len(list) > 0 { // Step is seldom needed where nothing has a deadline
-		now := list[0].Since.UnixNano()
+		now := list[0].Since
 		maps.DeleteFunc(wishes, func(_ Key, w Wish) bool { return w.forgotten(now) })
 	}
 	return State{wishes}
@@ -252,7 +266,7 @@ func (s State) Clear(by string, now time.Time, keys ...Key) (_ State, were []Wis
 
 // next returns a version that is newer than all that are known, also where the clock went back.
 func (s State) next(now time.Time) int64 {
-	version := now.UnixNano()
+	version := min(now.UnixNano(), maxTime)
 	for _, w := range s.wishes {
 		version = max(version, w.Version+1)
 	}
@@ -265,11 +279,13 @@ func (s State) clone() map[Key]Wish {
 	return wishes
 }
 
-// cleared is how long a cleared wish is remembered: for longer than a director is away that still knows of it.
-const cleared = 30 * 24 * time.Hour
+// remembered is how long a wish that is over is remembered: for longer than a director is away that still knows of it.
+const remembered = 30 * 24 * time.Hour
 
-// forgotten says whether a wish was cleared so long ago that it need not be remembered.
-func (w *Wish) forgotten(now int64) bool { return w.Cleared && now-w.Version > int64(cleared) }
+// forgotten says whether a wish has been over for so long that it need not be remembered.
+func (w *Wish) forgotten(now time.Time) bool {
+	return w.Cleared && now.UnixNano()-w.Version > int64(remembered) || !w.Expires.IsZero() && now.Sub(w.Expires) > remembered
+}
 
 // Step notes what time has done. It returns the wishes that expired, and the drains that have come to their deadline.
 func (s State) Step(now time.Time) (_ State, expired, ended []Wish) {
@@ -277,13 +293,13 @@ func (s State) Step(now time.Time) (_ State, expired, ended []Wish) {
 	changed := false
 	for k, w := range s.wishes {
 		switch {
-		case w.forgotten(now.UnixNano()):
+		case w.forgotten(now):
 			changed = true
 			continue
-		case w.Cleared:
+		case w.Cleared, w.Expired:
 		case w.over(now):
 			expired = append(expired, w)
-			w.Cleared, changed = true, true
+			w.Expired, changed = true, true
 		case w.overdue(now) && !w.Ended:
 			w.Ended, changed = true, true
 			ended = append(ended, w)
@@ -298,12 +314,14 @@ func (s State) Step(now time.Time) (_ State, expired, ended []Wish) {
 	return State{next}, expired, ended
 }
 
-// HasCut notes how many connections drains had when they came to their deadline.
-func (s State) HasCut(connections map[Key]int) State {
+// HasCut notes how many connections drains had when they came to their deadline. Those that are not in it nobody has counted.
+func (s State) HasCut(ended []Wish, connections map[Key]int) State {
 	wishes := s.clone()
-	for k, n := range connections {
+	for i := range ended {
+		k := ended[i].Key()
 		if w, found := s.Find(k); found && w.Ended {
-			w.Cut = n
+			n, counted := connections[k]
+			w.Cut, w.Uncounted = n, !counted
 			wishes[k] = w
 		}
 	}
@@ -313,7 +331,7 @@ func (s State) HasCut(connections map[Key]int) State {
 // Deadline returns when Step will have something to note; zero: never.
 func (s State) Deadline() (next time.Time) {
 	for _, w := range s.wishes {
-		if w.Cleared {
+		if w.Cleared || w.Expired {
 			continue
 		}
 		next = earlier(next, w.Expires)
@@ -322,26 +340,6 @@ func (s State) Deadline() (next time.Time) {
 		}
 	}
 	return next
-}
-
-// Merge takes over what is newer in another State. It returns what that changes: the wishes that are in force now, or cleared.
-func (s State) Merge(other State) (_ State, changed []Wish) {
-	next := maps.Clone(s.wishes)
-	if next == nil {
-		next = make(map[Key]Wish, len(other.wishes))
-	}
-	for k, w := range other.wishes {
-		if was, known := s.wishes[k]; known && !w.supersedes(&was) {
-			continue
-		}
-		next[k] = w
-		changed = append(changed, w)
-	}
-	if len(changed) == 0 {
-		return s, nil
-	}
-	sortWishes(changed)
-	return State{next}, changed
 }
 
 // earlier returns the earlier of two times, of which zero is never.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/desired"
@@ -20,12 +21,15 @@ type files struct {
 	record  string // of desired.Owned
 	changed string // of desired.Changed
 	wishes  string // of admin.State
+	history string // directory of an archive
+	pending string // of a pending
 }
 
 func filesIn(o Options) files {
 	return files{
 		config: o.ConfigFile, record: filepath.Join(o.StateDir, "owned.json"), changed: filepath.Join(o.StateDir, "settings.json"),
-		wishes: filepath.Join(o.StateDir, "admin.json"),
+		wishes:  filepath.Join(o.StateDir, "admin.json"),
+		history: filepath.Join(o.StateDir, "history"), pending: filepath.Join(o.StateDir, "pending.json"),
 	}
 }
 
@@ -72,7 +76,7 @@ func (f files) recallWishes(log *slog.Logger) admin.State {
 		log.Error("what was wanted of servers can't be read: none drains, and none is disabled, until you say so again", "file", aside,
 			"err", errors.Join(err, os.Rename(f.wishes, aside)))
 	}
-	return s
+	return s.Anchored(time.Now())
 }
 
 // writeWishes replaces the record of what the operator wants of servers.
@@ -121,5 +125,18 @@ func write(name string, record any) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp.Name()))
 	}
-	return nil
+	return syncDir(filepath.Dir(name))
+}
+
+// syncDir has the names in a directory last through a loss of power, too: what is in a file is of no use without its name.
+func syncDir(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(d.Sync(), d.Close())
+	if errors.Is(err, syscall.EINVAL) { // a file system that has nothing to do for it
+		return nil
+	}
+	return err
 }

@@ -98,11 +98,12 @@ func (o *owner) passTime(ctx context.Context, now time.Time) {
 				cut[w.Key()] = w.Cut
 				log = log.With("cut", w.Cut)
 			} else {
+				w.Uncounted = true
 				log = log.With("uncounted", err) // whether connections were cut
 			}
 			log.Info("a drain has come to its deadline: the server is disabled")
 		}
-		next = next.HasCut(cut)
+		next = next.HasCut(ended, cut)
 	}
 	o.hold(next, append(expired, ended...))
 }

@@ -127,7 +127,7 @@ func terms(w *admin.Wish, now time.Time) (list []string) {
 	}
 	switch {
 	case w.Ended:
-		list = append(list, fmt.Sprintf("disabled at its deadline, connections cut: %d", w.Cut))
+		list = append(list, "disabled at its deadline, connections cut: "+Cut(w.Cut, w.Uncounted))
 	case !w.Deadline.IsZero():
 		list = append(list, "disabled in "+ahead(now, w.Deadline))
 	}
@@ -135,6 +135,17 @@ func terms(w *admin.Wish, now time.Time) (list []string) {
 		list = append(list, "over in "+ahead(now, w.Expires))
 	}
 	return list
+}
+
+// Cut says how many connections ended with the deadline of a drain, as far as that is known.
+func Cut(n int, uncounted bool) string {
+	switch {
+	case !uncounted:
+		return strconv.Itoa(n)
+	case n == 0:
+		return "nobody has counted them"
+	}
+	return fmt.Sprintf("%d, and those that nobody has counted", n)
 }
 
 // phrase says what is wanted, by whom, why and until when: "drain by root: new kernel, over in 2h0m".

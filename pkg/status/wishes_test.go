@@ -53,6 +53,7 @@ func desk() *status.Wishes {
 		{Wish: wanted("198.51.100.3:80", "group WEB tcp", admin.Disable, why("disk", 0, 30*time.Second)), Servers: []status.WishedServer{{}}},
 		{Wish: wanted("198.51.100.4:80", "", admin.Drain, func(w *admin.Wish) { w.Deadline, w.Ended, w.Cut = ago(time.Second), true, 3 }), Servers: []status.WishedServer{{}}},
 		{Wish: wanted("[2001:db8::1]:80", "", admin.Disable, nil), Servers: []status.WishedServer{}},
+		{Wish: wanted("198.51.100.5:80", "", admin.Drain, func(w *admin.Wish) { w.Deadline, w.Ended, w.Uncounted = ago(time.Second), true, true }), Servers: []status.WishedServer{{}}},
 	}}
 }
 

@@ -18,6 +18,7 @@
 //	pkg/ipvs/ipvsproc   | io   | ipvs                                           | sysctls, by way of /proc
 //	pkg/ipvs/ipvstest   | test | ipvs                                           | a fake kernel with errnos and faults
 //	pkg/admin           | pure |                                                | what the operator wants of servers
+//	pkg/admin/exchange  | io   | admin config status                            | tells other directors of it
 //	pkg/vip             | pure |                                                | addresses, routes, rules, their announcement
 //	pkg/vip/vipnl       | io   | vip                                            | rtnetlink: watches, puts there, announces
 //	pkg/vrrp            | pure |                                                | codec, checks, state machine, sync groups
@@ -41,7 +42,7 @@
 //	pkg/member          | pure | health + github.com/BurntSushi/toml            | who the members of virtual servers are, by what sources say
 //	pkg/member/dnssource | io  | member                                         | members from DNS, while their records live
 //	pkg/member/filesource | io | member                                         | members from the files of a directory
-//	pkg/config          | pure | bfd health ipvs vip vrrp + github.com/BurntSushi/toml net/mail       | TOML to Config, or diagnostics
+//	pkg/config          | pure | bfd health ipvs member vip vrrp + github.com/BurntSushi/toml net/mail       | TOML to Config, or diagnostics
 //	pkg/config/document | pure | config                                         | foreign files as TOML, with their places
 //	pkg/config/difference | pure | config                                      | what one configuration changes of another
 //	pkg/config/keepalived | pure | config config/document vip                   | keepalived.conf to a document

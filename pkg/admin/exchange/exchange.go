@@ -1,0 +1,267 @@
+// Package exchange brings what the operator wants of servers to the other directors, and theirs here: at once when it was wanted, and
+// again and again, so that one that was away, or that a network was cut off from, comes to know it.
+//
+// Two directors say with a digest what they have. Where these differ each sends all of it, and takes what is newer: package admin says what
+// that is. So it doesn't matter which messages are lost, come twice or come late, nor who asks whom.
+//
+// An Exchange has a goroutine for each of the other directors while Run runs. None waits for another, and nobody for them.
+package exchange
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/admin"
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+const (
+	// interval is how long after a conversation there is the next one.
+	interval = 10 * time.Second
+	// patience is how long a conversation may take.
+	patience = 5 * time.Second
+	// rounds is how many messages a conversation has at most: one to see a difference, one to end it, and another one where something was
+	// wanted meanwhile.
+	rounds = 3
+	// skew is by how much clocks may differ before it is told.
+	skew = 5 * time.Second
+)
+
+// Director is another one.
+type Director interface {
+	// Exchange tells it what is wanted here, and returns its answer.
+	Exchange(ctx context.Context, m admin.Message) (*admin.Message, error)
+}
+
+// Keeper has the wishes of this director. Its methods may be called concurrently.
+type Keeper interface {
+	// Wanted returns all of them.
+	Wanted(ctx context.Context) (admin.Message, error)
+	// Hear takes what is newer in another director's, and returns what it has then.
+	Hear(ctx context.Context, from string, m admin.Message) (admin.Message, error)
+}
+
+// Exchange talks with the other directors. New starts nothing; its methods may be called at any time, from any goroutine.
+type Exchange struct {
+	log    *slog.Logger
+	keeper Keeper
+	reach  func(config.Peer) Director
+
+	mu    sync.Mutex // held for no longer than a look
+	peers map[config.Peer]*peer
+	start func(*peer) // nil: Run does not run
+}
+
+// New returns an Exchange without directors.
+func New(log *slog.Logger, k Keeper, reach func(config.Peer) Director) *Exchange {
+	return &Exchange{log: log, keeper: k, reach: reach, peers: make(map[config.Peer]*peer)}
+}
+
+// peer is one of the other directors.
+type peer struct {
+	config.Peer
+	director Director
+	talks    chan struct{} // has room for one conversation at a time
+	left     chan struct{} // closed when it is in the configuration no more
+
+	mu    sync.Mutex
+	state status.Director
+}
+
+// Follow has these be the other directors from now on. What is known of those that stay is kept.
+func (x *Exchange) Follow(list []config.Peer) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for c, p := range x.peers {
+		if !slices.Contains(list, c) {
+			close(p.left)
+			delete(x.peers, c)
+		}
+	}
+	for _, c := range list {
+		if x.peers[c] != nil {
+			continue
+		}
+		p := &peer{
+			Peer: c, director: x.reach(c), talks: make(chan struct{}, 1), left: make(chan struct{}),
+			state: status.Director{Name: c.Name, Address: c.Address},
+		}
+		x.peers[c] = p
+		if x.start != nil {
+			x.start(p)
+		}
+	}
+}
+
+// Run talks with the others until the context ends.
+func (x *Exchange) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	x.mu.Lock()
+	x.start = func(p *peer) { running.Go(func() { x.follow(ctx, p) }) }
+	for _, p := range x.peers {
+		x.start(p)
+	}
+	x.mu.Unlock()
+	<-ctx.Done()
+	x.mu.Lock()
+	x.start = nil
+	x.mu.Unlock()
+	running.Wait()
+}
+
+// follow talks with one of them from time to time.
+func (x *Exchange) follow(ctx context.Context, p *peer) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		x.talk(ctx, p, false)
+		select {
+		case <-tick.C:
+		case <-p.left:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Spread tells all of them at once what is wanted here, and returns what came of it, by name. It takes no longer than the limit.
+func (x *Exchange) Spread(ctx context.Context, limit time.Duration) []status.Director {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %v", limit))
+	defer cancel()
+	var talking sync.WaitGroup
+	for _, p := range x.all() {
+		talking.Go(func() { x.talk(ctx, p, true) })
+	}
+	talking.Wait()
+	return x.Status()
+}
+
+func (x *Exchange) all() []*peer {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	list := make([]*peer, 0, len(x.peers))
+	for _, p := range x.peers {
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(a, b *peer) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+// Status returns what is known of the others, by name.
+func (x *Exchange) Status() []status.Director {
+	var list []status.Director
+	for _, p := range x.all() {
+		p.mu.Lock()
+		list = append(list, p.state)
+		p.mu.Unlock()
+	}
+	return list
+}
+
+// talk has a conversation, and notes what came of it. Who is eager sends everything with the first message.
+func (x *Exchange) talk(ctx context.Context, p *peer, eager bool) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
+	defer cancel()
+	var heard heard
+	var err error
+	select {
+	case p.talks <- struct{}{}:
+		heard, err = x.converse(ctx, p, eager)
+		<-p.talks
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = context.Cause(ctx)
+	}
+	if errors.Is(err, context.Canceled) {
+		return // who asked has gone, or the daemon ends: nothing is known of the other one
+	}
+	x.note(p, heard, err)
+}
+
+// heard is what is known of another director after a conversation.
+type heard struct {
+	ours, theirs admin.Message
+	ahead        time.Duration // of its clock
+}
+
+// converse tells another director what is wanted here until it has the same.
+func (x *Exchange) converse(ctx context.Context, p *peer, eager bool) (h heard, err error) {
+	if h.ours, err = x.keeper.Wanted(ctx); err != nil {
+		return h, err
+	}
+	for round := range rounds {
+		m := h.ours
+		if round == 0 && !eager {
+			m.State = nil
+		}
+		asked := time.Now()
+		m.At = asked
+		answer, err := p.director.Exchange(ctx, m)
+		if err != nil {
+			return h, err
+		}
+		took := time.Since(asked)
+		h.theirs, h.ahead = *answer, answer.At.Sub(asked.Add(took/2))
+		if answer.State != nil {
+			if h.ours, err = x.keeper.Hear(ctx, p.Name, *answer); err != nil {
+				return h, err
+			}
+		}
+		if h.ours.Digest == answer.Digest {
+			break
+		}
+	}
+	return h, nil
+}
+
+// note has the status tell what came of a conversation.
+func (x *Exchange) note(p *peer, h heard, err error) {
+	now := time.Now()
+	p.mu.Lock()
+	was := p.state
+	s := &p.state
+	if err != nil {
+		s.Error, s.InStep = err.Error(), false
+		if was.Error == "" {
+			s.FailingSince = now
+		}
+	} else {
+		s.Reached, s.FailingSince, s.Error = now, time.Time{}, ""
+		s.InStep, s.Newest, s.Newer = h.ours.Digest == h.theirs.Digest, stamp(h.theirs.Newest), h.theirs.Newest > h.ours.Newest
+		s.ClockAhead = 0
+		if h.ahead.Abs() >= skew {
+			s.ClockAhead = h.ahead.Round(time.Second)
+		}
+	}
+	is := p.state
+	p.mu.Unlock()
+	log := x.log.With("director", p.Name, "address", p.Address)
+	switch {
+	case is.Error != "" && was.Error == "":
+		log.Warn("another director can't be told what is wanted of servers; it is told when it can be reached", "err", err)
+	case is.Error == "" && (was.Error != "" || was.Reached.IsZero()):
+		log.Info("another director is told what is wanted of servers", "in_step", is.InStep)
+	}
+	if is.ClockAhead != 0 && was.ClockAhead == 0 {
+		log.Warn("the clocks of the directors differ: of what is wanted on both while they can't reach each other, the wrong one may count as newer",
+			"ahead", is.ClockAhead)
+	}
+}
+
+// stamp returns the time of a version.
+func stamp(version int64) time.Time {
+	if version == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, version)
+}
