@@ -134,7 +134,7 @@ func (r *resolver) aimAt(server netip.AddrPort, p *prepared) (c health.Check, ok
 	}
 	if p.through == nil {
 		port = server.Port()
-		if port == 0 {
+		if port == 0 && server != nowhere {
 			port = p.home
 		}
 	}
@@ -149,10 +149,10 @@ func (r *resolver) aimAt(server netip.AddrPort, p *prepared) (c health.Check, ok
 	case p.through != nil:
 	case p.kind.aim == elsewhere:
 		r.fail(p.at, "add connect_port", "%s needs the port of the agent, which is not the server's", c.Type)
-	case p.kind.aim == atPort && port == 0:
+	case p.kind.aim == atPort && port == 0 && server != nowhere:
 		r.fail(p.at, "add connect_port", "the server has no port that %s could connect to", c.Type)
 	}
-	if p.source.IsValid() && p.source.Is4() != ip.Is4() {
+	if p.source.IsValid() && p.source.Is4() != ip.Is4() && ip != nowhere.Addr() {
 		r.fail(p.bound.at, "both must be of one family", "bindto is %s, but what is checked is %s",
 			ipName(ipvs.FamilyOf(p.source)), ipName(ipvs.FamilyOf(ip)))
 	}

@@ -104,6 +104,7 @@ type VirtualServer struct {
 	Group        string         // name of its virtual_server_group; empty: none
 	Services     []ipvs.Service // sorted by key, alike but for key and granularity; more than one only with a group
 	RealServers  []RealServer
+	Members      []Members    // who may join RealServers; see Join
 	SorryServers []RealServer // serve while the quorum is lost and one of them is alive
 	SorryInhibit bool         // they stay in the table with weight 0 otherwise
 	Quorum       health.Quorum
@@ -122,6 +123,7 @@ type RealServer struct {
 	Destination      ipvs.Destination
 	Name             string        // what the operator calls it; others may have the same
 	Tags             []string      // sorted; what it belongs to
+	From             string        // the source of members that names it; empty: it stands in the file
 	InhibitOnFailure bool          // weight 0 while down, instead of removal
 	Checks           []health.ID   // up while all of them are, or Needed of them; without any it is always up
 	Needed           int           // so many checks that pass are enough; 0: all

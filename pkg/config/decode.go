@@ -17,13 +17,14 @@ type block struct {
 	header span
 	values []value
 
-	reals  []*block // of a virtual server
-	sorry  []*block // of a virtual server: its sorry servers
-	checks []*block // of a virtual or real server
-	off    scope    // types of checks that are switched off: TCP_CHECK = false
-	parts  []*block // of a check: its URLs or hosts
-	tunes  bool     // it has settings of checks
-	meant  []string // keywords that are there but couldn't be understood; rules should not call them missing
+	reals   []*block // of a virtual server
+	sorry   []*block // of a virtual server: its sorry servers
+	members []*block // of a virtual server
+	checks  []*block // of a virtual or real server
+	off     scope    // types of checks that are switched off: TCP_CHECK = false
+	parts   []*block // of a check: its URLs or hosts
+	tunes   bool     // it has settings of checks
+	meant   []string // keywords that are there but couldn't be understood; rules should not call them missing
 }
 
 // value is one keyword of a block.
@@ -224,6 +225,8 @@ func (d decoder) nested(b *block, name string, v any, p *place) {
 	switch name {
 	case "real_server":
 		b.reals = append(b.reals, d.each(b, name, v, p, inReal)...)
+	case "members":
+		b.members = d.each(b, name, v, p, inMembers)
 	case "real_servers":
 		b.reals = append(d.shortServers(b, v, p), b.reals...)
 	case "sorry_server":

@@ -42,6 +42,7 @@ var defaults = []unset{
 	{"warmup", time.Duration(0), "delay_loop + 1 s", "servers are down until checked (alpha), so check them at once"},
 	{"quorum", int64(1), "", "one live server is enough"},
 	{"hysteresis", int64(0), "", "the quorum is lost as soon as it isn't met"},
+	{"minimum", health.Share{Count: 1}, "", "a source that names nobody is more likely to be wrong"},
 	{"minimum_healthy", health.Share{}, "", "checks are believed, as with keepalived"},
 	{"role", roleBoth, "", "without VRRP both daemons run"},
 	{"id", int64(0), "", "keepalived's without VRRP, and the kernel's"},

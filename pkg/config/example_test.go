@@ -89,7 +89,7 @@ func referenceLines(t *testing.T) (text []string, lines []line) {
 		"virtual_server_group.WEB": {inGroup, inRoot}, "track_file.LOAD": {inTrackFile, inRoot}, "vrrp_track_file.OLD": {inTrackFile, inRoot}, "SSL": {inSSLDefaults, inRoot},
 		"vrrp_instance.VI_I.authentication": {inAuth, inInstance}, "vrrp_instance.VI_6.auth_hmac": {inHMAC, inInstance},
 		"virtual_server": {inVirtual, inRoot}, "virtual_server.real_server": {inReal, inVirtual},
-		"virtual_server.sorry_server": {inSorry, inVirtual},
+		"virtual_server.sorry_server": {inSorry, inVirtual}, "virtual_server.members": {inMembers, inVirtual},
 	} {
 		headers[name] = h
 		for _, t := range checkTypes {

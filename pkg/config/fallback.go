@@ -71,7 +71,11 @@ func mayTakeNone(vs *VirtualServer) bool {
 	if vs.DrainTimeout > 0 || vs.SorryInhibit && len(vs.SorryServers) > 0 {
 		return true
 	}
-	for rs := range vs.Servers() {
+	list := slices.Collect(vs.Servers())
+	for i := range vs.Members {
+		list = append(list, &vs.Members[i].Server)
+	}
+	for _, rs := range list {
 		if rs.Destination.Weight == 0 || rs.Destination.UpperThreshold > 0 || rs.InhibitOnFailure && len(rs.Checks) > 0 ||
 			slices.ContainsFunc(rs.Checks, advises) {
 			return true
@@ -87,8 +91,14 @@ func (r *resolver) takesNone(b *block, vs *VirtualServer) (empty, full []*value)
 			*list = append(*list, v)
 		}
 	}
-	for i, real := range b.reals {
-		rs := &vs.RealServers[i]
+	list := slices.Concat(b.reals, b.members)
+	for i, real := range list {
+		rs := &RealServer{}
+		if i < len(b.reals) {
+			rs = &vs.RealServers[i]
+		} else {
+			rs = &vs.Members[i-len(b.reals)].Server
+		}
 		add(&empty, written("weight", real, b), rs.Destination.Weight == 0)
 		add(&empty, written("inhibit_on_failure", real, b), rs.InhibitOnFailure && len(rs.Checks) > 0)
 		add(&empty, r.advises(b, real, rs), true)

@@ -295,7 +295,7 @@ func (p *printer) key(vs *VirtualServer) {
 	if protocol != "" {
 		p.set("protocol", protocol)
 	}
-	if family, one := familyOf(vs.RealServers); marked && !(one && families[family]) {
+	if family, one := familyOf(vs.RealServers); marked && !(one && families[family] && len(vs.Members) == 0) {
 		for family := range families { // it is one, or the marks of the group say it
 			p.set("ip_family", family.String())
 		}

@@ -119,7 +119,7 @@ func (p *printer) inlineCheck(c *health.Check, rs *RealServer) inline {
 	server, t := rs.Destination.Addr, typeNamed[c.Type]
 	special := t.print(c.Spec, p)
 	port := int64(server.Port())
-	if port == 0 {
+	if port == 0 && server != nowhere {
 		port = int64(t.home(modeOf(c.Spec)))
 	}
 	var usualPort any

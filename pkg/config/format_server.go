@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -53,16 +54,19 @@ func (s settings) write(p *printer, anyway settings) {
 
 // servers writes the servers of a virtual server, and before them what they share.
 func (p *printer) servers(vs *VirtualServer) {
+	vs, templates := standing(vs)
+	all := *vs
+	all.RealServers = slices.Concat(vs.RealServers, templates)
 	anyway := defaultSettings(&vs.Services[0])
 	shared := anyway
-	if len(vs.RealServers) > 0 {
-		shared = common(vs.RealServers, anyway)
+	if len(all.RealServers) > 0 {
+		shared = common(all.RealServers, anyway)
 	}
 	shared.off = false
-	shared.needed = neededOf(vs)
+	shared.needed = neededOf(&all)
 	shared.write(p, anyway)
-	checks, alike := p.sharedChecks(vs)
-	if alike && len(vs.RealServers)+len(vs.SorryServers) > 0 {
+	checks, alike := p.sharedChecks(&all)
+	if alike && len(all.RealServers)+len(vs.SorryServers) > 0 {
 		checks.write(p)
 	}
 	own := func(rs *RealServer) (words checkWords, needed bool) {
@@ -93,7 +97,11 @@ func (p *printer) servers(vs *VirtualServer) {
 		for i := range list {
 			rs := &list[i]
 			p.table("  ", "[["+table+"]]")
-			p.set("address", hostAndPort(rs.Destination.Addr))
+			if rs.Destination.Addr == nowhere {
+				p.source(&vs.Members[i])
+			} else {
+				p.set("address", hostAndPort(rs.Destination.Addr))
+			}
 			settingsOf(rs).under(anyway, rs).write(p, anyway)
 			differs(p, "name", rs.Name, "")
 			if rs.Tags != nil {
@@ -125,6 +133,7 @@ func (p *printer) servers(vs *VirtualServer) {
 		checks.writeTables(p, "  ", "virtual_server")
 	}
 	write(vs.RealServers[len(short):], "virtual_server.real_server", shared)
+	write(templates, "virtual_server.members", shared)
 	write(sorries, "virtual_server.sorry_server", sorry)
 }
 

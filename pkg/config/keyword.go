@@ -19,7 +19,7 @@ type keyword struct {
 
 // keywords are all words of all tables. What keepalived knows and this version can't do yet is here too: its value is
 // checked, and a warning says that nothing comes of it.
-var keywords = slices.Concat(tables, checkTables(), groupKeywords, serverKeywords, quorumKeywords, checkKeywords, tlsKeywords,
+var keywords = slices.Concat(tables, memberTables, memberKeywords, checkTables(), groupKeywords, serverKeywords, quorumKeywords, checkKeywords, tlsKeywords,
 	httpKeywords, mailKeywords, accountKeywords, networkKeywords, scriptKeywords, sessionKeywords, idleServerKeywords, globalKeywords, syncKeywords, metricsKeywords, sysctlKeywords(), idleGlobalKeywords,
 	alertKeywords, apiKeywords, vrrpTables, staticKeywords, instanceKeywords, groupedKeywords, trackKeywords, vrrpGlobalKeywords, idleVRRPKeywords)
 
@@ -56,7 +56,7 @@ var groupKeywords = []keyword{
 }
 
 var serverKeywords = []keyword{
-	{in: inVirtual | servers, name: "address", kind: hostPort, doc: "address and port of the service or server"},
+	{in: inVirtual | addressed, name: "address", kind: hostPort, doc: "address and port of the service or server"},
 	{in: inVirtual, name: "group", kind: text, doc: "name of the virtual_server_group that it serves"},
 	{in: inVirtual, name: "fwmark", kind: integer(1, math.MaxUint32), doc: "serves what the firewall marked so"},
 	{in: inVirtual, name: "ip_family", kind: oneOf("inet", "inet6"), doc: "family of a fwmark"},
@@ -79,7 +79,7 @@ var serverKeywords = []keyword{
 	{in: inVirtual | servers, name: "weight", kind: count, doc: "share of the clients; 0 takes no new ones"},
 	{in: inVirtual | servers, name: "uthreshold", kind: count, doc: "takes no new clients from so many connections on"},
 	{in: inVirtual | servers, name: "lthreshold", kind: count, doc: "takes clients again below so many connections"},
-	{in: inVirtual | inReal, name: "inhibit_on_failure", kind: boolean, doc: "weight 0 instead of removal when down"},
+	{in: inVirtual | inReal | inMembers, name: "inhibit_on_failure", kind: boolean, doc: "weight 0 instead of removal when down"},
 }
 
 var quorumKeywords = []keyword{
@@ -93,8 +93,8 @@ var quorumKeywords = []keyword{
 	{in: inVirtual, name: "drain_timeout", kind: anyway, doc: "how long a server that left may finish its connections"},
 	{in: inVirtual, name: "ha_suspend", kind: boolean, doc: "no checks while the address is elsewhere"},
 	{in: inVirtual, name: "omega", kind: boolean, doc: "down notifications at stop"},
-	{in: servers, name: "name", kind: label, doc: "what ipvsctl drain and its like may call the server"},
-	{in: servers, name: "tags", kind: labels, doc: "what it belongs to: tag:rack1 calls all that have it"},
+	{in: addressed, name: "name", kind: label, doc: "what ipvsctl drain and its like may call the server"},
+	{in: addressed, name: "tags", kind: labels, doc: "what it belongs to: tag:rack1 calls all that have it"},
 	{in: servers, name: "notify_up", kind: command, doc: "command when the server comes up"},
 	{in: servers, name: "notify_down", kind: command, doc: "command when the server goes down"},
 }

@@ -48,7 +48,7 @@ var checkKeywords = []keyword{
 
 	{in: inVirtual | servers, name: "checks", kind: oneOf("on", "off"), doc: "no checks: always up, or down on purpose"},
 	{in: inVirtual | servers, name: "checks_needed", kind: needed, doc: "how many of a server's checks must pass"},
-	{in: inVirtual | inReal, name: "slow_start", kind: anyway, doc: "time from coming back to the full weight"},
+	{in: inVirtual | inReal | inMembers, name: "slow_start", kind: anyway, doc: "time from coming back to the full weight"},
 
 	{in: inGlobal, name: "max_checks_in_flight", kind: positive, doc: "checks that may run at once"},
 	{in: inGlobal, name: "max_checks_per_second", kind: positive, doc: "checks that may start within a second"},

@@ -190,5 +190,14 @@ func (p *printer) members(vs *VirtualServer) {
 		}
 	}
 	collect("real_server", vs.RealServers)
+	for i := range vs.Members {
+		m := &vs.Members[i]
+		p.objects.member("members", m.Sources[0].String())
+		p.source(m)
+		settingsOf(&m.Server).under(anyway, &m.Server).write(p, anyway)
+		p.script("notify_up", m.Server.NotifyUp)
+		p.script("notify_down", m.Server.NotifyDown)
+		differs(p, "smtp_alert", !m.Server.NoMail, p.mails)
+	}
 	collect("sorry_server", vs.SorryServers)
 }

@@ -20,11 +20,11 @@ type routers struct {
 	v         VRRP
 	usual     map[vrrp.Object]weighted // weights of what is tracked, as its own table has it
 	made      map[string]bool          // names of interfaces that are made
-	instances map[string]*member
+	instances map[string]*tabled
 }
 
-// member is an instance with its table, and the group that it is in.
-type member struct {
+// tabled is an instance with its table, and the group that it is in.
+type tabled struct {
 	*Instance
 	block *block
 	group *block
@@ -32,14 +32,14 @@ type member struct {
 
 // vrrp resolves all of it.
 func (r *report) vrrp(f *frame, doc *document) VRRP {
-	v := &routers{report: r, frame: f, doc: doc, usual: make(map[vrrp.Object]weighted), instances: make(map[string]*member)}
+	v := &routers{report: r, frame: f, doc: doc, usual: make(map[vrrp.Object]weighted), instances: make(map[string]*tabled)}
 	v.objects()
 	v.made = v.namedLinks()
 	for _, b := range doc.routers[inInstance] {
 		i := v.instance(b)
 		v.tracks(b, i)
 		v.v.Instances = append(v.v.Instances, i)
-		v.instances[i.Name] = &member{Instance: i, block: b}
+		v.instances[i.Name] = &tabled{Instance: i, block: b}
 	}
 	v.clashes()
 	for _, b := range doc.routers[inSyncGroup] {
@@ -98,10 +98,10 @@ func (r *routers) clashes() {
 		base string
 		mac  [6]byte
 	}
-	seen := make(map[identity]*member)
-	stations := make(map[station]*member)
-	links := make(map[string]*member)
-	places := make(map[seat]*member)
+	seen := make(map[identity]*tabled)
+	stations := make(map[station]*tabled)
+	links := make(map[string]*tabled)
+	places := make(map[seat]*tabled)
 	for _, i := range r.v.Instances {
 		m := r.instances[i.Name]
 		id := identity{i.home(), i.VRID, i.IPv6}

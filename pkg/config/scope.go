@@ -32,6 +32,7 @@ const (
 	inVirtual
 	inReal
 	inSorry
+	inMembers
 	inURL
 	inHost
 	inTCP // this and what follows: as in checkTypes
@@ -62,9 +63,11 @@ const (
 	// inChecks are the tables of checks.
 	inChecks = beyond - inTCP
 	// servers are the tables of single servers.
-	servers = inReal | inSorry
+	servers = addressed | inMembers
+	// addressed are those of servers that stand in the file.
+	addressed = inReal | inSorry
 	// serverChecks is where settings of checks may stand; the nearest to the server wins.
-	serverChecks = inVirtual | servers | inChecks
+	serverChecks = inVirtual | addressed | inChecks
 )
 
 // scopes are all kinds of tables.
@@ -103,6 +106,7 @@ var tableHeaders = map[scope]string{
 	inVirtual:         "[[virtual_server]]",
 	inReal:            "[[virtual_server.real_server]]",
 	inSorry:           "[[virtual_server.sorry_server]]",
+	inMembers:         "[[virtual_server.members]]",
 	inURL:             "url",
 	inHost:            "host",
 }

@@ -14,7 +14,8 @@ func (r *resolver) servers(b *block, vs *VirtualServer, s *ipvs.Service, sv *ser
 	seen := make(map[netip.AddrPort]*block, len(b.reals))
 	vs.RealServers = r.list(b, b.reals, s, sv, seen)
 	vs.SorryServers = r.list(b, b.sorry, s, sv, seen)
-	if len(b.reals) == 0 {
+	vs.Members = r.members(b, s, sv)
+	if len(b.reals)+len(b.members) == 0 {
 		if b.lacks("real_server", "real_servers") {
 			r.warn(b.at(), `write real_servers = ["10.0.100.2:80"]`, "the virtual server has no real servers")
 		}
@@ -26,6 +27,12 @@ func (r *resolver) servers(b *block, vs *VirtualServer, s *ipvs.Service, sv *ser
 			unchecked++
 		}
 	}
+	for _, members := range b.members {
+		if unwatched(b) && unwatched(members) {
+			r.warn(members.at(), "add TCP_CHECK = true to the virtual server, or TCP_CHECK = false if that is meant",
+				"the members have no check: they get clients as soon as they are named, dead or alive")
+		}
+	}
 	if unchecked > 0 {
 		r.warn(b.at(), "add TCP_CHECK = true, or TCP_CHECK = false if that is meant",
 			"%d of %d real servers have no check: they get clients even when they are dead", unchecked, len(b.reals))
@@ -34,7 +41,7 @@ func (r *resolver) servers(b *block, vs *VirtualServer, s *ipvs.Service, sv *ser
 		return
 	}
 	for _, f := range []ipvs.Family{ipvs.IPv4, ipvs.IPv6} {
-		if len(vs.RealServers) > 0 && !slices.ContainsFunc(vs.RealServers, reaches(f)) {
+		if len(vs.RealServers) > 0 && len(b.members) == 0 && !slices.ContainsFunc(vs.RealServers, reaches(f)) {
 			r.fail(keyed(b), "add servers of that family, or make groups and virtual servers of one family each",
 				"the group has %s services, but no real server is %s", ipName(f), ipName(f))
 		}
@@ -98,6 +105,31 @@ func (r *resolver) list(vs *block, blocks []*block, s *ipvs.Service, sv *served,
 // server resolves one server and says whether its address is known. A sorry server has of the virtual server's settings only
 // how packets get to it: weights and thresholds are about sharing the load with others.
 func (r *resolver) server(vs, b *block, s *ipvs.Service, sv *served) (rs RealServer, ok bool) {
+	rs, by := r.settings(vs, b, s)
+	rs.Name, rs.Tags = given[string]("name", b), given[[]string]("tags", b)
+
+	at, addressed := lookup[endpoint]("address", b)
+	if b.lacks("address") {
+		what := "real"
+		if b.in == inSorry {
+			what = "sorry"
+		}
+		r.fail(b.at(), `write address = "10.0.100.2:80"`, "the %s server has no address", what)
+	}
+	d := &rs.Destination
+	readable := addressed != nil && addressed.data != nil && sv != nil && (by == nil || by.data != nil)
+	if readable {
+		d.Addr = netip.AddrPortFrom(at.addr, r.port(at, sv, d.Forward, addressed.at))
+		r.families(ipvs.FamilyOf(at.addr), sv, d.Forward, addressed.at)
+	}
+	rs.Checks = r.checks(vs, b, d.Addr)
+	r.verdict(vs, b, &rs)
+	return rs, readable
+}
+
+// settings resolves what a server or a table of members says beyond addresses and checks, and returns where it is written how packets
+// get there.
+func (r *resolver) settings(vs, b *block, s *ipvs.Service) (rs RealServer, by *value) {
 	from := vs
 	if b.in == inSorry {
 		from = nil
@@ -112,7 +144,7 @@ func (r *resolver) server(vs, b *block, s *ipvs.Service, sv *served) (rs RealSer
 	if lower > upper {
 		r.threshold(lowered, written("uthreshold", b, from), lower, upper)
 	}
-	if b.in == inReal {
+	if b.in != inSorry {
 		inhibit, v := lookup[bool]("inhibit_on_failure", b, vs)
 		if v == nil || v.data == nil {
 			inhibit = inhibits(s)
@@ -121,31 +153,14 @@ func (r *resolver) server(vs, b *block, s *ipvs.Service, sv *served) (rs RealSer
 	} else if weight == 0 && weighed.data != nil {
 		r.fail(weighed.at, "leave it out", "a sorry server with weight 0 would get no clients")
 	}
-	rs.Name, rs.Tags = given[string]("name", b), given[[]string]("tags", b)
 	rs.NotifyUp, rs.NotifyDown = r.command("notify_up", b), r.command("notify_down", b)
 	rs.NoMail = !alerts(true, b, r.global, "smtp_alert_checker")
-
-	at, addressed := lookup[endpoint]("address", b)
-	if b.lacks("address") {
-		what := "real"
-		if b.in == inSorry {
-			what = "sorry"
-		}
-		r.fail(b.at(), `write address = "10.0.100.2:80"`, "the %s server has no address", what)
-	}
-	readable := addressed != nil && addressed.data != nil && sv != nil && (by == nil || by.data != nil)
-	if readable {
-		d.Addr = netip.AddrPortFrom(at.addr, r.port(at, sv, how.Forward, addressed.at))
-		r.families(ipvs.FamilyOf(at.addr), sv, how.Forward, addressed.at)
-	}
-	rs.Checks = r.checks(vs, b, d.Addr)
-	r.verdict(vs, b, &rs)
-	return rs, readable
+	return rs, by
 }
 
 // verdict fills in what a server's checks come to.
 func (r *resolver) verdict(vs, b *block, rs *RealServer) {
-	if b.in == inReal { // a sorry server has all the clients at once
+	if b.in != inSorry { // which has all the clients at once
 		rs.SlowStart, _ = lookup[time.Duration]("slow_start", b, vs)
 	}
 	for _, at := range []*block{b, vs} {

@@ -216,6 +216,11 @@ func (r *resolver) markFamily(b *block, word string) ipvs.Family {
 		}
 		return ipvs.IPv4
 	}
+	if len(b.members) > 0 {
+		r.fail(keyed(b), `write ip_family = "inet" or "inet6"; in a group a fwmark may say it, too: "7 inet6"`,
+			"members don't say which family the fwmark is for")
+		return ipvs.IPv4
+	}
 	family := ipvs.IPv4
 	for i, real := range b.reals {
 		at, v := lookup[endpoint]("address", real)
@@ -272,7 +277,11 @@ func (r *resolver) onePacket(b *block, vs *VirtualServer, s *ipvs.Service, sv *s
 	if s.Flags&ipvs.OnePacket == 0 || sv != nil && sv.protocol != 0 && sv.protocol != ipvs.UDP {
 		return
 	}
-	for rs := range vs.Servers() {
+	list := slices.Collect(vs.Servers())
+	for i := range vs.Members {
+		list = append(list, &vs.Members[i].Server)
+	}
+	for _, rs := range list {
 		if rs.Destination.Forward == ipvs.NAT {
 			r.warn(b.value("ops").key, `write lb_kind = "DR" or "TUN", or leave ops out`,
 				"with ops clients get no replies from servers under NAT, since the kernel does not rewrite them")

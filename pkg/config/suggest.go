@@ -59,7 +59,7 @@ var homes = func() []scope {
 	for s := inTCP; s < beyond; s <<= 1 {
 		list = append(list, s)
 	}
-	return append(list, inHost, inGroup, inSysctl, inSync, inMetrics, inSSLDefaults, inTrackFile, inInstance, inSyncGroup, inScript, inProcess,
+	return append(list, inHost, inGroup, inSysctl, inSync, inMembers, inMetrics, inSSLDefaults, inTrackFile, inInstance, inSyncGroup, inScript, inProcess,
 		inBFD, inTrackRoute, inTrackGroup, inGARPGroup, inAuth, inHMAC, inAPI, inToken, inCertificateRole, inPeer, inRoot)
 }()
 

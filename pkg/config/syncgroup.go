@@ -50,7 +50,7 @@ func (r *routers) syncGroup(b *block) *Group {
 
 // unweighted reports weights of what a member tracks itself: members of a group keep their priorities. Interfaces and files count as
 // if they had none, as with keepalived 2.2.7. What the group tracks is the same for all members, and keeps its weights.
-func (r *routers) unweighted(m *member) {
+func (r *routers) unweighted(m *tabled) {
 	for _, l := range trackLists {
 		for t, v := range items[tracking](m.block, l.keyword) {
 			n := slices.IndexFunc(m.Tracks, func(o vrrp.Track) bool { return o.Object == vrrp.Object{Kind: l.kind, Name: t.name} })

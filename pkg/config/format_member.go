@@ -1,0 +1,68 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/member"
+)
+
+// standing returns a virtual server without those that sources name, and the servers that its tables of members stand for.
+func standing(vs *VirtualServer) (_ *VirtualServer, templates []RealServer) {
+	if len(vs.Members) == 0 {
+		return vs, nil
+	}
+	alone := *vs
+	alone.RealServers = nil
+	for _, rs := range vs.RealServers {
+		if rs.From == "" {
+			alone.RealServers = append(alone.RealServers, rs)
+		}
+	}
+	for i := range vs.Members {
+		templates = append(templates, vs.Members[i].Server)
+	}
+	return &alone, templates
+}
+
+// source writes where members come from.
+func (p *printer) source(m *Members) {
+	var names []string
+	for _, s := range m.Sources {
+		names = append(names, s.Name)
+	}
+	s := m.Sources[0]
+	switch s.Kind {
+	case member.DNS, member.SRV:
+		p.set(s.Kind.String(), names)
+		differs(p, "name_server", s.At, "")
+	case member.Directory:
+		p.set("directory", names)
+	case member.Etcd:
+		p.set("etcd", strings.Split(s.At, ","))
+		differs(p, "prefix", s.Name, defaultPrefix)
+		differs(p, "user", s.User, "")
+		differs(p, "password_file", s.Secret, "")
+	case member.Consul:
+		p.set("consul", s.At)
+		p.set("service", s.Name)
+		differs(p, "token_file", s.Secret, "")
+	}
+	differs(p, "ca", s.CA, "")
+	differs(p, "certificate", s.Certificate, "")
+	if s.Key != s.Certificate {
+		p.set("key", s.Key)
+	}
+	if m.Tags != nil {
+		p.set("tags", m.Tags)
+	}
+	differs(p, "port", int64(m.Port), 0)
+	if m.Minimum != defaultOf("minimum").(health.Share) {
+		if m.Minimum.Percent > 0 {
+			p.set("minimum", strconv.Itoa(m.Minimum.Percent)+"%")
+		} else {
+			p.set("minimum", int64(m.Minimum.Count))
+		}
+	}
+}
