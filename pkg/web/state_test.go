@@ -1,0 +1,184 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// A browser gets all services first, and then those that have changed.
+func TestChangesOnly(t *testing.T) {
+	d := newDirector("lb1", many(t, 3, 2)...)
+	g := newGate()
+	g.local = &Caller{"root", true}
+	p := New(d, none, g)
+	v := visit(t, p)
+	first := v.state("")
+	want := []string{"tcp 192.0.2.1:80", "tcp 192.0.2.2:80", "tcp 192.0.2.3:80"}
+	if !first.Whole || !reflect.DeepEqual(first.Order, want) || !reflect.DeepEqual(first.keys(t), want) {
+		t.Fatalf("%+v", first)
+	}
+	// next returns what has changed since.
+	next := func(since string) State {
+		p.teller.stale()
+		return v.state(since)
+	}
+	same := next(first.Position)
+	if same.Whole || same.Order != nil || len(same.Services) != 0 {
+		t.Errorf("nothing has changed: %+v", same)
+	}
+	d.change(func(s *status.Snapshot) { fail(&s.Services[1].Servers[0], "connection refused", s.At) })
+	if s := next(same.Position); !reflect.DeepEqual(s.keys(t), want[1:2]) || s.Order != nil || s.Here.Down != 1 {
+		t.Errorf("a server is down: %+v", s)
+	}
+	if s := next(first.Position); !reflect.DeepEqual(s.keys(t), want[1:2]) {
+		t.Errorf("since the first position: %v", s.keys(t))
+	}
+	d.change(func(s *status.Snapshot) { s.Services = s.Services[1:] })
+	s := next(first.Position)
+	if !reflect.DeepEqual(s.Order, want[1:]) || !reflect.DeepEqual(s.keys(t), want[1:2]) {
+		t.Errorf("a service is gone: %v, %v", s.Order, s.keys(t))
+	}
+	for _, since := range []string{"another-1", "1", "-", first.Position + "9999"} {
+		if s := next(since); !s.Whole || len(s.Services) != 2 {
+			t.Errorf("since %q: %+v", since, s)
+		}
+	}
+}
+
+// Many browsers cost the daemon one question a second.
+func TestOneQuestionForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDirector("lb1", many(t, 2, 2)...)
+		teller := newTeller(d, none)
+		for range 10 {
+			if _, err := teller.tell(t.Context(), ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d.tick != 1 {
+			t.Errorf("%d questions", d.tick)
+		}
+		time.Sleep(fresh)
+		if _, err := teller.tell(t.Context(), ""); err != nil || d.tick != 2 {
+			t.Errorf("%v, %d questions after a second", err, d.tick)
+		}
+	})
+}
+
+// The other director's state stands beside this one's; one that does not answer delays nothing, and its last answer counts no more.
+func TestOtherDirector(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := newDirector("lb1", many(t, 3, 2)...), newDirector("lb2", many(t, 2, 2)...)
+		there.change(func(s *status.Snapshot) { fail(&s.Services[0].Servers[1], "no answer within 3s", s.At) })
+		teller := newTeller(here, func() []Peer { return []Peer{{"LB2", there.Status}} })
+		look := func() State {
+			t.Helper()
+			synctest.Wait()
+			time.Sleep(2 * time.Second)
+			s, err := teller.tell(t.Context(), "")
+			if err != nil || len(s.Peers) != 1 {
+				t.Fatalf("%v: %+v", err, s.Peers)
+			}
+			return s
+		}
+		if n := look().Peers[0]; n.Asked || n.There != nil {
+			t.Errorf("at first: %+v", n)
+		}
+		s := look()
+		n := s.Peers[0]
+		// One server is down there, and the two of the last service are absent.
+		if !n.Asked || n.Error != "" || n.Differ != 3 || n.There == nil || n.There.Name != "lb2" || n.There.Down != 1 {
+			t.Errorf("then: %+v", n)
+		}
+		var v service
+		if err := json.Unmarshal(s.Services[0], &v); err != nil {
+			t.Fatal(err)
+		}
+		if v.Peers["LB2"] != (seen{1, 2}) || !reflect.DeepEqual(v.Servers[1].Elsewhere, []string{"LB2: down"}) || len(v.Servers[0].Elsewhere) != 0 {
+			t.Errorf("its view of a service: %+v", v)
+		}
+
+		there.mu.Lock()
+		there.err = errors.New("connection refused")
+		there.mu.Unlock()
+		look()
+		if n := look().Peers[0]; n.Error != "connection refused" || n.There != nil || n.Read == 0 {
+			t.Errorf("when it is gone: %+v", n)
+		}
+	})
+}
+
+// What an operator wants is shown with how far it is.
+func TestWishes(t *testing.T) {
+	d := newDirector("lb1", many(t, 2, 2)...)
+	g := newGate()
+	g.local = &Caller{"root", true}
+	v := visit(t, New(d, none, g))
+	v.gets(http.StatusOK, "POST", "/page/order", `{"verb": "drain", "server": "10.0.0.1:80", "service": "tcp 192.0.2.1:80", "deadline": 600000000000, "reason": "new kernel"}`)
+	s := v.state("")
+	if len(s.Wishes) != 1 {
+		t.Fatalf("%+v", s.Wishes)
+	}
+	w := s.Wishes[0]
+	if w.State != "draining" || w.Open == 0 || w.Reason != "new kernel" || w.Owner != "root" || w.Deadline-w.Since != 600_000 {
+		t.Errorf("%+v", w)
+	}
+	if s.Here.Drained != 1 || len(s.Events) != 1 || s.Events[0].Kind != "wish" {
+		t.Errorf("%+v, events %+v", s.Here, s.Events)
+	}
+	v.gets(http.StatusOK, "POST", "/page/order", `{"verb": "enable", "server": "10.0.0.1:80", "service": "tcp 192.0.2.1:80"}`)
+	if s := v.state(""); len(s.Wishes) != 0 || s.Here.Drained != 0 {
+		t.Errorf("%+v", s.Wishes)
+	}
+	if orders := d.ordered(); len(orders) != 2 || orders[0].Deadline != 10*time.Minute || orders[1].Verb != control.Enable {
+		t.Errorf("orders %+v", orders)
+	}
+}
+
+// When the daemon can't tell, the page says why.
+func TestNoAnswer(t *testing.T) {
+	d := newDirector("lb1")
+	d.err = errors.New("the daemon is stopping")
+	g := newGate()
+	g.local = &Caller{"root", true}
+	v := visit(t, New(d, none, g))
+	if text := v.gets(http.StatusServiceUnavailable, "GET", "/page/state", ""); text != "the daemon is stopping\n" {
+		t.Errorf("%q", text)
+	}
+}
+
+// Begun sessions end the oldest ones when there are too many.
+func TestTooManySessions(t *testing.T) {
+	var s sessions
+	now := time.Now()
+	cookies := make([]string, maxSessions+5)
+	for i := range cookies {
+		cookies[i] = s.begin(readToken, now.Add(time.Duration(i)*time.Millisecond))
+	}
+	g := newGate()
+	for i, want := range map[int]bool{0: false, 4: false, 5: true, maxSessions + 4: true} {
+		r, err := http.NewRequest(http.MethodGet, "/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.AddCookie(&http.Cookie{Name: cookie, Value: cookies[i]})
+		if _, known := s.caller(r, g); known != want {
+			t.Errorf("session %d: %v", i, known)
+		}
+	}
+	if len(s.open) != maxSessions {
+		t.Errorf("%d sessions", len(s.open))
+	}
+	s.begin(readToken, now.Add(lasts+time.Minute))
+	if len(s.open) != 1 {
+		t.Errorf("%d sessions after they have ended", len(s.open))
+	}
+}
