@@ -48,6 +48,7 @@ type News struct {
 
 	Line    bool         // for the FIFOs
 	Event   bool         // for the webhooks
+	Again   bool         // the same was told within a minute
 	Mail    bool         // for e-mail, if that is wanted
 	Phase   config.Phase // of the daemon
 	Check   string       // type of the check that it is about, or that is the reason; empty: none

@@ -28,6 +28,7 @@ func (o *owner) announce(vs *config.VirtualServer, outcome desired.Outcome) {
 	t.weigh(o, &outcome, time.Now())
 	list, lines := t.step(outcome, o.verdicts.Of)
 	for _, l := range lines {
+		o.events.Add(l.event())
 		log := o.log.With("service", l.service, "from", l.from, "to", l.to, "reason", l.reason)
 		switch l.of {
 		case ofQuorum:

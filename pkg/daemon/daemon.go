@@ -134,7 +134,7 @@ func New(o Options) (_ *Daemon, err error) {
 	}
 	d.teller = teller.New(o.Log)
 	d.owner.herald = d.teller
-	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles, Tell: d.teller.Tell, Handover: d.owner.settings.handover, Records: records, Stay: o.KeepVRRP})
+	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles, Tell: d.owner.hearRouters, Observed: d.owner.hearObject, Handover: d.owner.settings.handover, Records: records, Stay: o.KeepVRRP})
 	d.owner.routers = d.failover
 	connector, err := probe.NewConnector()
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -40,8 +41,9 @@ type house struct {
 	disk      *disk
 	group     *routerGroup
 	neighbors *neighbors
-	stop      func() // as SIGTERM does, and waits
-	kill      func() // as kill -9 does, as far as the kernel and the disk can tell
+	seen      event.Position // see happened
+	stop      func()         // as SIGTERM does, and waits
+	kill      func()         // as kill -9 does, as far as the kernel and the disk can tell
 }
 
 const web = `

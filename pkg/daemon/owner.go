@@ -15,6 +15,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/dialect"
 	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/event/feed"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
@@ -173,6 +174,7 @@ func (o *owner) run(ctx context.Context) error {
 	o.watch(ctx)
 	o.watchFiles(ctx)
 	o.round(ctx, reconcile.Whole)
+	o.events.Add(event.Event{Kind: event.Daemon, Object: o.options.Version, To: "running"})
 	notify(ready, o.summary())
 	if o.options.Ready != nil {
 		o.options.Ready()
@@ -183,6 +185,7 @@ func (o *owner) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			notify(stopping)
+			o.events.Add(event.Event{Kind: event.Daemon, Object: o.options.Version, To: "stopping"})
 			o.awaitRouters(watchdog)
 			return errors.Join(o.stop(), o.stopSettings())
 		case <-o.board.dirty:

@@ -11,6 +11,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config/difference"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -68,6 +69,7 @@ func (o *owner) Reload(ctx context.Context, strict bool) (*status.Answer, error)
 func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 	if cfg == nil {
 		o.config.Rejected, o.config.RejectedAt = answer.Rejected, time.Now()
+		o.events.Add(event.Event{Kind: event.Reload, Object: o.files.config, To: "rejected", Reason: firstProblem(answer.Rejected)})
 		o.log.Error("the configuration was rejected; the earlier one stays in force", "file", o.files.config)
 		o.tellProblems(answer.problems)
 		if len(answer.problems) == 0 { // it could not even be read
@@ -80,6 +82,7 @@ func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 	o.watch(ctx)
 	o.watchFiles(ctx)
 	o.log.Info("reloaded", "file", o.files.config)
+	o.events.Add(event.Event{Kind: event.Reload, Object: o.files.config, To: "accepted"})
 	o.reconciler.Retry() // somebody is waiting to see it
 	o.settings.tuner.Retry()
 	round := o.round(ctx, o.parts())

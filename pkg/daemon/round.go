@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -103,7 +104,9 @@ func (o *owner) note(round reconcile.Round, err error, at time.Time) (turned boo
 		return false
 	case err != nil:
 		o.log.Error("the kernel's table can't be kept", "err", err)
+		o.events.Add(event.Event{Kind: event.Table, To: "not kept", Reason: err.Error()})
 	default:
+		o.events.Add(event.Event{Kind: event.Table, To: "kept"})
 		o.log.Info("the kernel's table can be kept again")
 	}
 	return true
@@ -112,8 +115,9 @@ func (o *owner) note(round reconcile.Round, err error, at time.Time) (turned boo
 // detail is how many repairs, and how many refusals, of one round are logged one by one.
 const detail = 20
 
-// tell logs what a round did.
+// tell tells what a round did.
 func (o *owner) tell(round reconcile.Round, took time.Duration) {
+	o.tellEvents(&round)
 	for _, s := range round.Drift[:min(detail, len(round.Drift))] {
 		o.log.Warn("somebody else changed the table", "repair", s.String())
 	}

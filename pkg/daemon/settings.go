@@ -15,6 +15,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsnl"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvsproc"
@@ -112,6 +113,7 @@ func (o *owner) relink(ctx context.Context, want desired.Settings) {
 		}
 		o.log.Warn("the interface of a sync daemon was made anew; the daemon is started again", "role", role.String(),
 			"interface", want[i].Daemon.Interface)
+		o.events.Add(event.Event{Kind: event.SyncRole, Object: role.String(), Reason: "interface " + want[i].Daemon.Interface + " was made anew: it is started again"})
 		if err := o.kernel.StopSyncDaemon(ctx, role); err != nil { // it may not run at all
 			o.log.Debug("the sync daemon could not be stopped", "err", err)
 		}
@@ -152,6 +154,7 @@ func (o *owner) recordSettings() {
 // tellSettings logs what the last look at the settings found and did.
 func (o *owner) tellSettings() {
 	round := &o.settings.round
+	o.tellSettingEvents(round)
 	for _, s := range round.Drift {
 		o.log.Warn("somebody else changed a setting", "repair", s.String())
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/health"
 )
 
@@ -94,6 +95,7 @@ func (o *owner) engage(removed, added []health.ID) {
 			if !suspended[vs.Name] {
 				from, to, reason = to, from, "an address of the virtual server is on this host"
 			}
+			o.events.Add(event.Event{Kind: event.Checks, Service: vs.Name, From: from, To: to, Reason: reason})
 			o.log.Info("checks changed", "service", vs.Name, "from", from, "to", to, "reason", reason)
 		}
 	}

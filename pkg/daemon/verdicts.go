@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
 )
@@ -90,7 +91,10 @@ func (o *owner) tellCheck(id health.ID, servers []server, was, is *health.Checke
 	}
 }
 
-// tellServer logs that the state of a server has changed.
+// tellServer tells that the state of a server has changed.
 func (o *owner) tellServer(s server, from health.State, to health.Verdict) {
+	o.events.Add(event.Event{
+		Kind: event.Server, Service: s.service.Name, Server: s.Destination.Addr.String(), From: from.String(), To: to.State.String(), Reason: why(s.RealServer, to),
+	})
 	o.pacedServer(s.service.Name, s.Destination.Addr).Info("server changed", "from", from.String(), "to", to.State.String(), "reason", why(s.RealServer, to))
 }

@@ -2,14 +2,19 @@ package daemon
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
+
+// slowStart is what events call it.
+const slowStart = "slow start"
 
 // weight is what the weight of a server is, and why.
 type weight struct {
@@ -37,7 +42,7 @@ func weigh(rs *config.RealServer, own int32, slowly bool, v health.Verdict, know
 	return w
 }
 
-// weigh logs what is new of the weights of a virtual server's servers.
+// weigh tells what is new of the weights of a virtual server's servers.
 func (t *told) weigh(o *owner, outcome *desired.Outcome, now time.Time) {
 	for i, rs := range all(t.vs) {
 		v := desired.Judge(rs, o.verdicts.Of)
@@ -50,13 +55,20 @@ func (t *told) weigh(o *owner, outcome *desired.Outcome, now time.Time) {
 			continue
 		}
 		log := o.pacedServer(t.vs.Name, rs.Destination.Addr)
+		e := event.Event{Kind: event.Weight, Service: t.vs.Name, Server: rs.Destination.Addr.String()}
 		if changed {
+			e.From, e.To, e.Reason = strconv.Itoa(int(was.advised)), strconv.Itoa(int(is.advised)), cmp.Or(is.reason, "no advice any more")
+			o.events.Add(e)
 			log.Info("server weight changed", "from", was.advised, "to", is.advised, "reason", cmp.Or(is.reason, "no advice any more"))
 		}
 		if begins {
+			e.From, e.To, e.Reason = "", slowStart, "until "+is.slow.Format(time.RFC3339)
+			o.events.Add(e)
 			log.Info("slow start begins", "weight", is.advised, "until", is.slow)
 		}
 		if ends {
+			e.From, e.To, e.Reason = slowStart, strconv.Itoa(int(is.advised)), ""
+			o.events.Add(e)
 			log.Info("slow start ends", "weight", is.advised)
 		}
 	}

@@ -86,22 +86,25 @@ func (o *owner) passTime(ctx context.Context, now time.Time) {
 	next, expired, ended := o.wishes.Step(now)
 	for _, w := range expired {
 		o.wishLog(&w).Info("a wish is over: its time has come", "what", w.What.String())
+		o.events.Add(wishEvent(&w, wishText(&w), "", "its time has come", ""))
 	}
 	if len(ended) > 0 {
 		found, err := o.found(ctx, ended) // before they leave the table
 		cut := make(map[admin.Key]int, len(ended))
 		for i := range ended {
 			w := &ended[i]
-			log := o.wishLog(w)
+			log, reason := o.wishLog(w), "the deadline has come"
 			if err == nil {
 				w.Cut = found[i].Open()
 				cut[w.Key()] = w.Cut
 				log = log.With("cut", w.Cut)
+				reason += fmt.Sprintf("; connections cut: %d", w.Cut)
 			} else {
 				w.Uncounted = true
 				log = log.With("uncounted", err) // whether connections were cut
 			}
 			log.Info("a drain has come to its deadline: the server is disabled")
+			o.events.Add(wishEvent(w, wishText(w), admin.Disable.String(), reason, ""))
 		}
 		next = next.HasCut(ended, cut)
 	}
@@ -116,10 +119,11 @@ func (o *owner) wishLog(w *admin.Wish) *slog.Logger {
 	return o.log.With("server", w.Server.String(), "service", service, "owner", w.Owner, "reason", w.Reason)
 }
 
-// tellWish logs what somebody has asked for.
+// tellWish tells what somebody has asked for.
 func (o *owner) tellWish(w admin.Wish, who string) {
 	log := o.wishLog(&w)
 	if w.Cleared {
+		o.events.Add(wishEvent(&w, wishText(&w), "", "", who))
 		log.Info("a wish is over", "what", w.What.String(), "by", who)
 		return
 	}
@@ -132,6 +136,7 @@ func (o *owner) tellWish(w admin.Wish, who string) {
 	if !w.Expires.IsZero() {
 		log = log.With("expires", w.Expires)
 	}
+	o.events.Add(wishEvent(&w, "", wishText(&w), wishReason(&w), who))
 	log.Info("a server is wanted otherwise", "what", w.What.String())
 }
 

@@ -35,6 +35,8 @@ type Options struct {
 	Roles func(map[string]vrrp.State)
 	// Tell gets what is told of instances and groups, in order. It must not block.
 	Tell func(...alert.News)
+	// Observed gets what instances and groups depend on when it changes, or is down at first. It must not block. Nil: nobody wants to know.
+	Observed func(o vrrp.Object, was, is vrrp.Reading)
 	// Handover is who tells other directors of connections. Nil: nobody does.
 	Handover Handover
 	// Records is how the names of files begin that say what sysctls were before, for a run after one that was killed. They are worth
@@ -68,6 +70,7 @@ type Failover struct {
 	scripts  *script.Queues
 	changed  chan struct{} // the configuration is another
 	told     func(...alert.News)
+	observed func(o vrrp.Object, was, is vrrp.Reading)
 
 	// What the thread that sends the adverts touches: it must not wait for anybody who holds mu.
 	desk  atomic.Pointer[desk]            // nil: nothing runs
@@ -100,7 +103,7 @@ type reading struct {
 
 func newFailover(o Options, assemble func(*Failover) (*parts, error)) *Failover {
 	return &Failover{
-		log: o.Log, roles: o.Roles, told: o.Tell, handover: cmp.Or[Handover](o.Handover, alone{}), records: o.Records, stay: o.Stay, assemble: assemble, scripts: script.NewQueues(script.Run),
+		log: o.Log, roles: o.Roles, told: o.Tell, observed: o.Observed, handover: cmp.Or[Handover](o.Handover, alone{}), records: o.Records, stay: o.Stay, assemble: assemble, scripts: script.NewQueues(script.Run),
 		changed: make(chan struct{}, 1), inbox: inbox{dirty: make(chan struct{}, 1)},
 		cfg: new(config.VRRP), members: make(map[string]*member), groups: make(map[string]*group),
 		readings: make(map[vrrp.Object]reading), services: make(map[string]health.State),
@@ -216,8 +219,12 @@ func (f *Failover) observe(o vrrp.Object, r vrrp.Reading) {
 	if !f.tracked[o] {
 		return
 	}
-	if was, known := f.readings[o]; known && was.Reading == r {
+	was, known := f.readings[o]
+	if known && was.Reading == r {
 		return
+	}
+	if f.observed != nil && (known || !r.Up) {
+		f.observed(o, was.Reading, r)
 	}
 	f.readings[o] = reading{r, time.Now()}
 	if f.parts != nil {

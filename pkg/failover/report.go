@@ -89,6 +89,8 @@ func (f *Failover) contested(at time.Time, c vip.Conflict) {
 	}
 	if at.Sub(h.warned) >= warningEvery {
 		h.warned, n.log = at, addressClaimed
+	} else {
+		n.again = true
 	}
 	f.say(n)
 }

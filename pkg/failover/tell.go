@@ -40,6 +40,7 @@ type news struct {
 
 	log     logged
 	event   bool
+	again   bool // the same was told within warningEvery
 	line    bool // for the FIFOs
 	notify  *config.Notify
 	script  *config.Script // for this very event; nil: none
@@ -112,6 +113,8 @@ func (f *Failover) sayNoticed(at time.Time, m *member, a vrrp.Noticed) {
 		n.reason = "another router thinks that it is active, with a lower priority"
 		if at.Sub(m.warned) >= warningEvery {
 			m.warned, n.log = at, twoActive
+		} else {
+			n.again = true
 		}
 	case vrrp.PriorityChanged:
 		state := vrrp.Backup
@@ -286,7 +289,7 @@ func (n *news) key() string {
 func (n *news) alert() alert.News {
 	a := alert.News{
 		At: n.at, About: alert.AnInstance, Name: n.name, Kind: n.kind, From: n.from, Priority: n.priority, Reason: n.reason,
-		Line: n.line, Event: n.event,
+		Line: n.line, Event: n.event, Again: n.again,
 	}
 	if n.of == ofGroup {
 		a.About = alert.AGroup

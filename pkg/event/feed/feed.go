@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,8 +27,14 @@ type Feed struct {
 // New returns a feed for so many events, in an epoch of its own.
 func New(size int) *Feed { return &Feed{ring: event.NewRing(rand.Text()[:10], size)} }
 
+// longest is how many bytes of a reason are remembered: some are what a script or a server has said.
+const longest = 2 << 10
+
 // Add takes an event, of now if it has no time.
 func (f *Feed) Add(e event.Event) {
+	if len(e.Reason) > longest {
+		e.Reason = strings.ToValidUTF8(e.Reason[:longest], "") + "..."
+	}
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}
