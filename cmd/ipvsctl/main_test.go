@@ -34,6 +34,7 @@ type fake struct {
 	routers      control.Routers
 	feed         *feed.Feed
 	desk
+	shelf
 }
 
 var at = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)

@@ -13,7 +13,7 @@ import (
 )
 
 func planCommand(a *app) *cobra.Command {
-	var stateDir string
+	var stateDir, against string
 	var r daemon.Reading
 	cmd := &cobra.Command{
 		Use:   "plan [FILE]",
@@ -29,6 +29,12 @@ Exit codes: 0 nothing would change, 2 something would, 3 the file is not valid.`
 		Args: files(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := readFile(args, r)
+			if against != "" && len(args) > 0 {
+				return fmt.Errorf("--against names a configuration of the history, and %s is another one: %w", args[0], errUsage)
+			}
+			if against != "" {
+				file, err = a.revision(cmd.Context(), against)
+			}
 			if err != nil {
 				return err
 			}
@@ -49,6 +55,7 @@ Exit codes: 0 nothing would change, 2 something would, 3 the file is not valid.`
 		},
 	}
 	cmd.Flags().StringVar(&stateDir, "state-dir", daemon.StateDir, "the daemon's `DIR`, read if it isn't running")
+	cmd.Flags().StringVar(&against, "against", "", "what would change with configuration `N` of ipvsctl history, as it was with all that it included")
 	readingFlags(cmd, &r)
 	return cmd
 }

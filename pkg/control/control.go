@@ -15,6 +15,11 @@
 //	                      a file, what the daemon's own would. One that includes others comes as a File, with json=1
 //	POST /v1/alert-test   status.Trials: sends a test to all that are alerted, and tells what they answered
 //	POST /v1/reload       status.Answer: the daemon's file is read again and taken; with strict=1, unless it has warnings
+//	POST /v1/apply        status.Answer: an Application takes the place of the daemon's file, perhaps until somebody confirms it; on the socket only
+//	POST /v1/confirm      status.Revision: keeps the configuration that waits for that
+//	GET  /v1/history      status.History: which configurations were taken
+//	POST /v1/revision     {"number": 7}: a File of the history, with its secrets
+//	POST /v1/rollback     status.Answer: a Return to one of them
 //	GET  /metrics         what Prometheus asks for, in its format: package metrics
 //
 // The words of a status.CheckQuery are parameters of checks and probe: server, service, type, state. The probe has to have a
@@ -46,6 +51,7 @@ const Socket = "/run/ipvsd/ipvsd.sock"
 
 // Backend is what the Server asks. Its methods may be called concurrently.
 type Backend interface {
+	Revisions
 	Status(ctx context.Context) (*status.Snapshot, error)
 	// Plan returns what a reload would change. With a file it is about that text instead of the daemon's own file.
 	Plan(ctx context.Context, file *File) (*status.Answer, error)

@@ -24,6 +24,7 @@ import (
 
 // backend answers from its fields.
 type backend struct {
+	shelf
 	status *status.Snapshot
 	answer *status.Answer
 	err    error

@@ -87,9 +87,20 @@ type Daemon struct {
 // or an *ElsewhereError where these are the reason. The network namespace is the calling thread's.
 func New(o Options) (_ *Daemon, err error) {
 	files := filesIn(o)
+	awaited, err := files.resumeLocked(o)
+	if err != nil {
+		return nil, err
+	}
 	loader := new(dialect.Loader)
 	read := stampOf(o.ConfigFile)
 	cfg, answer := o.file(loader, o.ConfigFile)
+	if cfg == nil && awaited != nil && !awaited.restored {
+		if err := files.restore(awaited, o.Log); err != nil {
+			return nil, err
+		}
+		read = stampOf(o.ConfigFile)
+		cfg, answer = o.file(loader, o.ConfigFile)
+	}
 	if cfg == nil {
 		return nil, fmt.Errorf("%w\n%s", ErrConfig, answer.Rejected)
 	}
@@ -153,6 +164,7 @@ func New(o Options) (_ *Daemon, err error) {
 	d.owner.makeFiles(cfg)
 	d.owner.dropped = answer.dropped
 	d.owner.adopt(cfg, answer.problems, time.Now())
+	d.owner.begin(awaited, answer.read, cfg)
 	return d, nil
 }
 
@@ -209,6 +221,10 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	tasks.Go(func() error { return d.owner.run(ctx) })
 	tasks.Go(func() error {
 		d.owner.autoReload(ctx)
+		return nil
+	})
+	tasks.Go(func() error {
+		d.owner.awaitConfirmations(ctx)
 		return nil
 	})
 	err = tasks.Wait()

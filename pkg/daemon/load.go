@@ -52,11 +52,12 @@ type answer struct {
 	*status.Answer
 	problems config.Diagnostics
 	dialect  dialect.Dialect
-	insecure bool // a script of it is
-	odd      bool // its own tool has something to say about it
-	bare     bool // it complains that scripts of it are not guarded
-	dropped  int  // parts of it that are left out
-	blank    bool // it says nothing at all
+	insecure bool          // a script of it is
+	odd      bool          // its own tool has something to say about it
+	bare     bool          // it complains that scripts of it are not guarded
+	dropped  int           // parts of it that are left out
+	blank    bool          // it says nothing at all
+	read     *control.File // as it was read; nil: it was sent, or could not be
 }
 
 // load returns the configuration of a file that a client sent, or else of the daemon's own; nil if it is rejected. It may
@@ -89,12 +90,14 @@ func (o *owner) makeFiles(cfg *config.Config) {
 
 // file loads a file of this machine.
 func (r Reading) file(loader *dialect.Loader, name string) (*config.Config, answer) {
-	host := dialecthost.New()
-	text, err := host.ReadFile(name)
+	host := dialect.NewRecorder(dialecthost.New())
+	text, err := host.Host.ReadFile(name)
 	if err != nil {
 		return nil, answer{Answer: &status.Answer{Rejected: fmt.Sprintln(err)}, dialect: dialect.Of(name, "")}
 	}
-	return r.load(loader, name, string(text), host)
+	cfg, a := r.load(loader, name, string(text), host)
+	a.read = &control.File{Name: name, Text: text, ConfigID: r.ConfigID, Texts: host.Texts, Globs: host.Globs}
+	return cfg, a
 }
 
 // sent loads a file as a client has read it, with what it includes.
@@ -116,7 +119,7 @@ func (r Reading) load(loader *dialect.Loader, name, text string, host document.H
 	if r.Strict {
 		l.Strictly()
 	}
-	a := answer{&status.Answer{}, l.Problems, l.Dialect, insecure, l.Odd || lacking, l.Bare, l.Dropped, strings.TrimSpace(text) == ""}
+	a := answer{&status.Answer{}, l.Problems, l.Dialect, insecure, l.Odd || lacking, l.Bare, l.Dropped, strings.TrimSpace(text) == "", nil}
 	if l.Config == nil {
 		a.Rejected = l.Format(l.Problems)
 	} else {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
@@ -90,6 +91,13 @@ type owner struct {
 	loader   dialect.Loader              // guarded by reloads
 	read     stamp                       // guarded by reloads: of the file as it was read last
 	made     map[string]config.TrackFile // guarded by reloads: of the configuration before
+	archive  *archive                    // guarded by reloads
+	awaited  *pending                    // guarded by reloads; nil: no configuration waits for a confirmation
+	inForce  string                      // guarded by reloads: textHash of the file in force
+	stuck    string                      // guarded by reloads: why the former configuration could not be restored
+	shown    atomic.Pointer[pending]     // awaited, for the status
+	armed    chan struct{}               // awaited is another one
+	uptime   func() (boot string, since time.Duration)
 
 	cfg        *config.Config
 	dropped    int // parts of its file that are left out
@@ -139,6 +147,9 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		gone:       make(chan struct{}),
 		roles:      make(chan map[string]vrrp.State, 1),
 		ended:      make(chan struct{}),
+		archive:    new(archive),
+		armed:      make(chan struct{}, 1),
+		uptime:     uptime,
 		cfg:        &config.Config{},
 		roster:     newRoster(),
 		verdicts:   desired.Verdicts{},

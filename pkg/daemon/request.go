@@ -37,33 +37,39 @@ func (o *owner) Status(ctx context.Context) (*status.Snapshot, error) {
 func (o *owner) Reload(ctx context.Context, strict bool) (*status.Answer, error) {
 	o.reloads.Lock() // lest of two at once the one that read the older file comes last
 	defer o.reloads.Unlock()
+	if err := o.unlessPending(); err != nil {
+		return nil, err
+	}
 	reading := o.options.Reading
 	reading.Strict = reading.Strict || strict
 	before := o.loader
 	o.read = stampOf(o.files.config)
 	cfg, answer := o.load(nil, reading)
-	var was *config.Config
 	if cfg != nil {
 		var err error
-		if cfg, err = ask(ctx, o, func(context.Context) *config.Config {
-			was = o.cfg
-			return o.whole(cfg, &answer)
-		}); err != nil {
+		if cfg, err = o.ifWhole(ctx, cfg, &answer, reloadHint); err != nil {
 			return nil, err
 		}
 	}
-	if cfg != nil {
-		answer.Configuration = difference.Of(was, cfg)
-		o.makeFiles(cfg)
-	} else {
+	if cfg == nil {
 		o.loader = before // of the version that stays in force
+		return ask(ctx, o, func(ctx context.Context) *status.Answer {
+			o.reload(ctx, nil, answer)
+			return answer.Answer
+		})
 	}
-	return ask(ctx, o, func(ctx context.Context) *status.Answer {
-		notify(reloading())
-		o.reload(ctx, cfg, answer)
-		notify(ready, o.summary())
-		return answer.Answer
-	})
+	a, err := o.enforce(ctx, cfg, answer)
+	if err == nil {
+		o.inForce = textHash(answer.read.Text)
+		_ = o.keep(status.Revision{Taken: time.Now(), Why: status.ByReload, Who: whoOf(ctx), From: o.files.config}, answer.read, cfg) // it was told
+		a.Revision = o.archive.current()
+	}
+	return a, err
+}
+
+// ifWhole returns a configuration, or nil if it does not look whole.
+func (o *owner) ifWhole(ctx context.Context, cfg *config.Config, a *answer, hint string) (*config.Config, error) {
+	return ask(ctx, o, func(context.Context) *config.Config { return o.whole(cfg, a, hint) })
 }
 
 func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
@@ -114,7 +120,7 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 	var was *config.Config
 	p, err := ask(ctx, o, func(ctx context.Context) planned {
 		was = o.cfg
-		if file == nil && o.whole(cfg, &answer) == nil { // as a reload would say
+		if file == nil && o.whole(cfg, &answer, reloadHint) == nil { // as a reload would say
 			return planned{answer.Answer, nil}
 		}
 		facts := o.facts(o.verdictsOn(cfg))

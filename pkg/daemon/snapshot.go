@@ -24,9 +24,13 @@ func (o *owner) snapshot(table ipvs.Table, now time.Time) *status.Snapshot {
 
 // outline is a snapshot without services.
 func (o *owner) outline(now time.Time) *status.Snapshot {
+	file := o.config
+	if p := o.shown.Load(); p != nil {
+		file.Pending = p.status(p.left(o.uptime()))
+	}
 	return &status.Snapshot{
 		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
-		Config: o.config, Table: o.state, Settings: o.settings.status(), Engine: o.engineStatus(),
+		Config: file, Table: o.state, Settings: o.settings.status(), Engine: o.engineStatus(),
 		Wishes: o.wishes.All(), WishesRecord: o.wishes.record,
 		Services: make([]status.Service, 0, len(o.cfg.VirtualServers)),
 	}

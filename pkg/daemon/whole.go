@@ -8,11 +8,14 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config"
 )
 
+// reloadHint is what to do about a reload that is refused for it.
+const reloadHint = "if that is what you want, restart ipvsd: the start takes it"
+
 // whole returns a configuration that is to replace the one in force, or nil if its file does not look whole: then the answer says so. A
 // file that is read while it is written, or that lost a brace, may still be valid for the tool that it is for, and would take services
 // away from their clients. So what names fewer services or servers is refused if more of it is left out than before, or if it is empty. Who means
 // it starts the daemon again.
-func (o *owner) whole(cfg *config.Config, a *answer) *config.Config {
+func (o *owner) whole(cfg *config.Config, a *answer, hint string) *config.Config {
 	if !a.blank && a.dropped <= o.dropped {
 		return cfg
 	}
@@ -23,7 +26,7 @@ func (o *owner) whole(cfg *config.Config, a *answer) *config.Config {
 	refusal := config.Diagnostic{
 		Position: config.Position{File: o.files.config, Line: 1, Column: 1}, Width: 1,
 		Message: fmt.Sprintf("the file seems incomplete, and would take away %s: it is empty", listed(gone)),
-		Hint:    "if that is what you want, restart ipvsd: the start takes it",
+		Hint:    hint,
 	}
 	if !a.blank {
 		refusal.Message = fmt.Sprintf("the file seems incomplete, and would take away %s: parts of it would be left out (%d, %d before), see the warnings",

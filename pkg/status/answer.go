@@ -20,6 +20,9 @@ type Answer struct {
 	Warnings string   `json:"warnings,omitempty"` // about the configuration
 	Rejected string   `json:"rejected,omitempty"` // the configuration's errors: it was not, or would not be, taken
 	Refused  []string `json:"refused,omitempty"`  // what the kernel would not do
+
+	Revision int      `json:"revision,omitempty"` // number in the History of what was taken; absent: nothing was, or it can't be kept
+	Pending  *Pending `json:"pending,omitempty"`  // absent: it stays without a confirmation
 }
 
 // Empty says whether nothing is, or would be, changed.
@@ -65,6 +68,9 @@ func (a *Answer) Text(w io.Writer, style Style) error {
 		return style.paint(verbColor[verb], verb) + " " + rest
 	})
 	steps("waiting:", a.Waiting, func(s string) string { return style.paint(dim, "wait") + " " + s })
+	if a.Pending != nil {
+		b.WriteString(style.paint(yellow, printable(a.Pending.String())) + "\nipvsctl confirm keeps it, ipvsctl rollback goes back now\n")
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

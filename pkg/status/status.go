@@ -39,6 +39,7 @@ type Config struct {
 	// Rejected holds the errors of a file that was refused after that. What it would have changed is as it was.
 	Rejected   string    `json:"rejected,omitempty"`
 	RejectedAt time.Time `json:"rejected_at,omitzero"`
+	Pending    *Pending  `json:"pending,omitempty"` // absent: it stays without a confirmation
 }
 
 // Table is how the kernel's table and ipvsd get on.

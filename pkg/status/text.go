@@ -22,6 +22,9 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 		warnings = fmt.Sprintf("warnings: %d, which ipvsctl plan shows", s.Config.Warnings)
 	}
 	line("", "config", "%s, loaded %s ago, %s", s.Config.File, since(s.At, s.Config.Loaded), warnings)
+	if s.Config.Pending != nil {
+		line(yellow, "confirm", "%s\nipvsctl confirm keeps it, ipvsctl rollback goes back now", printable(s.Config.Pending.String()))
+	}
 	if s.Config.Rejected != "" {
 		line(red, "rejected", "a newer configuration, %s ago; the one above is still in force\n%s",
 			since(s.At, s.Config.RejectedAt), s.Config.Rejected)
