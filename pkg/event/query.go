@@ -129,14 +129,15 @@ func ParseKinds(list string) (kinds []Kind, err error) {
 	for name := range strings.SplitSeq(list, ",") {
 		k := Kind(strings.TrimSpace(name))
 		if !slices.Contains(Kinds, k) {
-			return nil, fmt.Errorf("there is no kind %.80q: it can be %s", k, kindsText())
+			return nil, fmt.Errorf("there is no kind %.80q: it can be %s", k, KindsText())
 		}
 		kinds = append(kinds, k)
 	}
 	return kinds, nil
 }
 
-func kindsText() string {
+// KindsText is a list of all kinds.
+func KindsText() string {
 	names := make([]string, len(Kinds))
 	for i, k := range Kinds {
 		names[i] = string(k)

@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -37,6 +38,16 @@ func (e *Event) Story() string {
 		text += " (" + printable(e.Who) + ")"
 	}
 	return text
+}
+
+// Bad says whether it is a reason to look.
+func (e *Event) Bad() bool {
+	return e.Kind == Refused || slices.Contains([]string{"down", "FAULT", "rejected", "not kept", "CONFLICT", "REFUSED"}, e.To)
+}
+
+// Good says whether something is well again.
+func (e *Event) Good() bool {
+	return e.To == "up" && e.From == "down" || e.Kind == Table && e.To == "kept"
 }
 
 // about names what an event is about, the smallest thing first.
