@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -21,13 +23,20 @@ import (
 // maxPath is the longest name of a Unix socket (unix(7)).
 const maxPath = 107
 
-// Server answers requests on a Unix socket.
+// Server answers requests on a Unix socket, and by TCP where an Access says so.
 type Server struct {
 	listener *net.UnixListener
 	path     string
 	mux      *http.ServeMux
 	around   func(http.Handler) http.Handler // each request
 	http     http.Server
+	gates    *gates
+}
+
+// limits sets what every client has to keep to.
+func limits(s *http.Server, log *log.Logger) {
+	s.ReadHeaderTimeout, s.ReadTimeout, s.IdleTimeout = 5*time.Second, readPatience, time.Minute
+	s.MaxHeaderBytes, s.ErrorLog = 16<<10, log
 }
 
 // Listen makes the socket, readable and writable by the owner of the process alone, and replaces one that a dead process
@@ -50,15 +59,9 @@ func Listen(path string, b Backend, r Routers, log *slog.Logger) (*Server, error
 	if err := errors.Join(os.Chmod(tmp, 0o600), os.Rename(tmp, path)); err != nil {
 		return nil, fmt.Errorf("control socket: %w", errors.Join(err, l.Close(), os.Remove(tmp)))
 	}
-	s := &Server{listener: l, path: path, mux: handler(b, r), around: func(next http.Handler) http.Handler { return next }}
-	s.http = http.Server{
-		ConnContext:       withPeer,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       time.Minute,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+	s := &Server{listener: l, path: path, mux: handler(b, r), around: func(next http.Handler) http.Handler { return next }, gates: newGates(log)}
+	limits(&s.http, slog.NewLogLogger(log.Handler(), slog.LevelWarn))
+	s.http.ConnContext = withPeer
 	s.http.Handler = s.door()
 	return s, nil
 }
@@ -89,9 +92,16 @@ func (s *Server) Measure(metrics http.Handler, around func(http.Handler) http.Ha
 	s.http.Handler = s.door()
 }
 
-// door is what each request goes through first.
+// Follow has it be served by TCP as an Access says, soon, and never waits. Listeners that stay keep their connections. It is for one
+// goroutine at a time.
+func (s *Server) Follow(a Access) { s.gates.follow(a) }
+
+// inner answers who has shown who they are.
+func (s *Server) inner() http.Handler { return straight(s.around(s.mux)) }
+
+// door is what each request on the socket goes through first.
 func (s *Server) door() http.Handler {
-	inner := straight(s.around(s.mux))
+	inner := s.inner()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(newPatient(w), r) })
 }
 
@@ -99,6 +109,12 @@ func (s *Server) door() http.Handler {
 func (s *Server) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = s.http.Close() })
 	defer stop()
+	s.gates.handler = s.inner()
+	ctx, end := context.WithCancel(ctx)
+	var gates sync.WaitGroup
+	gates.Go(func() { s.gates.run(ctx) })
+	defer gates.Wait()
+	defer end()
 	err := s.http.Serve(s.listener)
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
@@ -114,8 +130,11 @@ func handler(b Backend, r Routers) *http.ServeMux {
 	if r == nil {
 		r = none{}
 	}
+	return muxOf(append(routes(b, r), documentRoute))
+}
+
+func muxOf(list []Route) *http.ServeMux {
 	mux := http.NewServeMux()
-	list := append(routes(b, r), documentRoute)
 	for _, rt := range list {
 		mux.Handle(rt.Method+" "+rt.Path, guarded(rt))
 	}
