@@ -33,6 +33,10 @@ func (d *desk) Wishes(context.Context) (*status.Wishes, error) { //nolint:unpara
 	return &d.states[min(d.times, len(d.states))-1], nil
 }
 
+func (d *desk) Exchange(context.Context, admin.Message) (*admin.Message, error) {
+	return nil, errors.New("ipvsctl is no director")
+}
+
 func (d *desk) Order(_ context.Context, o control.Order) (*status.Wishes, error) {
 	d.orders = append(d.orders, o)
 	if len(d.states) == 0 {
@@ -102,6 +106,24 @@ func TestOrders(t *testing.T) {
 	}
 	if code, _, _ := ctl(t, nil, "drains"); code != exitFailure {
 		t.Errorf("without a daemon: %d", code)
+	}
+}
+
+// It is told which other directors know of an order, and which don't.
+func TestOrderDirectors(t *testing.T) {
+	s := draining(3)
+	s.Directors = []status.Director{
+		{Name: "lb2", InStep: true, Reached: at}, {Name: "lb3", Error: "connection refused", FailingSince: at}, {Name: "lb4", InStep: true, Reached: at, ClockAhead: time.Hour},
+	}
+	code, stdout, stderr := ctl(t, &fake{desk: desk{states: []status.Wishes{s}}}, "drain", "web1")
+	if code != 0 || stdout != "198.51.100.1:80 drains for tcp 192.0.2.1:80\nlb2, lb4 know of it, too\n" ||
+		stderr != "warning: director lb3 can't be told for 1m0s: connection refused; it is told when it can be\n"+
+			"warning: director lb4 has the same wishes; its clock is 1h0m0s ahead\n" {
+		t.Errorf("%d\n%s\n%s", code, stdout, stderr)
+	}
+	s.Directors = s.Directors[:1]
+	if _, stdout, _ := ctl(t, &fake{desk: desk{states: []status.Wishes{s}}}, "undrain", "web1"); !strings.HasSuffix(stdout, "\nlb2 knows of it, too\n") {
+		t.Error(stdout)
 	}
 }
 

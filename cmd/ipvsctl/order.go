@@ -57,7 +57,34 @@ func (a *app) ordered(s *status.Wishes, past string) error {
 			return err
 		}
 	}
-	return nil
+	return a.spread(s)
+}
+
+// spread prints which other directors know of an order.
+func (a *app) spread(s *status.Wishes) error {
+	var know []string
+	for i := range s.Directors {
+		d := &s.Directors[i]
+		later := ""
+		if d.InStep {
+			know = append(know, d.Name)
+		} else {
+			later = "; it is told when it can be"
+		}
+		if !d.InStep || d.ClockAhead != 0 {
+			fmt.Fprintf(a.stderr, "warning: director %s %s%s\n", d.Name, d.State(s.At), later)
+		}
+	}
+	verb := "knows"
+	switch len(know) {
+	case 0:
+		return nil
+	case 1:
+	default:
+		verb = "know"
+	}
+	_, err := fmt.Fprintf(a.stdout, "%s %s of it, too\n", strings.Join(know, ", "), verb)
+	return err
 }
 
 // forServices says for which services a wish is.

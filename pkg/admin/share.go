@@ -15,6 +15,7 @@ type Message struct {
 	Newest int64     `json:"newest"`          // the highest version that the sender has; 0: it has no wishes
 	Digest string    `json:"digest"`          // of the sender's wishes: those with the same one have the same
 	State  *State    `json:"state,omitempty"` // all of them; nil: the sender believes that they are known
+	From   string    `json:"-"`               // who sends it, as the receiver knows it
 }
 
 // Message returns what there is to tell other directors.

@@ -10,6 +10,7 @@
 //	POST /v1/switchover   {"name": "VI_1"}: the instance or sync group hands over; answered when that has begun
 //	GET  /v1/wishes       status.Wishes: the servers that drain, are disabled or have another weight, and how far that is
 //	POST /v1/wishes       an Order, about such a server: answered with the status.Wishes that it made or ended
+//	POST /v1/wishes/exchange  admin.Message: another director's wishes; answered with those that are known here
 //	GET  /v1/events       what has happened, and happens, as server-sent events: package event
 //	POST /v1/plan         status.Answer: what taking the configuration in the body would change, called file=NAME in messages; without
 //	                      a file, what the daemon's own would. One that includes others comes as a File, with json=1
@@ -52,6 +53,7 @@ const Socket = "/run/ipvsd/ipvsd.sock"
 // Backend is what the Server asks. Its methods may be called concurrently.
 type Backend interface {
 	Revisions
+	Exchanger
 	Status(ctx context.Context) (*status.Snapshot, error)
 	// Plan returns what a reload would change. With a file it is about that text instead of the daemon's own file.
 	Plan(ctx context.Context, file *File) (*status.Answer, error)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/event/feed"
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -33,6 +34,7 @@ type backend struct {
 	table  table         // its entries
 	checks asked         // that the last request for checks or a probe was for
 	order  control.Order // the last
+	heard  admin.Message // of the last exchange
 	feed   *feed.Feed    // of Events
 	block  chan struct{} // if not nil, Status waits for it or for the context
 }

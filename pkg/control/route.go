@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/connection"
 	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -84,6 +85,9 @@ func routes(b Backend, r Routers) []Route {
 		}, {
 			Name: "order", Method: http.MethodPost, Path: wishesPath, Role: Operate, Body: Order{}, MaxBody: maxOrder, Answer: status.Wishes{}, serve: orderHandler(b),
 			Summary: "Drains, disables or weighs a server, or ends that; answered with the wishes that it made or ended",
+		}, {
+			Name: "exchange", Method: http.MethodPost, Path: exchangePath, Role: Operate, Body: admin.Message{}, MaxBody: maxMessage, Answer: admin.Message{}, serve: exchangeHandler(b),
+			Summary: "Another director tells what is wanted of servers there, and is answered with what is wanted here; of each server the newest holds",
 		}, {
 			Name: "vrrp", Method: http.MethodGet, Path: vrrpPath, Role: Read, Answer: status.VRRP{}, serve: vrrpHandler(r),
 			Summary: "The virtual routers, their sync groups and what they depend on",

@@ -205,6 +205,10 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		return nil
 	})
 	tasks.Go(func() error { return ended(ctx, d.engine.Run(ctx)) })
+	tasks.Go(func() error {
+		d.owner.directors.Run(ctx)
+		return nil
+	})
 	handover, endHandover := context.WithCancel(context.WithoutCancel(ctx))
 	tasks.Go(func() error {
 		d.owner.settings.handover.run(handover)

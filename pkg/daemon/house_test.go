@@ -97,6 +97,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	h.prober = newProber(h.sessions.before(h.probe))
 	checks := engine.New(h.sessions.before(h.probe), h.board.post, engine.Random(func() float64 { return 0 }))
 	h.checks, h.routers, h.herald = checks, h.group, h.heard
+	h.reach = wired
 	close(h.ended)
 	h.write(text)
 	cfg, problems := config.Load(o.ConfigFile, []byte(text))
@@ -106,12 +107,13 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	h.adopt(cfg, problems, time.Now())
 
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 2)
+	ended := make(chan error, 3)
 	go func() { ended <- h.run(ctx) }()
+	go func() { h.directors.Run(ctx); ended <- nil }()
 	go func() { ended <- without(context.Canceled, checks.Run(ctx)) }()
 	h.stop = func() {
 		cancel()
-		for range 2 {
+		for range 3 {
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}

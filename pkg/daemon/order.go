@@ -27,7 +27,7 @@ func (o *owner) Order(ctx context.Context, order control.Order) (*status.Wishes,
 		s, err := o.order(ctx, order, time.Now())
 		return done{s, err}
 	})
-	return d.Wishes, errors.Join(err, d.err)
+	return o.spread(ctx, d.Wishes, errors.Join(err, d.err))
 }
 
 func (o *owner) order(ctx context.Context, order control.Order, now time.Time) (*status.Wishes, error) {

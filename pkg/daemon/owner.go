@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/admin/exchange"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/dialect"
 	"github.com/ipvsd/ipvsd/pkg/desired"
@@ -116,6 +117,8 @@ type owner struct {
 	suspension suspension
 	tracked    tracked
 	wishes     wishes
+	directors  *exchange.Exchange // the others, which know of them, too
+	reach      func(config.Peer) exchange.Director
 	sessions   *sessions
 	pace       pace
 	want       desired.State // what the outcomes come to
@@ -170,6 +173,8 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 	}
 	n.sessions = newSessions(o.Log, func(object vrrp.Object, r vrrp.Reading) { n.routers.Observe(object, r) }, func(ids []health.ID) { n.checks.Now(ids) })
 	n.prober = newProber(n.sessions.before(probe.Probe))
+	n.reach = reach
+	n.directors = exchange.New(o.Log, n, func(p config.Peer) exchange.Director { return n.reach(p) })
 	n.reconciler.Spare(n.spare)
 	return n
 }
@@ -184,6 +189,7 @@ func (o *owner) run(ctx context.Context) error {
 	watchdog := watchdogTicks()
 	o.watch(ctx)
 	o.watchFiles(ctx)
+	o.catchUpWishes(ctx)
 	o.round(ctx, reconcile.Whole)
 	o.events.Add(event.Event{Kind: event.Daemon, Object: o.options.Version, To: "running"})
 	notify(ready, o.summary())
@@ -274,6 +280,7 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	o.sessions.follow(cfg.VRRP.BFD, gone, fresh) // before a check asks, and after who tracks them can hear
 	o.checks.Limit(engine.Limits(cfg.GlobalDefs.Checks))
 	o.expose(cfg.GlobalDefs.Metrics.Listen)
+	o.directors.Follow(cfg.GlobalDefs.Peers)
 	o.engage(gone, fresh)
 	o.announceReload(removed, added)
 	o.stale = true

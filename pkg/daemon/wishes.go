@@ -15,7 +15,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
-// wishes is what the operator wants of servers, and whether it is on the disk.
+// wishes is what the operator wants of servers, and whether it is on the disk and with the other directors.
 type wishes struct {
 	admin.State
 	record string    // why it could not be written; empty: it was
@@ -120,8 +120,8 @@ func (o *owner) wishLog(w *admin.Wish) *slog.Logger {
 }
 
 // tellWish tells what somebody has asked for.
-func (o *owner) tellWish(w admin.Wish, who string) {
-	log := o.wishLog(&w)
+func (o *owner) tellWish(w admin.Wish, who string, more ...any) {
+	log := o.wishLog(&w).With(more...)
 	if w.Cleared {
 		o.events.Add(wishEvent(&w, wishText(&w), "", "", who))
 		log.Info("a wish is over", "what", w.What.String(), "by", who)
@@ -162,7 +162,7 @@ func (o *owner) wishesNow(ctx context.Context, list []admin.Wish) (*status.Wishe
 	if err != nil {
 		return nil, fmt.Errorf("the kernel's table can't be read: %w", err)
 	}
-	return &status.Wishes{At: time.Now(), Wishes: found, Record: o.wishes.record}, nil
+	return &status.Wishes{At: time.Now(), Wishes: found, Record: o.wishes.record, Directors: o.directors.Status()}, nil
 }
 
 // found returns wishes with their servers, of a table that is read for it.

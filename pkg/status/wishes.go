@@ -19,6 +19,8 @@ type Wishes struct {
 	Wishes   []Wish    `json:"wishes"`
 	Warnings []string  `json:"warnings,omitempty"` // what an order did beside what it was to do
 	Record   string    `json:"record,omitempty"`   // why they can't be written to the disk
+	// Directors are the others that are to know of them.
+	Directors []Director `json:"directors,omitempty"`
 }
 
 // Wish is one of them, with the servers that it is about.
@@ -81,6 +83,16 @@ func (w *Wish) State() string {
 func (s *Wishes) Text(w io.Writer, style Style) error {
 	if s.Record != "" {
 		if _, err := fmt.Fprintln(w, style.paint(red, notRecorded(s.Record))); err != nil {
+			return err
+		}
+	}
+	for i := range s.Directors {
+		d := &s.Directors[i]
+		sgr := dim
+		if !d.InStep {
+			sgr = red
+		}
+		if _, err := fmt.Fprintln(w, style.paint(sgr, "director "+d.Name+" "+d.State(s.At))); err != nil {
 			return err
 		}
 	}

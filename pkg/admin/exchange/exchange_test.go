@@ -267,9 +267,10 @@ func TestPartition(t *testing.T) {
 		a.drain(one, "kernel")
 		a.drain(two, "disk")
 		a.x.Spread(t.Context(), 2*time.Second)
+		time.Sleep(time.Second)
 		n.part("c", true)
 		time.Sleep(time.Minute)
-		if got := a.states(); len(got) != 2 || got[0] != "b has the same wishes" || !strings.Contains(got[1], "c can't be told for 45s") || !strings.Contains(got[1], "no answer within 5s") {
+		if got := a.states(); len(got) != 2 || got[0] != "b has the same wishes" || !strings.Contains(got[1], "c can't be told for 46s: no answer within 5s") {
 			t.Errorf("%q", got)
 		}
 		b.undrain(one)

@@ -64,7 +64,7 @@
 //	pkg/dump            | pure | config health ipvs status vip vrrp              | the same as keepalived's dumps show it
 //	pkg/event           | pure |                                                | what has happened: ring, queries, stream
 //	pkg/event/feed      | io   | event                                          | shares the ring with those who watch
-//	pkg/control         | io   | connection event ipvs status                         | HTTP over a Unix socket
+//	pkg/control         | io   | admin connection event ipvs status                         | HTTP over a Unix socket
 //	pkg/web             | io   | admin control event health ipvs status        | the status page
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state
 //	pkg/manual          | test | internal/golden                                | manual pages from what the programs say

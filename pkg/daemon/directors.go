@@ -1,0 +1,109 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/admin"
+	"github.com/ipvsd/ipvsd/pkg/admin/exchange"
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+const (
+	// spreading is how long who wants something of a server waits for the other directors to have it.
+	spreading = 2 * time.Second
+	// catchingUp is how long a start waits for them: less than it takes a virtual router to become the master.
+	catchingUp = time.Second
+)
+
+// reach is how another director's API is reached.
+func reach(p config.Peer) exchange.Director {
+	return control.NewRemoteClient(control.Remote{
+		Address: p.Address, ServerName: p.ServerName, CA: p.CA, Certificate: p.Certificate, Key: p.Key, TokenFile: p.TokenFile,
+	})
+}
+
+// Exchange takes what is newer in another director's wishes, and answers with what is wanted here.
+func (o *owner) Exchange(ctx context.Context, m admin.Message) (*admin.Message, error) {
+	answer, err := o.Hear(ctx, m.From, m)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Digest == m.Digest {
+		answer.State = nil // it is known there
+	}
+	return &answer, nil
+}
+
+// Wanted returns what is wanted here, for other directors.
+func (o *owner) Wanted(ctx context.Context) (admin.Message, error) {
+	return o.telling(ctx, func(context.Context, time.Time) error { return nil })
+}
+
+// Hear takes what is newer in another director's wishes.
+func (o *owner) Hear(ctx context.Context, from string, m admin.Message) (admin.Message, error) {
+	return o.telling(ctx, func(ctx context.Context, now time.Time) error {
+		if m.State == nil {
+			return nil
+		}
+		next, changed, err := o.wishes.Merge(*m.State, now)
+		if err != nil || len(changed) == 0 {
+			return err
+		}
+		o.hold(next, changed)
+		for _, w := range changed {
+			o.tellWish(w, w.Owner, "director", from)
+		}
+		o.passTime(ctx, now) // the time of some of them may have come
+		return nil
+	})
+}
+
+// telling returns what is wanted here after something was done by the owner's goroutine.
+func (o *owner) telling(ctx context.Context, do func(context.Context, time.Time) error) (admin.Message, error) {
+	type told struct {
+		admin.Message
+		err error
+	}
+	t, err := ask(ctx, o, func(ctx context.Context) told {
+		now := time.Now()
+		if err := do(ctx, now); err != nil {
+			return told{err: err}
+		}
+		m, err := o.wishes.Message(now)
+		return told{m, err}
+	})
+	return t.Message, errors.Join(err, t.err)
+}
+
+// spread has the other directors know of what was ordered, and says which do.
+func (o *owner) spread(ctx context.Context, s *status.Wishes, err error) (*status.Wishes, error) {
+	if err == nil {
+		// That who ordered it has gone is no reason for the others not to hear of it.
+		s.Directors = o.directors.Spread(context.WithoutCancel(ctx), spreading)
+	}
+	return s, err
+}
+
+// catchUpWishes hears what other directors want, before anything is done by what the disk knew. It answers requests meanwhile.
+func (o *owner) catchUpWishes(ctx context.Context) {
+	if len(o.cfg.GlobalDefs.Peers) == 0 {
+		return
+	}
+	heard := make(chan struct{})
+	go func() {
+		o.directors.Spread(ctx, catchingUp)
+		close(heard)
+	}()
+	for {
+		select {
+		case request := <-o.requests:
+			request(ctx)
+		case <-heard:
+			return
+		}
+	}
+}
