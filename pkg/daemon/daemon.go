@@ -195,6 +195,8 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		return err
 	}
 	server.Measure(d.exporter, d.exporter.Count)
+	d.owner.serve = server.Follow
+	server.Follow(accessOf(&d.owner.cfg.GlobalDefs.API))
 	telling, endTelling := context.WithCancel(context.WithoutCancel(ctx))
 	var teller errgroup.Group
 	teller.Go(func() error { return d.teller.Run(telling) })

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
@@ -114,7 +115,7 @@ func (r Reading) load(loader *dialect.Loader, name, text string, host document.H
 		found, exchangeable := unfit(l.Config)
 		missing := absent(l.Config)
 		insecure, lacking = exchangeable, len(missing) > 0 && l.Dialect == dialect.Keepalived // which counts it as a mistake
-		l.Add(append(found, missing...))
+		l.Add(slices.Concat(found, missing, locked(l.Config)))
 	}
 	if r.Strict {
 		l.Strictly()

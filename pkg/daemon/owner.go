@@ -15,6 +15,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/admin/exchange"
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/config/dialect"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/event"
@@ -132,6 +133,7 @@ type owner struct {
 	swept      time.Time            // when the last round began that looked at more than the news
 	took       engine.Histogram     // rounds
 	expose     func(netip.AddrPort) // has metrics be served at an address, or nowhere
+	serve      func(control.Access) // has the API be served by TCP
 	owed       bool                 // such a look, since rounds with news kept it off for longer than turn
 	state      status.Table
 	config     status.Config
@@ -169,6 +171,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 			tuner: reconcile.NewTuner(k), handover: newHandover(o.Log, connectionTable), changed: desired.Changed{}, index: interfaceIndex,
 		},
 		expose:  func(netip.AddrPort) {},
+		serve:   func(control.Access) {},
 		started: time.Now(),
 	}
 	n.sessions = newSessions(o.Log, func(object vrrp.Object, r vrrp.Reading) { n.routers.Observe(object, r) }, func(ids []health.ID) { n.checks.Now(ids) })
@@ -280,6 +283,7 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 	o.sessions.follow(cfg.VRRP.BFD, gone, fresh) // before a check asks, and after who tracks them can hear
 	o.checks.Limit(engine.Limits(cfg.GlobalDefs.Checks))
 	o.expose(cfg.GlobalDefs.Metrics.Listen)
+	o.serve(accessOf(&cfg.GlobalDefs.API))
 	o.directors.Follow(cfg.GlobalDefs.Peers)
 	o.engage(gone, fresh)
 	o.announceReload(removed, added)
