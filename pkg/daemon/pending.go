@@ -169,10 +169,11 @@ func replace(name string, text []byte) (err error) {
 		return fmt.Errorf("%s can't be replaced: %w; under systemd ipvsd may write to /etc/ipvsd alone, and a drop-in with ReadWritePaths= names another directory", name, err)
 	}
 	_, err = tmp.Write(text)
+	err = errors.Join(err, tmp.Chmod(mode)) // while it is ours: the unit has no CAP_FOWNER
 	if uid >= 0 && err == nil {
 		err = tmp.Chown(uid, gid)
 	}
-	err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close())
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), target)
 	}
