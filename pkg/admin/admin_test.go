@@ -102,7 +102,7 @@ func TestTime(t *testing.T) {
 	}{
 		{0, admin.Effect{Mode: admin.Drains, Until: w.Deadline}}, {10*time.Minute - 1, admin.Effect{Mode: admin.Drains, Until: w.Deadline}},
 		{10 * time.Minute, admin.Effect{Mode: admin.Disabled, Until: w.Expires}}, {time.Hour - 1, admin.Effect{Mode: admin.Disabled, Until: w.Expires}},
-		{time.Hour, admin.Effect{}},
+		{time.Hour, admin.Effect{Returned: w.Expires}}, {2 * time.Hour, admin.Effect{Returned: w.Expires}},
 	} {
 		if got := s.On(one, web, noon.Add(tt.at)); got != tt.want {
 			t.Errorf("after %v: %+v, want %+v", tt.at, got, tt.want)

@@ -21,6 +21,7 @@ type Effect struct {
 	Weighted bool // Weight is instead of the configured one
 	Weight   int32
 	Until    time.Time // when time alone will change the effect; zero: never
+	Returned time.Time // when it last was let serve again; zero: that is long ago, or it always was, or it isn't
 }
 
 // On returns what the wishes come to for a server of a virtual server. Of several the strictest counts, lest what one wants for a
@@ -32,7 +33,13 @@ func (s State) On(server netip.AddrPort, service string, now time.Time) (e Effec
 	}
 	for _, k := range keys(server, service) {
 		w, found := s.wishes[k]
-		if !found || w.over(now) {
+		if !found {
+			continue
+		}
+		if w.over(now) {
+			if end := w.end(); !k.Weight && end.After(e.Returned) && !end.After(now) {
+				e.Returned = end
+			}
 			continue
 		}
 		e.Until = earlier(e.Until, w.Expires)
@@ -48,7 +55,18 @@ func (s State) On(server netip.AddrPort, service string, now time.Time) (e Effec
 			e.Until = earlier(e.Until, w.Deadline)
 		}
 	}
+	if e.Mode != Serves {
+		e.Returned = time.Time{}
+	}
 	return e
+}
+
+// end returns when a wish that is over ended. The clock of who ended it says so.
+func (w *Wish) end() time.Time {
+	if w.Cleared {
+		return time.Unix(0, w.Version)
+	}
+	return w.Expires
 }
 
 // Of returns the wishes that are about a server of a virtual server, the strictest first.

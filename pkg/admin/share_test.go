@@ -170,6 +170,28 @@ func TestTooManyTogether(t *testing.T) {
 	}
 }
 
+// Who was drained has returned when nothing keeps it from serving any more, and not before, by the clock of who ended it.
+func TestReturned(t *testing.T) {
+	drain, disable := wish(t, "198.51.100.1", "", admin.Drain), wish(t, "198.51.100.1:80", web, admin.Disable)
+	disable.Expires = noon.Add(2 * time.Minute)
+	weight := wish(t, "198.51.100.1:80", "", admin.Weight)
+	s := admin.State{}.Set(drain, disable, weight)
+	s, _ = s.Clear("root", noon.Add(time.Minute), drain.Key(), weight.Key())
+	if e := s.On(one, web, noon.Add(time.Minute)); e.Mode != admin.Disabled || !e.Returned.IsZero() {
+		t.Errorf("disabled: %+v", e)
+	}
+	if e := s.On(one, mail, noon.Add(time.Minute)); e.Mode != admin.Serves || !e.Returned.Equal(noon.Add(time.Minute)) {
+		t.Errorf("of another service: %+v", e)
+	}
+	if e := s.On(one, mail, noon); !e.Returned.IsZero() {
+		t.Errorf("by a clock that is behind: %+v", e)
+	}
+	after, _, _ := s.Step(noon.Add(3 * time.Minute))
+	if e := after.On(one, web, noon.Add(3*time.Minute)); e.Mode != admin.Serves || !e.Returned.Equal(disable.Expires) {
+		t.Errorf("of the service: %+v", e)
+	}
+}
+
 // A wish of the disk or of another director holds for as long as it has left, also where the clock is set.
 func TestAnchored(t *testing.T) {
 	now := time.Now()

@@ -77,7 +77,7 @@ func (o *owner) service(vs *config.VirtualServer, number int, table ipvs.Table, 
 
 func (o *owner) server(vs *config.VirtualServer, rs *config.RealServer, d ipvs.Destination, slowly bool, now time.Time) status.Server {
 	verdict := desired.Judge(rs, o.board.of)
-	w := weigh(rs, desired.Weight(rs, o.wishes.On(rs.Destination.Addr, vs.Name, now)), slowly, verdict, o.board.of, now)
+	w := weigh(rs, o.wishes.On(rs.Destination.Addr, vs.Name, now), slowly, verdict, o.board.of, now)
 	r := status.Server{
 		Addr: d.Addr, Forward: d.Forward.String(), Weight: d.Weight, Off: rs.Off,
 		Name: rs.Name, Tags: rs.Tags, Wishes: o.wishes.Of(rs.Destination.Addr, vs.Name, now),

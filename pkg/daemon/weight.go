@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/event"
@@ -23,9 +24,9 @@ type weight struct {
 	slow    time.Time // end of the slow start; zero: there is none
 }
 
-// weigh returns the weight of a server by what is known of its checks, of one that is configured or that the operator wants. Slowly says
-// whether it is one that may have a slow start.
-func weigh(rs *config.RealServer, own int32, slowly bool, v health.Verdict, known func(health.ID) health.Checker, now time.Time) weight {
+// weigh returns the weight of a server by what is known of its checks and what the operator wants. Slowly says whether it is one that may have
+// a slow start.
+func weigh(rs *config.RealServer, wish admin.Effect, slowly bool, v health.Verdict, known func(health.ID) health.Checker, now time.Time) weight {
 	var reasons []string
 	var advice []health.Advice
 	for _, id := range rs.Checks {
@@ -35,8 +36,13 @@ func weigh(rs *config.RealServer, own int32, slowly bool, v health.Verdict, know
 			reasons = append(reasons, label(id.Check())+" "+form.String())
 		}
 	}
-	w := weight{advised: health.Advised(own, advice...), reason: strings.Join(reasons, ", ")}
-	if end := v.Returned.Add(rs.SlowStart); slowly && v.Alive && w.advised > 1 && !v.Returned.IsZero() && now.Before(end) {
+	w := weight{advised: health.Advised(desired.Weight(rs, wish), advice...), reason: strings.Join(reasons, ", ")}
+	returned := v.Returned
+	if wish.Returned.After(returned) {
+		returned = wish.Returned
+	}
+	slowly = slowly && v.Alive && wish.Mode == admin.Serves
+	if end := returned.Add(rs.SlowStart); slowly && w.advised > 1 && !returned.IsZero() && now.Before(end) {
 		w.slow = end
 	}
 	return w
@@ -46,11 +52,11 @@ func weigh(rs *config.RealServer, own int32, slowly bool, v health.Verdict, know
 func (t *told) weigh(o *owner, outcome *desired.Outcome, now time.Time) {
 	for i, rs := range all(t.vs) {
 		v := desired.Judge(rs, o.verdicts.Of)
-		own := desired.Weight(rs, o.wishes.On(rs.Destination.Addr, t.vs.Name, now))
-		was, is := t.weights[i], weigh(rs, own, i < len(t.vs.RealServers) && outcome.StartsSlowly(), v, o.verdicts.Of, now)
+		wish := o.wishes.On(rs.Destination.Addr, t.vs.Name, now)
+		was, is := t.weights[i], weigh(rs, wish, i < len(t.vs.RealServers) && outcome.StartsSlowly(), v, o.verdicts.Of, now)
 		t.weights[i] = is
 		changed := is.advised != was.advised && is.reason+was.reason != "" // otherwise the configuration did it
-		begins, ends := was.slow.Before(is.slow), v.Alive && is.slow.IsZero() && !was.slow.IsZero()
+		begins, ends := was.slow.Before(is.slow), v.Alive && wish.Mode == admin.Serves && is.slow.IsZero() && !was.slow.IsZero()
 		if !changed && !begins && !ends {
 			continue
 		}

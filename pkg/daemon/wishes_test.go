@@ -132,6 +132,37 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+// A server that may serve again has its slow start, which a restart does not end.
+func TestSlowStartAfterDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := strings.Replace(web, "delay_loop", "slow_start = 20\nweight = 100\ndelay_loop", 1)
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), text)
+		h.pass(time.Minute)
+		h.ordered(control.Order{Verb: control.Drain, Server: first.String(), Expires: time.Hour})
+		h.wantWeights("drained", "1:0 2:100 3:100")
+		h.pass(time.Minute)
+		h.ordered(control.Order{Verb: control.Undrain, Server: first.String()})
+		h.wantWeights("at once", "1:9 2:100 3:100")
+		if r := h.status().Services[0].Servers[0]; r.SlowStartUntil.IsZero() {
+			t.Errorf("%+v", r)
+		}
+		h.pass(11 * time.Second)
+		h.wantWeights("half way", "1:54 2:100 3:100")
+		h.kill()
+		h = h.again()
+		h.wantWeights("after kill -9", "1:54 2:100 3:100")
+		h.pass(11 * time.Second)
+		h.wantWeights("later", "1:100 2:100 3:100")
+		h.ordered(control.Order{Verb: control.Disable, Server: first.String(), Expires: time.Minute})
+		h.pass(time.Minute + 100*time.Millisecond)
+		h.wantWeights("as it is over", "1:9 2:100 3:100")
+		h.stop()
+		if log := h.log.String(); strings.Count(log, "slow start begins") != 2 || strings.Count(log, "slow start ends") != 1 {
+			t.Error(log)
+		}
+	})
+}
+
 func TestWishesExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := start(t, new(ipvstest.Kernel), t.TempDir(), web)

@@ -145,17 +145,20 @@ func attainable(q health.Quorum, reals []server, is health.State) health.Quorum 
 // coming back means nothing; nor does it while sorry servers have the clients.
 func (o *Outcome) StartsSlowly() bool { return !o.FailOpen && !o.Sorry }
 
-// slowStart gives servers that came back lately less weight than they will have.
+// slowStart gives servers that came back lately, from a failure or by the operator's wish, less weight than they will have.
 func (o *Outcome) slowStart(vs *config.VirtualServer, reals []server, f Facts) {
 	if !o.StartsSlowly() {
 		return
 	}
 	for i := range reals {
 		rs, r := &vs.RealServers[i], &reals[i]
-		if rs.SlowStart == 0 || !r.alive {
-			continue
+		if rs.SlowStart == 0 || !r.alive && (r.state != health.Unchecked || r.back.IsZero()) {
+			continue // of those that no check has told about since the start, those that the operator has let back may be in the table
 		}
 		returned := Judge(rs, f.Verdicts.Of).Returned
+		if r.back.After(returned) {
+			returned = r.back
+		}
 		if returned.IsZero() {
 			continue
 		}

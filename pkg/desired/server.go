@@ -28,7 +28,8 @@ type server struct {
 	off    bool // down on purpose
 	quiet  bool // the operator wants it to keep its clients, but take no more
 	mode   admin.Mode
-	weight int32 // configured, or what the operator wants instead, and advised; 0 unless the operator lets it serve
+	back   time.Time // when the operator last let it serve again
+	weight int32     // configured, or what the operator wants instead, and advised; 0 unless the operator lets it serve
 }
 
 // judge comes to what is known of the servers of a virtual server, and notes when the operator's wishes about them will change.
@@ -45,6 +46,7 @@ func (o *Outcome) judge(vs *config.VirtualServer, servers []config.RealServer, f
 		}
 		list[i] = judgeOne(rs, Weight(rs, wish), f.Verdicts)
 		list[i].quiet = wish.Mode == admin.Drains || !rs.Off && wish.Mode == admin.Serves && wish.Weighted && wish.Weight == 0
+		list[i].back = wish.Returned
 		if list[i].mode = wish.Mode; wish.Mode != admin.Serves {
 			list[i].weight = 0
 		}
