@@ -145,7 +145,7 @@ func (o *owner) prepare(cfg *config.Config, file *control.File, r status.Revisio
 
 // enforce makes a configuration the one in force. Its file is where it belongs.
 func (o *owner) enforce(ctx context.Context, cfg *config.Config, answer answer) (*status.Answer, error) {
-	was, err := ask(ctx, o, func(context.Context) *config.Config { return o.cfg })
+	was, err := ask(ctx, o, func(context.Context) *config.Config { return o.members.base })
 	if err != nil {
 		return nil, err
 	}

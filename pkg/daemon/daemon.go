@@ -135,6 +135,7 @@ func New(o Options) (_ *Daemon, err error) {
 			"file", files.changed, "err", err)
 	}
 	d.owner.wishes.State = files.recallWishes(o.Log)
+	d.owner.members.pools = files.recallMembers(o.Log)
 	if d.owner.settings.defaults, err = sysctlDefaults(); err != nil {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
 	}

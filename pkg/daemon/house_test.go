@@ -42,8 +42,9 @@ type house struct {
 	group     *routerGroup
 	neighbors *neighbors
 	seen      event.Position // see happened
-	stop      func()         // as SIGTERM does, and waits
-	kill      func()         // as kill -9 does, as far as the kernel and the disk can tell
+	sources   *sources
+	stop      func() // as SIGTERM does, and waits
+	kill      func() // as kill -9 does, as far as the kernel and the disk can tell
 }
 
 const web = `
@@ -93,6 +94,8 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	}
 	h.scripts, h.suspension.addresses = script.NewQueues(h.ran.run), h.host
 	h.tracked.watch = h.disk.watch
+	h.sources = newSources()
+	h.members.read, h.members.pools = h.sources.read, files.recallMembers(o.Log)
 	h.sessions.runner = h.neighbors
 	h.prober = newProber(h.sessions.before(h.probe))
 	checks := engine.New(h.sessions.before(h.probe), h.board.post, engine.Random(func() float64 { return 0 }))

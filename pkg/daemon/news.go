@@ -148,7 +148,11 @@ func (t *told) become(next *config.VirtualServer, label string) (list []notifica
 				t.checks[j] = was.checks[i]
 			}
 		} else if was.servers[i] == health.Up {
-			list = append(list, was.about(rs, "notify_down", rs.NotifyDown).gone(config.Reloading, "it left the configuration"))
+			reason := "it left the configuration"
+			if rs.From != "" {
+				reason = rs.From + " no longer names it"
+			}
+			list = append(list, was.about(rs, "notify_down", rs.NotifyDown).gone(config.Reloading, reason))
 		}
 	}
 	return list

@@ -15,8 +15,8 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/admin/exchange"
 	"github.com/ipvsd/ipvsd/pkg/config"
-	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/config/dialect"
+	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/event/feed"
@@ -115,6 +115,7 @@ type owner struct {
 	herald     herald
 	scripts    *script.Queues
 	prober     *prober
+	members    members
 	suspension suspension
 	tracked    tracked
 	wishes     wishes
@@ -164,6 +165,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		told:       make(map[string]*told),
 		fresh:      config.Starting,
 		scripts:    script.NewQueues(script.Run),
+		members:    newMembers(),
 		suspension: suspension{addresses: vipnl.Namespace{}},
 		tracked:    tracked{watch: probe.WatchFiles, paths: make(map[health.ID]string)},
 		reconciler: reconcile.New(k),
@@ -187,11 +189,13 @@ func (o *owner) run(ctx context.Context) error {
 	defer close(o.gone)
 	defer o.suspension.watching.Wait()
 	defer o.tracked.watching.Wait()
+	defer o.members.reads.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	watchdog := watchdogTicks()
 	o.watch(ctx)
 	o.watchFiles(ctx)
+	o.members.run(ctx)
 	o.catchUpWishes(ctx)
 	o.round(ctx, reconcile.Whole)
 	o.events.Add(event.Event{Kind: event.Daemon, Object: o.options.Version, To: "running"})
@@ -210,6 +214,8 @@ func (o *owner) run(ctx context.Context) error {
 			return errors.Join(o.stop(), o.stopSettings())
 		case <-o.board.dirty:
 			o.takeNews()
+		case <-o.members.mail.dirty:
+			o.takeMembers(ctx, time.Now())
 		case l := <-o.suspension.news:
 			o.locate(l)
 			o.engage(nil, nil)
@@ -256,10 +262,19 @@ func (o *owner) soon() {
 // adopt makes a valid configuration the one in force. It costs what differs from the one before: what is the same is the same
 // object in both.
 func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.Time) {
-	removed, added := differing(o.cfg, cfg)
-	o.cfg = cfg
 	o.config = status.Config{File: o.files.config, Loaded: now, Warnings: problems.Count(config.Warning)}
 	o.tellProblems(problems)
+	o.members.follow(cfg, now)
+	if len(o.members.pools) > 0 {
+		o.recordMembers()
+	}
+	o.establish(o.members.join(cfg), now)
+}
+
+// establish has a configuration be in force whose virtual servers have their members.
+func (o *owner) establish(cfg *config.Config, now time.Time) {
+	removed, added := differing(o.cfg, cfg)
+	o.cfg = cfg
 	if o.ledger.Follow(removed, added, now) {
 		o.record()
 	}

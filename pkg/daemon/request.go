@@ -87,6 +87,7 @@ func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 	o.adopt(cfg, answer.problems, time.Now())
 	o.watch(ctx)
 	o.watchFiles(ctx)
+	o.members.run(ctx)
 	o.log.Info("reloaded", "file", o.files.config)
 	o.events.Add(event.Event{Kind: event.Reload, Object: o.files.config, To: "accepted"})
 	o.reconciler.Retry() // somebody is waiting to see it
@@ -119,13 +120,14 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 	}
 	var was *config.Config
 	p, err := ask(ctx, o, func(ctx context.Context) planned {
-		was = o.cfg
+		was = o.members.base
 		if file == nil && o.whole(cfg, &answer, reloadHint) == nil { // as a reload would say
 			return planned{answer.Answer, nil}
 		}
-		facts := o.facts(o.verdictsOn(cfg))
-		facts.Quorums = facts.Quorums.Under(cfg, o.cfg.VirtualServers)
-		return planned{answer.Answer, answer.plan(ctx, o.kernel, cfg, facts, o.settings)}
+		with := o.members.join(cfg)
+		facts := o.facts(o.verdictsOn(with))
+		facts.Quorums = facts.Quorums.Under(with, o.cfg.VirtualServers)
+		return planned{answer.Answer, answer.plan(ctx, o.kernel, with, facts, o.settings)}
 	})
 	if err = errors.Join(err, p.err); err == nil && p.Rejected == "" {
 		p.Configuration = difference.Of(was, cfg)

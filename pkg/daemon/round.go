@@ -28,6 +28,9 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	if o.stale || !o.until.IsZero() && !start.Before(o.until) {
 		o.decide()
 	}
+	if o.members.record != "" && start.Sub(o.members.tried) >= unseen {
+		o.recordMembers()
+	}
 	// Before the table, so that what leaves it leaves as they say.
 	o.tune(ctx, start, parts == reconcile.Whole)
 	round, err := o.reconciler.Round(ctx, start, o.want, parts)

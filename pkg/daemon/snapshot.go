@@ -32,6 +32,7 @@ func (o *owner) outline(now time.Time) *status.Snapshot {
 		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
 		Config: file, Table: o.state, Settings: o.settings.status(), Engine: o.engineStatus(),
 		Wishes: o.wishes.All(), WishesRecord: o.wishes.record,
+		Sources: o.members.sourcesNow(), SourcesRecord: o.members.record,
 		Services: make([]status.Service, 0, len(o.cfg.VirtualServers)),
 	}
 }
@@ -80,7 +81,7 @@ func (o *owner) server(vs *config.VirtualServer, rs *config.RealServer, d ipvs.D
 	w := weigh(rs, o.wishes.On(rs.Destination.Addr, vs.Name, now), slowly, verdict, o.board.of, now)
 	r := status.Server{
 		Addr: d.Addr, Forward: d.Forward.String(), Weight: d.Weight, Off: rs.Off,
-		Name: rs.Name, Tags: rs.Tags, Wishes: o.wishes.Of(rs.Destination.Addr, vs.Name, now),
+		From: rs.From, Name: rs.Name, Tags: rs.Tags, Wishes: o.wishes.Of(rs.Destination.Addr, vs.Name, now),
 		EffectiveWeight: w.advised, WeightReason: w.reason, SlowStartUntil: w.slow,
 		Health: verdict.State, Since: verdict.Since, Error: why(rs, verdict), Needed: rs.Needed,
 	}

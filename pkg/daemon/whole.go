@@ -53,7 +53,9 @@ func named(c *config.Config) (names []string) {
 			names = append(names, vs.Services[i].ServiceKey.String())
 		}
 		for i := range vs.RealServers {
-			names = append(names, fmt.Sprintf("real_server %s of %s", vs.RealServers[i].Destination.Addr, vs.Name))
+			if vs.RealServers[i].From == "" { // otherwise the file has no more than a source
+				names = append(names, fmt.Sprintf("real_server %s of %s", vs.RealServers[i].Destination.Addr, vs.Name))
+			}
 		}
 	}
 	for _, i := range c.VRRP.Instances {

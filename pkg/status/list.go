@@ -104,6 +104,9 @@ func (r *Server) cells(now time.Time) []cell {
 	if r.Sorry {
 		name += " (sorry)"
 	}
+	if r.From != "" {
+		name += " (" + r.From + ")"
+	}
 	state, colour := r.Health.String(), healthColor(r.Health)
 	switch {
 	case r.Off:

@@ -29,6 +29,9 @@ type Snapshot struct {
 
 	Wishes       []admin.Wish `json:"wishes,omitempty"`        // what the operator wants of servers
 	WishesRecord string       `json:"wishes_record,omitempty"` // why that can't be written to the disk
+
+	Sources       []Source `json:"sources,omitempty"`        // of members
+	SourcesRecord string   `json:"sources_record,omitempty"` // why their last answers can't be written to the disk
 }
 
 // Config is which configuration is in force, and why a newer one is not.
@@ -100,6 +103,7 @@ type Server struct {
 	WeightReason    string    `json:"weight_reason,omitempty"`   // why it isn't the configured one
 	SlowStartUntil  time.Time `json:"slow_start_until,omitzero"` // it has less until then, and more and more
 
+	From   string       `json:"from,omitempty"` // the source of members that names it; absent: it is in the configuration
 	Name   string       `json:"name,omitempty"`
 	Tags   []string     `json:"tags,omitempty"`
 	Wishes []admin.Wish `json:"wishes,omitempty"` // what the operator wants of it, the strictest first

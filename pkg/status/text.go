@@ -50,6 +50,7 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 			s.Table.Record)
 	}
 	s.servers(line)
+	s.sources(line)
 	s.wishes(line)
 	if s.VRRP != nil {
 		s.VRRP.summary(line)
