@@ -117,12 +117,12 @@ func (r *Server) cells(now time.Time) []cell {
 	return []cell{
 		{text: name}, {text: r.Forward}, {text: weight, sgr: sgr, right: true},
 		{text: active, right: true}, {text: inactive, right: true}, {text: conns, right: true},
-		{text: state, sgr: colour}, {text: since(now, r.Since), right: true}, {text: strings.Join(r.why(now), "; "), sgr: dim},
+		{text: state, sgr: colour}, {text: since(now, r.Since), right: true}, {text: strings.Join(r.Why(now), "; "), sgr: dim},
 	}
 }
 
-// why returns all there is to say about a server's state and weight.
-func (r *Server) why(now time.Time) (list []string) {
+// Why returns all there is to say about a server's state and weight.
+func (r *Server) Why(now time.Time) (list []string) {
 	for i := range r.Wishes {
 		list = append(list, phrase(&r.Wishes[i], now))
 	}
@@ -151,6 +151,9 @@ func healthColor(h health.State) string {
 	}
 	return yellow
 }
+
+// Ago says how long ago t was, in the two largest units: "2m5s"; "-" if t is zero.
+func Ago(now, t time.Time) string { return since(now, t) }
 
 // since says how long ago t was, in the two largest units: "3s", "2m5s", "4h10m", "6d3h"; "-" if t is zero.
 func since(now, t time.Time) string {
