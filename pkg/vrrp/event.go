@@ -90,8 +90,8 @@ type Became struct {
 	From, To State
 	Priority uint8 // effective
 	Reason   string
-	// Planned says of a new active router that another one was alive, and gives up the role: what is under way there goes on here. It
-	// waits for Placed with its first advert, though not for long.
+	// Planned says of a new active router that another one was alive, and gives up the role: what is under way there goes on here. If
+	// that one has a lower priority, its first advert waits for Placed, though not for long.
 	Planned bool
 }
 

@@ -152,10 +152,9 @@ func (m *machine) preempts() bool {
 // stepActive is RFC 9568, section 6.4.3, an advert received.
 func (m *machine) stepActive(from netip.Addr, a Advert) {
 	switch {
+	case m.entering && a.Priority == 0:
+		m.announce() // a third router may be about to take what is given up
 	case m.entering && a.Priority < m.effective: // the one that it relieves
-		if soon := m.router.now.Add(m.hurry()); a.Priority == 0 && soon.Before(m.deadline) {
-			m.arm(soon)
-		}
 	case m.handing:
 		if a.Priority != 0 {
 			m.follow(from, a)
@@ -392,10 +391,10 @@ func (m *machine) becomeBackup(wait time.Duration, reason string) {
 }
 
 func (m *machine) becomeActive(reason string) {
-	planned, entry := m.relieves(), m.entry()
+	planned, givenUp, entry := m.relieves(), m.heardPrio == 0, m.entry()
 	m.forget()
 	m.counters.BecameActive++
-	if planned {
+	if planned && !givenUp {
 		m.entering = true
 		m.arm(m.router.now.Add(entry))
 	} else {
@@ -418,18 +417,10 @@ func (m *machine) placed() {
 	}
 }
 
-// entry is how long a router that takes the role from another one that is alive may need to place its addresses before it says that it
-// is active (RFC 9568 has it say so at once): until it does, the other one serves. Where that one gave up the role, a router of lower
-// priority would take it soon.
-func (m *machine) entry() time.Duration {
-	if m.heardPrio == 0 {
-		return m.hurry()
-	}
-	return min(m.activeDown(), 3*time.Second)
-}
-
-// hurry is entry where the other one gave up the role.
-func (m *machine) hurry() time.Duration { return m.AdvertInterval / 8 }
+// entry is how long a router that takes the role from one of lower priority may need to place its addresses before it says that it is
+// active (RFC 9568 has it say so at once): until it does, the other one serves. Where the role was given up nothing waits: a third
+// router, which waits a 256th of the interval longer for each step of its priority, would take it too.
+func (m *machine) entry() time.Duration { return min(m.activeDown(), 3*time.Second) }
 
 // relieves tells whether the router that it would take the role from is alive: it gave up the role, or has a lower priority.
 func (m *machine) relieves() bool {

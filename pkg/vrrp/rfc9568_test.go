@@ -70,7 +70,7 @@ func TestRFC9568_6_4_2_Step425(t *testing.T) {
 	g.hear("VI", upper, 0)
 	g.dueIn(skew100)
 	g.pass(skew100)
-	g.did("609.375ms VI BACKUP to MASTER", "609.375ms VI sends 100 every 1s")
+	g.did("609.375ms VI sends 100 every 1s", "609.375ms VI BACKUP to MASTER")
 	g.because("192.0.2.6 gave up the role")
 }
 
