@@ -12,7 +12,7 @@ SHELL_SCRIPTS = $(filter-out %.c,$(wildcard scripts/*)) $(wildcard contrib/ocf/*
 
 PREFIX ?= /usr/local
 
-.PHONY: help demo build install test check test-kernel bench lint fmt packages test-packages tools
+.PHONY: help demo build install test check test-page screenshots test-kernel bench lint fmt packages test-packages tools page-tools
 
 help: ## list the targets
 	@echo "make TARGET, where TARGET is one of:"
@@ -34,6 +34,7 @@ install: build ## copy programs, manual pages and the systemd unit to PREFIX (/u
 
 test: tools check ## run all tests: with the race detector here, then on a real kernel
 	go test -race ./...
+	@$(MAKE) test-page
 	@$(MAKE) test-kernel
 	@$(MAKE) test-packages
 
@@ -41,8 +42,20 @@ check: ## look at the sources with gofmt, go vet and shellcheck
 	@files=$$(gofmt -l .) && test -z "$$files" || { echo "make fmt would change: $$files" >&2; exit 1; }
 	go vet ./...
 	go vet -tags kernel ./...
+	go vet -tags chromium ./...
 	@scripts/install shellcheck
 	shellcheck $(SHELL_SCRIPTS)
+
+page-tools:
+	@scripts/install chromium fonts-dejavu-core
+	@scripts/install-axe
+
+test-page: page-tools ## use the status page in Chromium, and have axe look at it
+	go test -tags chromium -run '^TestPage' -count=1 -v ./pkg/web
+
+screenshots: page-tools ## make the pictures of the status page in contrib/screenshots
+	mkdir -p contrib/screenshots
+	go test -tags chromium -run '^TestPictures' -count=1 ./pkg/web -screenshots '$(CURDIR)/contrib/screenshots'
 
 # Without cgo, as the programs are built. They are built here: in the lab that takes a minute for each package.
 test-kernel: tools build ## run the tests that need IPVS: in place if this kernel has it, else in User Mode Linux

@@ -29,6 +29,7 @@ type gates struct {
 	rates       rates
 	crowd       crowd
 	foreign     *http.CrossOriginProtection
+	page        Page // nil: there is none
 }
 
 func newGates(log *slog.Logger) *gates {
@@ -164,10 +165,16 @@ func (g *gates) admit(to http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, err.Error())
 		return
 	}
+	shown := r.Header.Get("Authorization") != ""
+	g.recognize(r)
 	who, code, err := g.credentials.Load().who(r)
+	if err != nil && code == http.StatusUnauthorized && !shown && g.receives(r) {
+		g.handler.ServeHTTP(w, r.WithContext(stranger(r.Context(), who)))
+		return
+	}
 	if err != nil {
 		if code == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", `Bearer, Basic realm="ipvsd", charset="UTF-8"`)
+			challenge(w.Header(), r)
 			g.rates.punish(client)
 		}
 		g.log.Debug("a request to the API was refused", "from", r.RemoteAddr, "path", r.URL.Path, "err", err)

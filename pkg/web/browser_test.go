@@ -4,13 +4,17 @@ package web
 
 import (
 	"context"
-	"net/http/httptest"
+	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // tab is a page in a browser. What goes wrong ends the test.
@@ -32,8 +36,27 @@ func browse(t *testing.T, url string, width, height int64) tab {
 	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
 	p := tab{t, ctx}
+	p.listen()
 	p.do(chromedp.EmulateViewport(width, height), chromedp.Navigate(url))
 	return p
+}
+
+// listen has what the browser complains about, an exception or something that the policy forbids, fail the test.
+func (p tab) listen() {
+	p.t.Helper()
+	err := chromedp.Listen(p.ctx, func(ev any) {
+		switch ev := ev.(type) {
+		case *runtime.EventExceptionThrown:
+			p.t.Errorf("an exception: %+v", ev.ExceptionDetails)
+		case *log.EventEntryAdded:
+			if ev.Entry.Source == log.EntrySourceSecurity {
+				p.t.Errorf("security: %s", ev.Entry.Text)
+			}
+		}
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 func (p tab) do(steps ...chromedp.Action[chromedp.Void]) {
@@ -73,16 +96,41 @@ func (p tab) scheme(name string) {
 	}
 }
 
-// serve serves a page about a director, and another one beside it if there is one.
-func serve(t *testing.T, g *gate, here, there *director) string {
-	t.Helper()
-	peers := func() []Peer {
-		if there == nil {
-			return nil
-		}
-		return []Peer{{"lb2", there.Status}}
+// shows waits for texts in an element.
+func (p tab) shows(selector string, texts ...string) {
+	p.t.Helper()
+	for _, text := range texts {
+		p.until(`document.querySelector(` + quote(selector) + `).textContent.includes(` + quote(text) + `)`)
 	}
-	s := httptest.NewServer(New(here, peers, g))
-	t.Cleanup(s.Close)
-	return s.URL
+}
+
+// sets has a field hold a value, as if somebody had chosen it.
+func (p tab) sets(id, value string) {
+	p.t.Helper()
+	js[bool](p, `(f => { f.value = `+quote(value)+`; f.dispatchEvent(new Event("input", { bubbles: true })); return f.dispatchEvent(new Event("change", { bubbles: true })) })
+		(document.getElementById("`+id+`"))`)
+}
+
+// quote returns a text as JavaScript has it.
+func quote(text string) string {
+	b, err := json.Marshal(text)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// errGone is what a director says that is no more.
+var errGone = errors.New("10.0.0.3:9443: connection refused")
+
+// enter opens the page of a site, as who has a token, or without one.
+func enter(t *testing.T, s *site, token string, width, height int64) tab {
+	t.Helper()
+	p := browse(t, s.url, width, height)
+	if token != "" {
+		p.until(`!document.getElementById("login").hidden`)
+		p.do(chromedp.SendKeys("#token", token+kb.Enter))
+	}
+	p.until(`!document.getElementById("page").hidden && document.querySelector(".service") !== null`)
+	return p
 }

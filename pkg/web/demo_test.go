@@ -27,7 +27,7 @@ func demo(t testing.TB) (here, there *director) {
 			api.Servers[i].Name, api.Servers[i].Tags, api.Servers[i].Weight = "", []string{"api", "rack" + string(rune('1'+i%2))}, 10
 		}
 		sorry := virtual(t, "tcp 192.0.2.80:80", "wrr", "10.0.100.250:80", 1).Servers[0]
-		sorry.Sorry, sorry.Name = true, "sorry"
+		sorry.Sorry, sorry.Name = true, "maintenance"
 		web.Servers = append(web.Servers, sorry)
 		return []status.Service{web, tls, dns, dns6, mail, imap, api}
 	}

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,20 +22,22 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/event/feed"
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // director is a daemon without a kernel: what is ordered of it takes effect, and its connections come and go with each question.
 type director struct {
-	mu     sync.Mutex
-	tick   int
-	whole  status.Snapshot
-	wishes admin.State
-	orders []control.Order
-	feed   *feed.Feed
-	err    error // of the next questions
-	moves  bool  // counters change with each question
+	control.Backend // which has nothing else
+	mu              sync.Mutex
+	tick            int
+	whole           status.Snapshot
+	wishes          admin.State
+	orders          []control.Order
+	feed            *feed.Feed
+	err             error // of the next questions
+	moves           bool  // counters change with each question
 }
 
 func newDirector(name string, services ...status.Service) *director {
@@ -148,42 +154,72 @@ func (d *director) ordered() []control.Order {
 	return append([]control.Order(nil), d.orders...)
 }
 
-// gate lets two tokens in, and connections as it is told.
-type gate struct {
-	mu     sync.Mutex
-	tokens map[string]Caller
-	local  *Caller // who comes without anything
-}
-
+// The secrets of the tokens of a site.
 const (
 	readToken    = "read-0123456789abcdef"
 	operateToken = "operate-0123456789abcdef"
 )
 
-func newGate() *gate {
-	return &gate{tokens: map[string]Caller{readToken: {"dashboard", false}, operateToken: {"night-shift", true}}}
+// site is a director's API by TCP with the page on it.
+type site struct {
+	*control.Server
+	url    string
+	access control.Access
+	page   *Page
 }
 
-func (g *gate) Sender(*http.Request) (Caller, bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.local == nil {
-		return Caller{}, false
+// sites counts them: each has a loopback address of its own.
+var sites atomic.Uint32
+
+// serve serves a page about a director, and another one beside it if there is one. Open is without tokens: everybody reads.
+func serve(t testing.TB, here, there *director, open bool) *site {
+	t.Helper()
+	n := sites.Add(1)
+	at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, byte(os.Getpid()), byte(n), 77}), 8080)
+	dir := t.TempDir()
+	s := &site{url: "http://" + at.String(), access: control.Access{Listen: []netip.AddrPort{at}}}
+	if !open {
+		for name, secret := range map[string]string{"dashboard": readToken, "night-shift": operateToken} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(secret), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.access.Tokens = []control.Token{
+			{Name: "dashboard", Role: control.Read, File: filepath.Join(dir, "dashboard")},
+			{Name: "night-shift", Role: control.Operate, File: filepath.Join(dir, "night-shift")},
+		}
 	}
-	return *g.local, true
-}
-
-func (g *gate) Holder(secret string) (Caller, bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	c, known := g.tokens[secret]
-	return c, known
-}
-
-func (g *gate) revoke(secret string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.tokens, secret)
+	log := slog.New(slog.DiscardHandler)
+	var err error
+	if s.Server, err = control.Listen(filepath.Join(dir, "s"), here, nil, log); err != nil {
+		t.Fatal(err)
+	}
+	s.page = New(here, func() []Peer {
+		if there == nil {
+			return nil
+		}
+		return []Peer{{"lb2", there.Status}}
+	}, s.Holds)
+	s.page.teller.pause = 100 * time.Millisecond
+	s.Welcome(s.page)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	s.Follow(s.access)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	lab.WaitFor(t, 30*time.Second, "the page", func() error {
+		answer, err := http.Get(s.url + "/page/icon.svg")
+		if err != nil {
+			return err
+		}
+		return answer.Body.Close()
+	})
+	return s
 }
 
 // virtual returns a service whose servers are up, with addresses from the first one on.

@@ -26,7 +26,6 @@ import (
 // Source is what the page is about. Its methods may be called concurrently.
 type Source interface {
 	Status(ctx context.Context) (*status.Snapshot, error)
-	Order(ctx context.Context, o control.Order) (*status.Wishes, error)
 	Events(ctx context.Context, q event.Query) iter.Seq2[event.Item, error]
 }
 
@@ -34,20 +33,6 @@ type Source interface {
 type Peer struct {
 	Name   string
 	Status func(context.Context) (*status.Snapshot, error)
-}
-
-// Caller is who sends a request.
-type Caller struct {
-	Name     string
-	Operates bool // or else reads only
-}
-
-// Gate knows who may come in. Its methods may be called concurrently.
-type Gate interface {
-	// Sender returns who sends a request by what the connection shows: a certificate, or that it is from this host.
-	Sender(r *http.Request) (Caller, bool)
-	// Holder returns who has a secret.
-	Holder(secret string) (Caller, bool)
 }
 
 //go:embed assets
@@ -85,21 +70,20 @@ var assets = func() map[string]asset {
 
 // Page is the status page.
 type Page struct {
-	source   Source
-	gate     Gate
+	holds    func(*http.Request, string) bool
 	teller   *teller
 	sessions sessions
 	mux      *http.ServeMux
 	handler  http.Handler
 }
 
-// New returns the page about a source. Peers returns the other directors as they are configured.
-func New(s Source, peers func() []Peer, g Gate) *Page {
-	p := &Page{source: s, gate: g, teller: newTeller(s, peers), mux: http.NewServeMux()}
+// New returns the page about a source. Peers returns the other directors as they are configured; holds says whether somebody has the secret
+// of a token: Server.Holds.
+func New(s Source, peers func() []Peer, holds func(*http.Request, string) bool) *Page {
+	p := &Page{holds: holds, teller: newTeller(s, peers), mux: http.NewServeMux()}
 	p.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { p.asset(w, r, "/page/index.html") })
 	p.mux.HandleFunc("GET /page/", func(w http.ResponseWriter, r *http.Request) { p.asset(w, r, r.URL.Path) })
 	p.mux.HandleFunc("GET /page/state", p.state)
-	p.mux.HandleFunc("POST /page/order", p.order)
 	p.mux.HandleFunc("POST /page/login", p.login)
 	p.mux.HandleFunc("POST /page/logout", p.logout)
 	p.handler = http.NewCrossOriginProtection().Handler(p.mux)
@@ -156,21 +140,11 @@ func (p *Page) asset(w http.ResponseWriter, r *http.Request, name string) {
 	_, _ = w.Write(a.text) // the peer may have gone
 }
 
-// caller returns who sends a request, and whether that is by a session. If nobody is known the request has been answered.
-func (p *Page) caller(w http.ResponseWriter, r *http.Request) (c Caller, session, known bool) {
-	if c, known = p.sessions.caller(r, p.gate); known {
-		return c, true, true
-	}
-	if c, known = p.gate.Sender(r); known {
-		return c, false, true
-	}
-	http.Error(w, "who is there? Log in with a token.", http.StatusUnauthorized)
-	return c, false, false
-}
-
 func (p *Page) state(w http.ResponseWriter, r *http.Request) {
-	c, session, known := p.caller(w, r)
-	if !known {
+	who := control.WhoOf(r.Context())
+	if who.Role == "" {
+		p.sessions.end(r) // if there is one, its token counts no more
+		http.Error(w, "who is there? Log in with a token.", http.StatusUnauthorized)
 		return
 	}
 	s, err := p.teller.tell(r.Context(), r.URL.Query().Get("since"))
@@ -178,7 +152,10 @@ func (p *Page) state(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	s.Who, s.Operates, s.Leaves = c.Name, c.Operates, session
+	s.Who, s.Operates, s.Leaves = who.String(), who.Role == control.Operate, p.Secret(r) != ""
+	if who.By == control.ByNothing {
+		s.Who = "somebody on this host"
+	}
 	w.Header().Set("Content-Type", "application/json")
 	// The peer may have gone; there is nobody left to tell.
 	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
@@ -211,34 +188,4 @@ func read(w http.ResponseWriter, r *http.Request, v any) bool {
 		return false
 	}
 	return true
-}
-
-func (p *Page) order(w http.ResponseWriter, r *http.Request) {
-	c, _, known := p.caller(w, r)
-	if !known {
-		return
-	}
-	if !c.Operates {
-		http.Error(w, c.Name+" may read only", http.StatusForbidden)
-		return
-	}
-	var o control.Order
-	if !read(w, r, &o) {
-		return
-	}
-	if err := o.Validate(); err != nil {
-		http.Error(w, fmt.Sprintf("the order can't be understood: %v", err), http.StatusBadRequest)
-		return
-	}
-	o.Owner = c.Name
-	wishes, err := p.source.Order(r.Context(), o)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
-		return
-	}
-	p.teller.stale()
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(struct {
-		Warnings []string `json:"warnings"`
-	}{wishes.Warnings}) // the peer may have gone
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,8 +12,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
 // visitor is a browser as far as requests go.
@@ -22,15 +25,13 @@ type visitor struct {
 	client http.Client
 }
 
-func visit(t *testing.T, h http.Handler) *visitor {
+func visit(t *testing.T, url string) *visitor {
 	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &visitor{t, s.URL, http.Client{Jar: jar}}
+	return &visitor{t, url, http.Client{Jar: jar}}
 }
 
 // ask sends a request with headers "Name: value" and returns the answer with its body.
@@ -82,7 +83,7 @@ const drain = `{"verb": "drain", "server": "10.0.0.1:80", "reason": "new kernel"
 
 // Every answer keeps a browser from running anything else, and from showing the page in another one.
 func TestHeaders(t *testing.T) {
-	v := visit(t, New(newDirector("lb1"), none, newGate()))
+	v := visit(t, serve(t, newDirector("lb1"), nil, false).url)
 	for path, media := range map[string]string{
 		"/": "text/html; charset=utf-8", "/page/app.js": "text/javascript; charset=utf-8", "/page/style.css": "text/css; charset=utf-8",
 		"/page/icon.svg": "image/svg+xml", "/page/state": "text/plain; charset=utf-8", "/page/none": "text/plain; charset=utf-8",
@@ -125,7 +126,7 @@ func TestAssetsAreAlone(t *testing.T) {
 
 // A file that has not changed is not sent again.
 func TestAssetsAreKept(t *testing.T) {
-	v := visit(t, New(newDirector("lb1"), none, newGate()))
+	v := visit(t, serve(t, newDirector("lb1"), nil, false).url)
 	answer, _ := v.ask("GET", "/page/app.js", "")
 	v.gets(http.StatusNotModified, "GET", "/page/app.js", "", "If-None-Match: "+answer.Header.Get("Etag"))
 	v.gets(http.StatusOK, "GET", "/page/app.js", "", `If-None-Match: "another"`)
@@ -142,15 +143,15 @@ func TestRoles(t *testing.T) {
 		{operateToken, http.StatusOK, http.StatusOK},
 	} {
 		d := newDirector("lb1", many(t, 1, 2)...)
-		v := visit(t, New(d, none, newGate()))
+		v := visit(t, serve(t, d, nil, false).url)
 		if c.token != "" {
 			v.login(c.token)
 		}
 		v.gets(c.state, "GET", "/page/state", "")
-		v.gets(c.order, "POST", "/page/order", drain)
+		v.gets(c.order, "POST", "/v1/wishes", drain)
 		if orders := d.ordered(); (len(orders) == 1) != (c.order == http.StatusOK) {
 			t.Errorf("token %q: orders %v", c.token, orders)
-		} else if len(orders) == 1 && orders[0].Owner != "night-shift" {
+		} else if len(orders) == 1 && orders[0].Owner != "token night-shift" {
 			t.Errorf("the owner is %q", orders[0].Owner)
 		}
 		v.gets(http.StatusOK, "GET", "/", "") // which has nothing of the director
@@ -159,8 +160,8 @@ func TestRoles(t *testing.T) {
 
 // A session is for as long as its token counts, and until somebody ends it.
 func TestSessions(t *testing.T) {
-	g := newGate()
-	v := visit(t, New(newDirector("lb1"), none, g))
+	s := serve(t, newDirector("lb1"), nil, false)
+	v := visit(t, s.url)
 	v.gets(http.StatusForbidden, "POST", "/page/login", `{"token": "wrong-0123456789abcdef"}`)
 	v.gets(http.StatusForbidden, "POST", "/page/login", `{"token": ""}`)
 	v.gets(http.StatusBadRequest, "POST", "/page/login", `{"tokens": "x"}`)
@@ -175,8 +176,7 @@ func TestSessions(t *testing.T) {
 		t.Errorf("the cookie is %q", cookies[0].Value)
 	}
 	v.gets(http.StatusOK, "GET", "/page/state", "")
-	stranger := visit(t, http.NotFoundHandler())
-	stranger.url = v.url
+	stranger := visit(t, s.url)
 	stranger.gets(http.StatusUnauthorized, "GET", "/page/state", "", "Cookie: "+cookies[0].Name+"=-")
 	stranger.gets(http.StatusOK, "GET", "/page/state", "", "Cookie: "+cookies[0].Name+"="+cookies[0].Value)
 
@@ -185,13 +185,58 @@ func TestSessions(t *testing.T) {
 
 	v.login(readToken)
 	v.gets(http.StatusOK, "GET", "/page/state", "")
-	g.revoke(readToken)
-	v.gets(http.StatusUnauthorized, "GET", "/page/state", "")
+	s.access.Tokens = s.access.Tokens[1:]
+	s.Follow(s.access)
+	lab.WaitFor(t, 30*time.Second, "the token to count no more", func() error {
+		if answer, text := v.ask("GET", "/page/state", ""); answer.StatusCode != http.StatusUnauthorized {
+			return errors.New(answer.Status + " " + text)
+		}
+		return nil
+	})
+}
+
+// A page that asks who is there does so itself, without the browser's own dialog; programs are asked for a secret.
+func TestChallenge(t *testing.T) {
+	v := visit(t, serve(t, newDirector("lb1"), nil, false).url)
+	for _, c := range []struct {
+		path, mode string
+		asks       bool
+	}{
+		{"/page/state", "cors", false}, {"/page/state", "", false}, {"/v1/status", "cors", false}, {"/v1/status", "same-origin", false},
+		{"/v1/status", "", true}, {"/v1/status", "navigate", true},
+	} {
+		answer, _ := v.ask("GET", c.path, "", "Sec-Fetch-Mode: "+c.mode)
+		if asked := answer.Header.Get("WWW-Authenticate") != ""; answer.StatusCode != http.StatusUnauthorized || asked != c.asks {
+			t.Errorf("%+v: %s, %v", c, answer.Status, asked)
+		}
+	}
+}
+
+// Who shows a wrong secret has to wait soon, also at the page, where anybody may ask.
+func TestGuessing(t *testing.T) {
+	v := visit(t, serve(t, newDirector("lb1"), nil, false).url)
+	for _, try := range []func() (*http.Response, string){
+		func() (*http.Response, string) {
+			return v.ask("POST", "/page/login", `{"token": "guess-0123456789abcdef"}`)
+		},
+		func() (*http.Response, string) {
+			return v.ask("GET", "/page/state", "", "Authorization: Bearer guess-0123456789abcdef")
+		},
+	} {
+		waits := false
+		for range 100 {
+			answer, _ := try()
+			waits = waits || answer.StatusCode == http.StatusTooManyRequests
+		}
+		if !waits {
+			t.Error("a hundred guesses in a row")
+		}
+	}
 }
 
 // By TLS the cookie is one that no other host and no plain request can set or get.
 func TestSecureCookie(t *testing.T) {
-	s := httptest.NewTLSServer(New(newDirector("lb1"), none, newGate()))
+	s := httptest.NewTLSServer(New(newDirector("lb1"), none, func(*http.Request, string) bool { return true }))
 	t.Cleanup(s.Close)
 	answer, err := s.Client().Post(s.URL+"/page/login", "application/json", strings.NewReader(fmt.Sprintf(`{"token": %q}`, readToken)))
 	if err != nil {
@@ -206,49 +251,35 @@ func TestSecureCookie(t *testing.T) {
 // What another site has a browser send does nothing, whoever is logged in.
 func TestForgery(t *testing.T) {
 	d := newDirector("lb1", many(t, 1, 2)...)
-	v := visit(t, New(d, none, newGate()))
+	v := visit(t, serve(t, d, nil, false).url)
 	v.login(operateToken)
-	v.gets(http.StatusForbidden, "POST", "/page/order", drain, "Sec-Fetch-Site: cross-site")
-	v.gets(http.StatusForbidden, "POST", "/page/order", drain, "Sec-Fetch-Site: same-site")
-	v.gets(http.StatusForbidden, "POST", "/page/order", drain, "Origin: https://evil.example")
+	v.gets(http.StatusForbidden, "POST", "/v1/wishes", drain, "Sec-Fetch-Site: cross-site")
+	v.gets(http.StatusForbidden, "POST", "/v1/wishes", drain, "Sec-Fetch-Site: same-site")
+	v.gets(http.StatusForbidden, "POST", "/v1/wishes", drain, "Origin: https://evil.example")
 	v.gets(http.StatusForbidden, "POST", "/page/login", `{}`, "Origin: https://evil.example")
-	v.gets(http.StatusUnsupportedMediaType, "POST", "/page/order", drain, "Content-Type: text/plain")
-	v.gets(http.StatusUnsupportedMediaType, "POST", "/page/order", drain, "Content-Type: application/x-www-form-urlencoded")
-	v.gets(http.StatusNotFound, "GET", "/page/order", "")
+	v.gets(http.StatusUnsupportedMediaType, "POST", "/page/login", `{}`, "Content-Type: text/plain")
+	v.gets(http.StatusUnsupportedMediaType, "POST", "/page/login", `{}`, "Content-Type: application/x-www-form-urlencoded")
 	// A name that somebody has pointed at this host is none of ours.
 	v.gets(http.StatusMisdirectedRequest, "GET", "/page/state", "", "Host: evil.example")
 	v.gets(http.StatusMisdirectedRequest, "GET", "/", "", "Host: evil.example:8080")
 	if orders := d.ordered(); len(orders) != 0 {
 		t.Fatalf("orders %v", orders)
 	}
-	v.gets(http.StatusOK, "POST", "/page/order", drain, "Sec-Fetch-Site: same-origin", "Origin: "+v.url)
+	v.gets(http.StatusOK, "POST", "/v1/wishes", drain, "Sec-Fetch-Site: same-origin", "Origin: "+v.url)
 	if orders := d.ordered(); len(orders) != 1 || orders[0].Verb != control.Drain || orders[0].Server != "10.0.0.1:80" {
 		t.Errorf("orders %v", orders)
 	}
 }
 
-// What can't be understood is refused with the reason, and not passed on.
-func TestBadOrders(t *testing.T) {
-	d := newDirector("lb1", many(t, 1, 2)...)
-	v := visit(t, New(d, none, newGate()))
-	v.login(operateToken)
-	for body, words := range map[string]string{
-		`{"verb": "drain"}`:                                 "there is no server",
-		`{"verb": "flush", "server": "10.0.0.1"}`:           `verb "flush"`,
-		`{"verb": "drain", "server": "x", "owner": "root"}`: "unknown field",
-		`{"verb": `:   "can't be understood",
-		`[[[[[[[[[[`:  "can't be understood",
-		`{"verb": 1}`: "can't be understood",
-	} {
-		if text := v.gets(http.StatusBadRequest, "POST", "/page/order", body); !strings.Contains(text, words) {
+// What can't be understood is refused with the reason.
+func TestBadLogins(t *testing.T) {
+	v := visit(t, serve(t, newDirector("lb1"), nil, false).url)
+	for _, body := range []string{`{"token": `, `[[[[[[[[[[`, `{"token": 1}`, `{"name": "x"}`} {
+		if text := v.gets(http.StatusBadRequest, "POST", "/page/login", body); !strings.Contains(text, "can't be understood") {
 			t.Errorf("%s: %q", body, text)
 		}
 	}
-	v.gets(http.StatusRequestEntityTooLarge, "POST", "/page/order", `{"verb": "`+strings.Repeat("x", maxBody)+`"}`)
-	v.gets(http.StatusConflict, "POST", "/page/order", `{"verb": "drain", "server": "10.0.0.1", "reason": "refuse this"}`)
-	if orders := d.ordered(); len(orders) != 0 {
-		t.Errorf("orders %v", orders)
-	}
+	v.gets(http.StatusRequestEntityTooLarge, "POST", "/page/login", `{"token": "`+strings.Repeat("x", maxBody)+`"}`)
 }
 
 // state returns what the page would get.

@@ -51,19 +51,19 @@ func (s *sessions) begin(token string, now time.Time) string {
 	return value
 }
 
-// caller returns whose session a request is of, if the token still counts.
-func (s *sessions) caller(r *http.Request, g Gate) (Caller, bool) {
+// Secret returns the token that the session of a request stands for; empty: there is none.
+func (p *Page) Secret(r *http.Request) string {
 	c, err := r.Cookie(nameOf(r))
 	if err != nil {
-		return Caller{}, false
+		return ""
 	}
-	s.mu.Lock()
-	v, found := s.open[sha256.Sum256([]byte(c.Value))]
-	s.mu.Unlock()
-	if !found || !time.Now().Before(v.until) {
-		return Caller{}, false
+	p.sessions.mu.Lock()
+	defer p.sessions.mu.Unlock()
+	v := p.sessions.open[sha256.Sum256([]byte(c.Value))]
+	if !time.Now().Before(v.until) {
+		return ""
 	}
-	return g.Holder(v.token)
+	return v.token
 }
 
 // end ends the session of a request.
@@ -92,7 +92,7 @@ func (p *Page) login(w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &body) {
 		return
 	}
-	if _, known := p.gate.Holder(body.Token); !known {
+	if !p.holds(r, body.Token) {
 		http.Error(w, "that is no token of this director", http.StatusForbidden)
 		return
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"testing"
@@ -10,25 +11,32 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // A browser gets all services first, and then those that have changed.
 func TestChangesOnly(t *testing.T) {
+	synctest.Test(t, testChangesOnly)
+}
+
+func testChangesOnly(t *testing.T) {
 	d := newDirector("lb1", many(t, 3, 2)...)
-	g := newGate()
-	g.local = &Caller{"root", true}
-	p := New(d, none, g)
-	v := visit(t, p)
-	first := v.state("")
+	teller := newTeller(d, none)
+	// next returns what has changed since.
+	next := func(since string) State {
+		t.Helper()
+		time.Sleep(2 * time.Second)
+		s, err := teller.tell(t.Context(), since)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first := next("")
 	want := []string{"tcp 192.0.2.1:80", "tcp 192.0.2.2:80", "tcp 192.0.2.3:80"}
 	if !first.Whole || !reflect.DeepEqual(first.Order, want) || !reflect.DeepEqual(first.keys(t), want) {
 		t.Fatalf("%+v", first)
-	}
-	// next returns what has changed since.
-	next := func(since string) State {
-		p.teller.stale()
-		return v.state(since)
 	}
 	same := next(first.Position)
 	if same.Whole || same.Order != nil || len(same.Services) != 0 {
@@ -119,25 +127,27 @@ func TestOtherDirector(t *testing.T) {
 // What an operator wants is shown with how far it is.
 func TestWishes(t *testing.T) {
 	d := newDirector("lb1", many(t, 2, 2)...)
-	g := newGate()
-	g.local = &Caller{"root", true}
-	v := visit(t, New(d, none, g))
-	v.gets(http.StatusOK, "POST", "/page/order", `{"verb": "drain", "server": "10.0.0.1:80", "service": "tcp 192.0.2.1:80", "deadline": 600000000000, "reason": "new kernel"}`)
+	v := visit(t, serve(t, d, nil, false).url)
+	v.login(operateToken)
+	v.gets(http.StatusOK, "POST", "/v1/wishes", `{"verb": "drain", "server": "10.0.0.1:80", "service": "tcp 192.0.2.1:80", "deadline": 600000000000, "reason": "new kernel"}`)
 	s := v.state("")
 	if len(s.Wishes) != 1 {
 		t.Fatalf("%+v", s.Wishes)
 	}
 	w := s.Wishes[0]
-	if w.State != "draining" || w.Open == 0 || w.Reason != "new kernel" || w.Owner != "root" || w.Deadline-w.Since != 600_000 {
+	if w.State != "draining" || w.Open == 0 || w.Reason != "new kernel" || w.Owner != "token night-shift" || w.Deadline-w.Since != 600_000 {
 		t.Errorf("%+v", w)
 	}
 	if s.Here.Drained != 1 || len(s.Events) != 1 || s.Events[0].Kind != "wish" {
 		t.Errorf("%+v, events %+v", s.Here, s.Events)
 	}
-	v.gets(http.StatusOK, "POST", "/page/order", `{"verb": "enable", "server": "10.0.0.1:80", "service": "tcp 192.0.2.1:80"}`)
-	if s := v.state(""); len(s.Wishes) != 0 || s.Here.Drained != 0 {
-		t.Errorf("%+v", s.Wishes)
-	}
+	v.gets(http.StatusOK, "POST", "/v1/wishes", `{"verb": "enable", "server": "10.0.0.1:80", "service": "tcp 192.0.2.1:80"}`)
+	lab.WaitFor(t, 30*time.Second, "the drain to be over", func() error {
+		if s := v.state(""); len(s.Wishes) != 0 || s.Here.Drained != 0 {
+			return fmt.Errorf("%+v", s.Wishes)
+		}
+		return nil
+	})
 	if orders := d.ordered(); len(orders) != 2 || orders[0].Deadline != 10*time.Minute || orders[1].Verb != control.Enable {
 		t.Errorf("orders %+v", orders)
 	}
@@ -147,9 +157,7 @@ func TestWishes(t *testing.T) {
 func TestNoAnswer(t *testing.T) {
 	d := newDirector("lb1")
 	d.err = errors.New("the daemon is stopping")
-	g := newGate()
-	g.local = &Caller{"root", true}
-	v := visit(t, New(d, none, g))
+	v := visit(t, serve(t, d, nil, true).url)
 	if text := v.gets(http.StatusServiceUnavailable, "GET", "/page/state", ""); text != "the daemon is stopping\n" {
 		t.Errorf("%q", text)
 	}
@@ -157,21 +165,21 @@ func TestNoAnswer(t *testing.T) {
 
 // Begun sessions end the oldest ones when there are too many.
 func TestTooManySessions(t *testing.T) {
-	var s sessions
+	var p Page
+	s := &p.sessions
 	now := time.Now()
 	cookies := make([]string, maxSessions+5)
 	for i := range cookies {
 		cookies[i] = s.begin(readToken, now.Add(time.Duration(i)*time.Millisecond))
 	}
-	g := newGate()
 	for i, want := range map[int]bool{0: false, 4: false, 5: true, maxSessions + 4: true} {
 		r, err := http.NewRequest(http.MethodGet, "/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.AddCookie(&http.Cookie{Name: cookie, Value: cookies[i]})
-		if _, known := s.caller(r, g); known != want {
-			t.Errorf("session %d: %v", i, known)
+		if secret := p.Secret(r); (secret == readToken) != want {
+			t.Errorf("session %d: %q", i, secret)
 		}
 	}
 	if len(s.open) != maxSessions {

@@ -68,7 +68,8 @@ type peer struct {
 type teller struct {
 	source Source
 	others func() []Peer
-	epoch  string // of this process: editions of an earlier one mean nothing
+	pause  time.Duration // for how long what was told may be told again, at least
+	epoch  string        // of this process: editions of an earlier one mean nothing
 
 	turn   chan struct{} // has room for the one who finds out
 	mu     sync.Mutex
@@ -79,7 +80,7 @@ type teller struct {
 }
 
 func newTeller(s Source, others func() []Peer) *teller {
-	return &teller{source: s, others: others, epoch: rand.Text(), turn: make(chan struct{}, 1), peers: map[string]*peer{}}
+	return &teller{source: s, others: others, pause: fresh, epoch: rand.Text(), turn: make(chan struct{}, 1), peers: map[string]*peer{}}
 }
 
 // tell returns what has changed since a position; everything, if that is not known here. What is true of the caller is for the caller to add.
@@ -100,13 +101,6 @@ func (t *teller) tell(ctx context.Context, since string) (State, error) {
 	s.Whole = edition == 0
 	s.Services, s.Order = t.book.since(edition)
 	return s, nil
-}
-
-// stale has the next one who asks get what is true then.
-func (t *teller) stale() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.next = time.Time{}
 }
 
 // refresh finds out unless that was done just now. One does it while others wait.
@@ -148,7 +142,7 @@ func (t *teller) refresh(ctx context.Context) error {
 	if err := t.book.write(services); err != nil {
 		return err
 	}
-	t.next = time.Now().Add(max(fresh, rest*time.Since(begin)))
+	t.next = time.Now().Add(max(t.pause, rest*time.Since(begin)))
 	return nil
 }
 

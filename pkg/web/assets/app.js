@@ -30,7 +30,7 @@ async function ask(path, body) {
   const post = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   let answer;
   try {
-    answer = await fetch("/page/" + path, { signal: AbortSignal.timeout(30000), ...(body && post) });
+    answer = await fetch(path, { signal: AbortSignal.timeout(30000), ...(body && post) });
   } catch (e) {
     throw new Error(e.name === "TimeoutError" ? "the daemon does not answer" : "the daemon can't be reached");
   }
@@ -43,7 +43,7 @@ async function refresh() {
   asking = true;
   clearTimeout(timer);
   try {
-    const answer = await ask("state" + (position ? "?since=" + position : ""));
+    const answer = await ask("/page/state" + (position ? "?since=" + position : ""));
     await show(answer);
     state(byId("pulse"), paused ? "off" : "up", paused ? "paused" : "live");
   } catch (e) {
@@ -88,10 +88,11 @@ function knock() {
 }
 
 async function send(order) {
-  const answer = await ask("order", order);
+  const answer = await ask("/v1/wishes", order);
   const did = { drain: "Draining ", disable: "Disabled ", enable: "Enabled ", weight: "Weight as configured: " }[order.verb] + order.server;
   say([did, ...(answer.warnings ?? [])].join("; "));
-  refresh();
+  clearTimeout(timer);
+  timer = setTimeout(refresh, 1000); // what the daemon told last it tells again for a second
 }
 
 byId("login").querySelector("form").addEventListener("submit", async (e) => {
@@ -99,7 +100,7 @@ byId("login").querySelector("form").addEventListener("submit", async (e) => {
   const error = byId("login").querySelector(".error");
   text(error, "");
   try {
-    await ask("login", { token: byId("token").value.trim() });
+    await ask("/page/login", { token: byId("token").value.trim() });
     byId("token").value = "";
     hide(byId("login"), true);
     refresh();
@@ -110,7 +111,7 @@ byId("login").querySelector("form").addEventListener("submit", async (e) => {
 
 byId("logout").addEventListener("click", async () => {
   clearTimeout(timer);
-  await ask("logout", {}).catch(() => {});
+  await ask("/page/logout", {}).catch(() => {});
   knock();
 });
 

@@ -4,6 +4,7 @@ import { attribute, hide, List, make, state, text } from "./dom.js";
 import { bytes, number, phrase, span } from "./format.js";
 import { Series } from "./chart.js";
 
+const wished = ["draining", "drained", "disabled"]; // by an operator
 const troubles = ["down", "unchecked"];
 const batch = 40; // rows that are made before the browser may do something else
 
@@ -167,7 +168,8 @@ export class Services {
     text(row.address, r.address);
     text(row.more, [r.name, ...r.tags.map((t) => "#" + t), r.forward, r.sorry ? "sorry server" : ""].filter(Boolean).join(" · "));
     state(row.state, kinds[r.state] ?? "none", r.state);
-    text(row.for, r.since ? "for " + span(this.now - r.since) : "");
+    const since = wished.includes(r.state) ? r.wishes[0].since : r.since;
+    text(row.for, since ? "for " + span(this.now - since) : "");
     const why = r.wishes.map((w) => phrase(w, this.now));
     if (r.why) why.push(r.why);
     if (r.slow_start > this.now) why.push("slow start, full weight in " + span(r.slow_start - this.now));
