@@ -3,9 +3,9 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // API is who may ask and tell the daemon by TCP. The control socket is there whatever it says.
@@ -52,7 +52,7 @@ type Peer struct {
 // peerAddress is a host with a port.
 var peerAddress = kind{words: `a host with a port, such as "10.0.0.2:9443" or "lb2.example.org:9443"`, read: func(v any) (any, *wrong) {
 	s, _ := v.(string)
-	if _, port, err := net.SplitHostPort(s); err != nil || port == "" {
+	if _, err := netip.ParseAddrPort(s); err != nil && (strings.Count(s, ":") != 1 || strings.HasSuffix(s, ":")) {
 		return nil, &wrong{}
 	}
 	return serverAndPort(s)

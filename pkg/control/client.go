@@ -31,6 +31,7 @@ type Client struct {
 	url       string // what the paths of requests are put behind
 	token     string // file with the secret that is shown; empty: none is
 	transport *http.Transport
+	reason    string // why it asks, for the audit log
 }
 
 // NewClient returns a client for the socket at path. Nothing is opened before the first request.
@@ -96,6 +97,9 @@ func (c *Client) send(ctx context.Context, limit time.Duration, method, path str
 	req, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	if c.reason != "" {
+		req.Header.Set(reasonHeader, url.QueryEscape(c.reason))
 	}
 	if c.token != "" {
 		secret, err := secretIn(c.token)

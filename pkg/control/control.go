@@ -1,5 +1,5 @@
-// Package control is how ipvsd is asked and told at run time: HTTP and JSON over a Unix socket that only root can open.
-// Server answers for a Backend (the daemon) and its Routers, Client asks.
+// Package control is how ipvsd is asked and told at run time: HTTP and JSON over a Unix socket that only root can open, and by TCP for those
+// whom an Access names. Server answers for a Backend (the daemon) and its Routers, Client asks. Route says how a call is added.
 //
 //	GET  /v1/status       status.Snapshot, with the table read for the occasion
 //	GET  /v1/table        status.Kernel: the kernel's whole table; with service=KEY, once or more, only those services
@@ -21,6 +21,9 @@
 //	GET  /v1/history      status.History: which configurations were taken
 //	POST /v1/revision     {"number": 7}: a File of the history, with its secrets
 //	POST /v1/rollback     status.Answer: a Return to one of them
+//	GET  /v1/audit        audit.Report: who did what, why, and what came of it
+//	GET  /v1/whoami       Who asks, and what they may
+//	GET  /v1/openapi.json the same in the words of OpenAPI
 //	GET  /metrics         what Prometheus asks for, in its format: package metrics
 //
 // The words of a status.CheckQuery are parameters of checks and probe: server, service, type, state. The probe has to have a

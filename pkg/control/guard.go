@@ -23,14 +23,17 @@ const (
 )
 
 // guarded answers a route: for those whose role allows it, with a body that is whole and no longer than it may be, and only as long as
-// the client reads.
-func guarded(rt Route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !allowed(w, r, rt.Role) || !whole(w, r, &rt) {
-			return
+// the client reads. What changes something is recorded.
+func guarded(rt Route, b *book) http.Handler {
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if allowed(w, r, rt.Role) && whole(w, r, &rt) {
+			rt.serve.ServeHTTP(w, r)
 		}
-		rt.serve.ServeHTTP(w, r)
 	})
+	if rt.Role == Operate {
+		return b.recorded(rt.Name, h)
+	}
+	return h
 }
 
 // allowed says whether who asks has a role, and tells them if they haven't.

@@ -26,7 +26,7 @@ func (s stuck) Probe(context.Context, status.CheckQuery) (*status.Probes, error)
 func TestTooManyProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		until := make(chan struct{})
-		h := handler(stuck{until: until}, nil)
+		h := handler(stuck{until: until}, nil, new(book))
 		answers := make(chan int, maxProbes+1)
 		for range maxProbes + 1 {
 			go func() {

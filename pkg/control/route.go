@@ -49,7 +49,12 @@ const (
 )
 
 // Routes are all calls of the API, without what answers them.
-func Routes() []Route { return routes(nil, nil) }
+func Routes() []Route { return table(nil, nil, new(book)) }
+
+// table are all calls of the API.
+func table(b Backend, r Routers, log *book) []Route {
+	return append(routes(b, r), log.route(), whoRoute, documentRoute)
+}
 
 // routes are the calls of the API. All but the document's and those of other packages (Server.Mount, Server.Measure) stand here.
 func routes(b Backend, r Routers) []Route {

@@ -31,6 +31,7 @@ type Server struct {
 	around   func(http.Handler) http.Handler // each request
 	http     http.Server
 	gates    *gates
+	book     *book
 }
 
 // limits sets what every client has to keep to.
@@ -41,7 +42,7 @@ func limits(s *http.Server, log *log.Logger) {
 
 // Listen makes the socket, readable and writable by the owner of the process alone, and replaces one that a dead process
 // left behind. Whether another living process uses it is for the caller to know. Without virtual routers r is nil.
-func Listen(path string, b Backend, r Routers, log *slog.Logger) (*Server, error) {
+func Listen(path string, b Backend, r Routers, logger *slog.Logger) (*Server, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
 		return nil, fmt.Errorf("control socket: %s exists and is not a socket", path)
 	}
@@ -59,8 +60,9 @@ func Listen(path string, b Backend, r Routers, log *slog.Logger) (*Server, error
 	if err := errors.Join(os.Chmod(tmp, 0o600), os.Rename(tmp, path)); err != nil {
 		return nil, fmt.Errorf("control socket: %w", errors.Join(err, l.Close(), os.Remove(tmp)))
 	}
-	s := &Server{listener: l, path: path, mux: handler(b, r), around: func(next http.Handler) http.Handler { return next }, gates: newGates(log)}
-	limits(&s.http, slog.NewLogLogger(log.Handler(), slog.LevelWarn))
+	log := new(book)
+	s := &Server{listener: l, path: path, mux: handler(b, r, log), around: func(next http.Handler) http.Handler { return next }, gates: newGates(logger), book: log}
+	limits(&s.http, slog.NewLogLogger(logger.Handler(), slog.LevelWarn))
 	s.http.ConnContext = withPeer
 	s.http.Handler = s.door()
 	return s, nil
@@ -69,12 +71,20 @@ func Listen(path string, b Backend, r Routers, log *slog.Logger) (*Server, error
 // Mount has the server answer by a handler what a pattern of http.ServeMux matches, for those who have a role: WhoOf says who asks. The
 // pattern must name its method, and be outside of /v1/, where Route is the way. It is called before Run.
 func (s *Server) Mount(pattern string, needed Role, h http.Handler) {
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	allowing := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if allowed(w, r, needed) {
 			h.ServeHTTP(w, r)
 		}
-	})
+	}))
+	if needed == Operate {
+		allowing = s.book.recorded(pattern, allowing)
+	}
+	s.mux.Handle(pattern, allowing)
 }
+
+// Audit has an auditor keep the audit log: of each request that only operators may make, also of those that are refused. It is called before
+// Run.
+func (s *Server) Audit(a Auditor) { s.book.auditor = a }
 
 // scrapePatience is how long a scrape may take, from the request to the last byte. Few are answered at once: who asks and doesn't read must
 // not keep others from it for ever.
@@ -102,7 +112,13 @@ func (s *Server) inner() http.Handler { return straight(s.around(s.mux)) }
 // door is what each request on the socket goes through first.
 func (s *Server) door() http.Handler {
 	inner := s.inner()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(newPatient(w), r) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.gates.foreign.Check(r); err != nil { // of a browser, by way of ssh -L
+			refuse(w, http.StatusForbidden, err.Error())
+			return
+		}
+		inner.ServeHTTP(newPatient(w), r)
+	})
 }
 
 // Run serves until the context ends. The socket is gone when it returns.
@@ -126,17 +142,17 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // handler answers all routes, and what is none.
-func handler(b Backend, r Routers) *http.ServeMux {
+func handler(b Backend, r Routers, log *book) *http.ServeMux {
 	if r == nil {
 		r = none{}
 	}
-	return muxOf(append(routes(b, r), documentRoute))
+	return muxOf(table(b, r, log), log)
 }
 
-func muxOf(list []Route) *http.ServeMux {
+func muxOf(list []Route, log *book) *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, rt := range list {
-		mux.Handle(rt.Method+" "+rt.Path, guarded(rt))
+		mux.Handle(rt.Method+" "+rt.Path, guarded(rt, log))
 	}
 	mux.Handle("/", astray(list))
 	return mux

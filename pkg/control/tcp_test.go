@@ -30,7 +30,7 @@ const (
 	operateSecret = "operates-0123456"
 )
 
-// serveTCP returns a server with clients of all sorts. Every route but the document's is answered with its name.
+// serveTCP returns a server with clients of all sorts. Every route is answered with its name.
 func serveTCP(t *testing.T, change func(*Access)) *port {
 	t.Helper()
 	p := &port{ca: newAuthority(t), listened: make(chan net.Listener, 8)}
@@ -57,7 +57,7 @@ func serveTCP(t *testing.T, change func(*Access)) *port {
 			_, _ = fmt.Fprint(w, list[i].Name, " ", WhoOf(r.Context()))
 		})
 	}
-	s.mux = muxOf(append(list, documentRoute))
+	s.mux = muxOf(list, s.book)
 	s.gates.listen = func(context.Context, netip.AddrPort) (net.Listener, error) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err == nil {
@@ -149,7 +149,7 @@ func TestRoleMatrix(t *testing.T) {
 		{"an empty secret", plain, []string{"Authorization", "Bearer "}, "", http.StatusUnauthorized},
 		{"a wrong secret with a good certificate", p.client(t, "lb2"), []string{"Authorization", "Bearer guess"}, "", http.StatusUnauthorized},
 	} {
-		for _, rt := range append(Routes(), documentRoute) {
+		for _, rt := range Routes() {
 			clear(p.gates.rates.of) // this is about roles
 			code, text := fetch(t, who.client, rt.Method, base+rt.Path, who.header...)
 			want := who.code
@@ -161,7 +161,7 @@ func TestRoleMatrix(t *testing.T) {
 			if code != want {
 				t.Errorf("%s, %s %s: %d %s, want %d", who.name, rt.Method, rt.Path, code, text, want)
 			}
-			if said := strings.HasPrefix(text, rt.Name+" "+who.name); said != (want == http.StatusOK) && rt.Name != documentRoute.Name {
+			if said := strings.HasPrefix(text, rt.Name+" "+who.name); said != (want == http.StatusOK) {
 				t.Errorf("%s, %s: %d %s", who.name, rt.Name, code, text)
 			}
 			if strings.Contains(text, readSecret) || strings.Contains(text, operateSecret) {

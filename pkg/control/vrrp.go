@@ -72,6 +72,7 @@ func switchoverHandler(r Routers) http.HandlerFunc {
 			http.Error(w, fmt.Sprintf("the body must be {\"name\": \"INSTANCE or GROUP\"}: %v", err), http.StatusBadRequest)
 			return
 		}
+		Describe(req.Context(), body.Name, "")
 		if err := r.Switchover(req.Context(), body.Name); err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
 			return

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net"
+	"net/http"
 	"os"
 	"os/user"
 	"strconv"
@@ -115,6 +116,13 @@ func ofSocket(ctx context.Context) Who {
 		w.Login = userName(p.login)
 	}
 	return w
+}
+
+// whoRoute tells clients who they are here.
+var whoRoute = Route{
+	Name: "whoami", Method: http.MethodGet, Path: mainPath + "whoami", Role: Read, Answer: Who{},
+	Summary: "Who asks, and what they may",
+	serve:   http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { reply(w, http.StatusOK, WhoOf(r.Context()), nil) }),
 }
 
 // userName returns the name of a user, "uid 1000" if there is none.

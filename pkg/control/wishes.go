@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -66,6 +68,24 @@ func (o *Order) Validate() error {
 	return nil
 }
 
+// describe says what an order is, for the audit log.
+func (o *Order) describe() string {
+	words := []string{o.Verb, o.Server}
+	if o.Weight != nil {
+		words = append(words, strconv.Itoa(int(*o.Weight)))
+	}
+	for name, of := range map[string]time.Duration{"deadline": o.Deadline, "expires": o.Expires} {
+		if of != 0 {
+			words = append(words, name+" "+of.String())
+		}
+	}
+	slices.Sort(words[2:])
+	if o.Service != "" {
+		words = append(words, "of "+o.Service)
+	}
+	return strings.Join(words, " ")
+}
+
 // Wishes returns what is wanted of servers, and how far that is.
 func (c *Client) Wishes(ctx context.Context) (*status.Wishes, error) {
 	return ask[status.Wishes](ctx, c, http.MethodGet, wishesPath, nil)
@@ -101,6 +121,7 @@ func orderHandler(b Backend) http.HandlerFunc {
 			return
 		}
 		o.Owner = WhoOf(r.Context()).String()
+		Describe(r.Context(), o.describe(), o.Reason)
 		s, err := b.Order(r.Context(), o)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)

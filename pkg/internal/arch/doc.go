@@ -19,6 +19,8 @@
 //	pkg/ipvs/ipvstest   | test | ipvs                                           | a fake kernel with errnos and faults
 //	pkg/admin           | pure |                                                | what the operator wants of servers
 //	pkg/admin/exchange  | io   | admin config status                            | tells other directors of it
+//	pkg/audit           | pure |                                                | who did what by way of the API
+//	pkg/audit/journal   | io   | audit                                          | keeps that in files
 //	pkg/vip             | pure |                                                | addresses, routes, rules, their announcement
 //	pkg/vip/vipnl       | io   | vip                                            | rtnetlink: watches, puts there, announces
 //	pkg/vrrp            | pure |                                                | codec, checks, state machine, sync groups
@@ -65,7 +67,7 @@
 //	pkg/dump            | pure | config health ipvs status vip vrrp              | the same as keepalived's dumps show it
 //	pkg/event           | pure |                                                | what has happened: ring, queries, stream
 //	pkg/event/feed      | io   | event                                          | shares the ring with those who watch
-//	pkg/control         | io   | admin connection event ipvs status                         | HTTP over a Unix socket
+//	pkg/control         | io   | admin audit connection event ipvs status                   | HTTP over a Unix socket, and TCP
 //	pkg/web             | io   | admin control event health ipvs status        | the status page
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state
 //	pkg/manual          | test | internal/golden                                | manual pages from what the programs say
