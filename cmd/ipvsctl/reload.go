@@ -8,6 +8,7 @@ import (
 
 func reloadCommand(a *app) *cobra.Command {
 	var strict bool
+	var reason string
 	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "Have the daemon take its configuration file as it is now, and say what that changed",
@@ -15,7 +16,7 @@ func reloadCommand(a *app) *cobra.Command {
 Exit codes: 0 taken, 1 taken but the kernel refused some of it, 3 the file is not valid.`,
 		Args: files(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := a.client().Reload(cmd.Context(), strict)
+			r, err := a.client().Because(reason).Reload(cmd.Context(), strict)
 			if err != nil {
 				return err
 			}
@@ -27,5 +28,6 @@ Exit codes: 0 taken, 1 taken but the kernel refused some of it, 3 the file is no
 		},
 	}
 	strictFlag(cmd, &strict)
+	reasonFlag(cmd, &reason)
 	return cmd
 }

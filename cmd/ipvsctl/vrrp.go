@@ -72,7 +72,8 @@ the configuration of both routers it costs clients of virtual servers the reques
 const glance = 20 * time.Millisecond
 
 func switchoverCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var reason string
+	cmd := &cobra.Command{
 		Use:   "switchover INSTANCE|GROUP",
 		Short: "Have another router take over, without losing a request, and say which one did",
 		Long: `Have another router take over what this one serves: it says so with priority 0, and goes on to serve until it hears another active
@@ -80,7 +81,7 @@ router. If it hears none in time, it keeps the role. An instance takes its sync 
 the other router is gone. Connections under way go on if lvs_sync_daemon is configured on both; without it, they are reset. Exit codes: 0 another router is active, 1 none took over, or this router is not active.`,
 		Args: files(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := a.switchover(cmd.Context(), args[0])
+			r, err := a.switchover(cmd.Context(), args[0], reason)
 			if err != nil {
 				return err
 			}
@@ -93,13 +94,15 @@ the other router is gone. Connections under way go on if lvs_sync_daemon is conf
 			return nil
 		},
 	}
+	reasonFlag(cmd, &reason)
+	return cmd
 }
 
 // switchover asks for one and waits until it has come to its end.
-func (a *app) switchover(ctx context.Context, name string) (*status.Switched, error) {
+func (a *app) switchover(ctx context.Context, name, reason string) (*status.Switched, error) {
 	client := a.client()
 	begin := time.Now()
-	if err := client.Switchover(ctx, name); err != nil {
+	if err := client.Because(reason).Switchover(ctx, name); err != nil {
 		return nil, err
 	}
 	for {

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/alert/teller"
+	"github.com/ipvsd/ipvsd/pkg/audit/journal"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/dialect"
 	"github.com/ipvsd/ipvsd/pkg/control"
@@ -196,11 +197,18 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		return err
 	}
 	server.Measure(d.exporter, d.exporter.Count)
+	log := journal.New(d.owner.files.audit, d.options.Log)
+	server.Audit(log)
 	d.owner.serve = server.Follow
 	server.Follow(accessOf(&d.owner.cfg.GlobalDefs.API))
 	telling, endTelling := context.WithCancel(context.WithoutCancel(ctx))
 	var teller errgroup.Group
 	teller.Go(func() error { return d.teller.Run(telling) })
+	auditing, endAuditing := context.WithCancel(context.WithoutCancel(ctx))
+	teller.Go(func() error {
+		log.Run(auditing)
+		return nil
+	})
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return server.Run(ctx) })
 	tasks.Go(func() error {
@@ -236,6 +244,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	})
 	err = tasks.Wait()
 	endTelling() // there is nobody left who has news
+	endAuditing()
 	err = errors.Join(err, teller.Wait())
 	d.teller.Close(context.WithoutCancel(ctx))
 	d.owner.prober.close()

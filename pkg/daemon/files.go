@@ -21,6 +21,7 @@ type files struct {
 	record  string // of desired.Owned
 	changed string // of desired.Changed
 	wishes  string // of admin.State
+	audit   string // log, of package journal
 	members string // of what sources said
 	history string // directory of an archive
 	pending string // of a pending
@@ -30,6 +31,7 @@ func filesIn(o Options) files {
 	return files{
 		config: o.ConfigFile, record: filepath.Join(o.StateDir, "owned.json"), changed: filepath.Join(o.StateDir, "settings.json"),
 		wishes: filepath.Join(o.StateDir, "admin.json"), members: filepath.Join(o.StateDir, "members.json"),
+		audit:   filepath.Join(o.StateDir, "audit.log"),
 		history: filepath.Join(o.StateDir, "history"), pending: filepath.Join(o.StateDir, "pending.json"),
 	}
 }
