@@ -11,7 +11,9 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/member"
+	"github.com/ipvsd/ipvsd/pkg/member/consulsource"
 	"github.com/ipvsd/ipvsd/pkg/member/dnssource"
+	"github.com/ipvsd/ipvsd/pkg/member/etcdsource"
 	"github.com/ipvsd/ipvsd/pkg/member/filesource"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -66,7 +68,10 @@ func readSource(ctx context.Context, s member.Source, post func(member.Report)) 
 		dnssource.Run(ctx, s, post)
 	case member.Directory:
 		filesource.Run(ctx, s, post)
-	case member.Etcd, member.Consul:
+	case member.Etcd:
+		etcdsource.Run(ctx, s, post)
+	case member.Consul:
+		consulsource.Run(ctx, s, post)
 	}
 }
 

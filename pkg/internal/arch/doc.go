@@ -44,6 +44,9 @@
 //	pkg/member          | pure | health + github.com/BurntSushi/toml            | who the members of virtual servers are, by what sources say
 //	pkg/member/dnssource | io  | member                                         | members from DNS, while their records live
 //	pkg/member/filesource | io | member                                         | members from the files of a directory
+//	pkg/member/access   | io   | member                                         | how etcd and Consul know who asks
+//	pkg/member/etcdsource | io | member member/access                           | members from the keys of an etcd
+//	pkg/member/consulsource | io | member member/access                         | members from the catalogue of a Consul
 //	pkg/config          | pure | bfd health ipvs member vip vrrp + github.com/BurntSushi/toml net/mail       | TOML to Config, or diagnostics
 //	pkg/config/document | pure | config                                         | foreign files as TOML, with their places
 //	pkg/config/difference | pure | config                                      | what one configuration changes of another
