@@ -16,6 +16,8 @@ type Message struct {
 	Digest string    `json:"digest"`          // of the sender's wishes: those with the same one have the same
 	State  *State    `json:"state,omitempty"` // all of them; nil: the sender believes that they are known
 	From   string    `json:"-"`               // who sends it, as the receiver knows it
+	// Taken are those wishes of the message before that were newer than what the sender had.
+	Taken []Wish `json:"-"`
 }
 
 // Message returns what there is to tell other directors.

@@ -63,6 +63,13 @@ func Describe(ctx context.Context, detail, reason string) {
 	}
 }
 
+// unrecorded says that a request has changed nothing after all. It is recorded only if it was refused.
+func unrecorded(ctx context.Context) {
+	if e, recorded := ctx.Value(entryKey{}).(*audit.Entry); recorded {
+		e.Action = ""
+	}
+}
+
 // recorded has an entry made of each request that a handler answers, refused ones included.
 func (b *book) recorded(action string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -84,6 +91,12 @@ func (b *book) recorded(action string, next http.Handler) http.Handler {
 			e.At, e.Status, e.Error = time.Now(), heard.code, heard.failure()
 			if !ended { // it panics
 				e.Status, e.Error = http.StatusInternalServerError, "the daemon failed at it"
+			}
+			if e.Action == "" {
+				if e.Status < http.StatusBadRequest {
+					return
+				}
+				e.Action = action
 			}
 			b.auditor.Record(*e)
 		}()

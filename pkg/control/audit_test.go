@@ -2,10 +2,12 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/user"
@@ -15,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/audit"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -54,6 +57,19 @@ func (d doer) Reload(context.Context, bool) (*status.Answer, error) {
 
 func (d doer) Wishes(context.Context) (*status.Wishes, error) { return &status.Wishes{}, nil }
 
+func (d doer) Exchange(_ context.Context, m admin.Message) (*admin.Message, error) {
+	switch m.Digest {
+	case "refused":
+		return nil, errors.New("there are too many")
+	case "new":
+		at := admin.Server{AddrPort: netip.MustParseAddrPort("10.0.0.2:80")}
+		m.Taken = []admin.Wish{
+			{Server: at, What: admin.Drain, Owner: "alice", Reason: "new disk"}, {Server: at, Service: "tcp 192.0.2.1:80", What: admin.Weight, Cleared: true},
+		}
+	}
+	return &m, nil
+}
+
 func (d doer) Trial(context.Context) (*status.Trials, error) { panic("a mistake") }
 
 // On the socket, who does what is known by the user, with why and what came of it. What only reads is not recorded.
@@ -90,6 +106,11 @@ func TestAuditOfSocket(t *testing.T) {
 	if _, err := c.Wishes(t.Context()); err != nil {
 		t.Error(err)
 	}
+	for _, digest := range []string{"new", "old", "refused"} {
+		if _, err := c.Exchange(t.Context(), admin.Message{Digest: digest}); (err != nil) != (digest == "refused") {
+			t.Error(digest, err)
+		}
+	}
 	r, err := c.Audit(t.Context(), time.Unix(1e9, 5), 7)
 	if err != nil || !book.since.Equal(time.Unix(1e9, 5)) || book.last != 7 {
 		t.Fatal(err, book.since, book.last)
@@ -103,6 +124,8 @@ func TestAuditOfSocket(t *testing.T) {
 		`reload "strict=1" "größer\n& more" 422 "it was refused"`,
 		`switchover "VI_1" "" 409 "there are no virtual routers here"`,
 		`alert-test "" "" 500 "the daemon failed at it"`,
+		`exchange "drain 10.0.0.2:80 by alice, end of weight 10.0.0.2:80 of tcp 192.0.2.1:80 by somebody" "new disk" 200 ""`,
+		`exchange "" "" 409 "there are too many"`,
 	}
 	for i, e := range r.Entries {
 		got := fmt.Sprintf("%s %q %q %d %q", e.Action, e.Detail, e.Reason, e.Status, e.Error)

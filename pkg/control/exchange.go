@@ -1,10 +1,12 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
 )
@@ -29,6 +31,32 @@ func (c *Client) Exchange(ctx context.Context, m admin.Message) (*admin.Message,
 	return ask[admin.Message](ctx, c, http.MethodPost, exchangePath, body)
 }
 
+// describeTaken has the audit log tell what another director has brought. There is a message every few seconds, and seldom anything new in it.
+func describeTaken(ctx context.Context, answer *admin.Message) {
+	if answer == nil || len(answer.Taken) == 0 {
+		unrecorded(ctx)
+		return
+	}
+	const most = 5
+	var list []string
+	for i := range answer.Taken {
+		if i == most {
+			list = append(list, fmt.Sprintf("%d more", len(answer.Taken)-most))
+			break
+		}
+		w := &answer.Taken[i]
+		text := w.What.String() + " " + w.Server.String()
+		if w.Cleared {
+			text = "end of " + text
+		}
+		if w.Service != "" {
+			text += " of " + w.Service
+		}
+		list = append(list, text+" by "+cmp.Or(w.Owner, "somebody"))
+	}
+	Describe(ctx, strings.Join(list, ", "), answer.Taken[0].Reason)
+}
+
 func exchangeHandler(b Exchanger) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var m admin.Message
@@ -39,6 +67,7 @@ func exchangeHandler(b Exchanger) http.HandlerFunc {
 		}
 		m.From = WhoOf(r.Context()).String()
 		answer, err := b.Exchange(r.Context(), m)
+		describeTaken(r.Context(), answer)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
 			return

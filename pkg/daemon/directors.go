@@ -40,40 +40,42 @@ func (o *owner) Exchange(ctx context.Context, m admin.Message) (*admin.Message, 
 
 // Wanted returns what is wanted here, for other directors.
 func (o *owner) Wanted(ctx context.Context) (admin.Message, error) {
-	return o.telling(ctx, func(context.Context, time.Time) error { return nil })
+	return o.telling(ctx, func(context.Context, time.Time) ([]admin.Wish, error) { return nil, nil })
 }
 
 // Hear takes what is newer in another director's wishes.
 func (o *owner) Hear(ctx context.Context, from string, m admin.Message) (admin.Message, error) {
-	return o.telling(ctx, func(ctx context.Context, now time.Time) error {
+	return o.telling(ctx, func(ctx context.Context, now time.Time) ([]admin.Wish, error) {
 		if m.State == nil {
-			return nil
+			return nil, nil
 		}
 		next, changed, err := o.wishes.Merge(*m.State, now)
 		if err != nil || len(changed) == 0 {
-			return err
+			return nil, err
 		}
 		o.hold(next, changed)
 		for _, w := range changed {
 			o.tellWish(w, w.Owner, "director", from)
 		}
 		o.passTime(ctx, now) // the time of some of them may have come
-		return nil
+		return changed, nil
 	})
 }
 
-// telling returns what is wanted here after something was done by the owner's goroutine.
-func (o *owner) telling(ctx context.Context, do func(context.Context, time.Time) error) (admin.Message, error) {
+// telling returns what is wanted here after something was done by the owner's goroutine, which returns what it took.
+func (o *owner) telling(ctx context.Context, do func(context.Context, time.Time) ([]admin.Wish, error)) (admin.Message, error) {
 	type told struct {
 		admin.Message
 		err error
 	}
 	t, err := ask(ctx, o, func(ctx context.Context) told {
 		now := time.Now()
-		if err := do(ctx, now); err != nil {
+		taken, err := do(ctx, now)
+		if err != nil {
 			return told{err: err}
 		}
 		m, err := o.wishes.Message(now)
+		m.Taken = taken
 		return told{m, err}
 	})
 	return t.Message, errors.Join(err, t.err)
