@@ -48,8 +48,12 @@ func allowed(w http.ResponseWriter, r *http.Request, needed Role) bool {
 
 // whole reads the body. That a client is slow to send it is nobody else's trouble: nothing is done before it is there.
 func whole(w http.ResponseWriter, r *http.Request, rt *Route) bool {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, rt.MaxBody))
+	var body []byte
 	tooLong := new(http.MaxBytesError)
+	err := error(tooLong)
+	if r.ContentLength <= rt.MaxBody {
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, rt.MaxBody))
+	}
 	switch {
 	case errors.As(err, &tooLong) && rt.MaxBody == 0:
 		refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("%s %s takes no body", rt.Method, rt.Path))

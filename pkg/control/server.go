@@ -37,7 +37,7 @@ type Server struct {
 // limits sets what every client has to keep to.
 func limits(s *http.Server, log *log.Logger) {
 	s.ReadHeaderTimeout, s.ReadTimeout, s.IdleTimeout = 5*time.Second, readPatience, time.Minute
-	s.MaxHeaderBytes, s.ErrorLog = 16<<10, log
+	s.MaxHeaderBytes, s.ErrorLog, s.DisableGeneralOptionsHandler = 16<<10, log, true
 }
 
 // Listen makes the socket, readable and writable by the owner of the process alone, and replaces one that a dead process
