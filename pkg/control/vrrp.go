@@ -81,6 +81,15 @@ func switchoverHandler(r Routers) http.HandlerFunc {
 	}
 }
 
+// StatusOf returns what GET /v1/status answers.
+func StatusOf(ctx context.Context, b Backend, r Routers) (*status.Snapshot, error) {
+	s, err := b.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return withRouters(ctx, s, r), nil
+}
+
 // withRouters adds the virtual routers and the BFD sessions to a snapshot, if there are any.
 func withRouters(ctx context.Context, s *status.Snapshot, r Routers) *status.Snapshot {
 	v, err := r.Status(ctx)

@@ -33,6 +33,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/reconcile"
 	"github.com/ipvsd/ipvsd/pkg/script"
 	"github.com/ipvsd/ipvsd/pkg/status"
+	statuspage "github.com/ipvsd/ipvsd/pkg/web"
 )
 
 // Where things are unless the command line says otherwise.
@@ -197,6 +198,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		return err
 	}
 	server.Measure(d.exporter, d.exporter.Count)
+	server.Welcome(statuspage.New(&shown{owner: d.owner, routers: routing{d.failover, d.owner.sessions}}, server.Holds))
 	log := journal.New(d.owner.files.audit, d.options.Log)
 	server.Audit(log)
 	d.owner.serve = server.Follow

@@ -8,7 +8,6 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/admin/exchange"
 	"github.com/ipvsd/ipvsd/pkg/config"
-	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -20,11 +19,7 @@ const (
 )
 
 // reach is how another director's API is reached.
-func reach(p config.Peer) exchange.Director {
-	return control.NewRemoteClient(control.Remote{
-		Address: p.Address, ServerName: p.ServerName, CA: p.CA, Certificate: p.Certificate, Key: p.Key, TokenFile: p.TokenFile,
-	})
-}
+func reach(p config.Peer) exchange.Director { return clientOf(p) }
 
 // Exchange takes what is newer in another director's wishes, and answers with what is wanted here.
 func (o *owner) Exchange(ctx context.Context, m admin.Message) (*admin.Message, error) {

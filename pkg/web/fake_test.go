@@ -36,6 +36,7 @@ type director struct {
 	wishes          admin.State
 	orders          []control.Order
 	feed            *feed.Feed
+	peers           []Peer
 	err             error // of the next questions
 	moves           bool  // counters change with each question
 }
@@ -141,6 +142,8 @@ func (d *director) Events(ctx context.Context, q event.Query) iter.Seq2[event.It
 	return d.feed.Watch(ctx, q)
 }
 
+func (d *director) Peers(context.Context) ([]Peer, error) { return d.peers, nil }
+
 // change changes what the director is, as when a check fails.
 func (d *director) change(f func(s *status.Snapshot)) {
 	d.mu.Lock()
@@ -194,12 +197,10 @@ func serve(t testing.TB, here, there *director, open bool) *site {
 	if s.Server, err = control.Listen(filepath.Join(dir, "s"), here, nil, log); err != nil {
 		t.Fatal(err)
 	}
-	s.page = New(here, func() []Peer {
-		if there == nil {
-			return nil
-		}
-		return []Peer{{"lb2", there.Status}}
-	}, s.Holds)
+	if there != nil {
+		here.peers = []Peer{{"lb2", there.Status}}
+	}
+	s.page = New(here, s.Holds)
 	s.page.teller.pause = 100 * time.Millisecond
 	s.Welcome(s.page)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -27,6 +27,8 @@ import (
 type Source interface {
 	Status(ctx context.Context) (*status.Snapshot, error)
 	Events(ctx context.Context, q event.Query) iter.Seq2[event.Item, error]
+	// Peers returns the other directors as they are configured.
+	Peers(ctx context.Context) ([]Peer, error)
 }
 
 // Peer is another director.
@@ -77,10 +79,9 @@ type Page struct {
 	handler  http.Handler
 }
 
-// New returns the page about a source. Peers returns the other directors as they are configured; holds says whether somebody has the secret
-// of a token: Server.Holds.
-func New(s Source, peers func() []Peer, holds func(*http.Request, string) bool) *Page {
-	p := &Page{holds: holds, teller: newTeller(s, peers), mux: http.NewServeMux()}
+// New returns the page about a source. Holds says whether somebody has the secret of a token: Server.Holds.
+func New(s Source, holds func(*http.Request, string) bool) *Page {
+	p := &Page{holds: holds, teller: newTeller(s), mux: http.NewServeMux()}
 	p.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { p.asset(w, r, "/page/index.html") })
 	p.mux.HandleFunc("GET /page/", func(w http.ResponseWriter, r *http.Request) { p.asset(w, r, r.URL.Path) })
 	p.mux.HandleFunc("GET /page/state", p.state)

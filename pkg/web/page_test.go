@@ -77,8 +77,6 @@ func (v *visitor) login(token string) {
 	v.gets(http.StatusNoContent, "POST", "/page/login", fmt.Sprintf(`{"token": %q}`, token))
 }
 
-func none() []Peer { return nil }
-
 const drain = `{"verb": "drain", "server": "10.0.0.1:80", "reason": "new kernel"}`
 
 // Every answer keeps a browser from running anything else, and from showing the page in another one.
@@ -236,7 +234,7 @@ func TestGuessing(t *testing.T) {
 
 // By TLS the cookie is one that no other host and no plain request can set or get.
 func TestSecureCookie(t *testing.T) {
-	s := httptest.NewTLSServer(New(newDirector("lb1"), none, func(*http.Request, string) bool { return true }))
+	s := httptest.NewTLSServer(New(newDirector("lb1"), func(*http.Request, string) bool { return true }))
 	t.Cleanup(s.Close)
 	answer, err := s.Client().Post(s.URL+"/page/login", "application/json", strings.NewReader(fmt.Sprintf(`{"token": %q}`, readToken)))
 	if err != nil {

@@ -22,7 +22,7 @@ func TestChangesOnly(t *testing.T) {
 
 func testChangesOnly(t *testing.T) {
 	d := newDirector("lb1", many(t, 3, 2)...)
-	teller := newTeller(d, none)
+	teller := newTeller(d)
 	// next returns what has changed since.
 	next := func(since string) State {
 		t.Helper()
@@ -65,7 +65,7 @@ func testChangesOnly(t *testing.T) {
 func TestOneQuestionForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDirector("lb1", many(t, 2, 2)...)
-		teller := newTeller(d, none)
+		teller := newTeller(d)
 		for range 10 {
 			if _, err := teller.tell(t.Context(), ""); err != nil {
 				t.Fatal(err)
@@ -86,7 +86,8 @@ func TestOtherDirector(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := newDirector("lb1", many(t, 3, 2)...), newDirector("lb2", many(t, 2, 2)...)
 		there.change(func(s *status.Snapshot) { fail(&s.Services[0].Servers[1], "no answer within 3s", s.At) })
-		teller := newTeller(here, func() []Peer { return []Peer{{"LB2", there.Status}} })
+		here.peers = []Peer{{"LB2", there.Status}}
+		teller := newTeller(here)
 		look := func() State {
 			t.Helper()
 			synctest.Wait()

@@ -67,7 +67,6 @@ type peer struct {
 // teller finds out what there is to tell, for all browsers at once.
 type teller struct {
 	source Source
-	others func() []Peer
 	pause  time.Duration // for how long what was told may be told again, at least
 	epoch  string        // of this process: editions of an earlier one mean nothing
 
@@ -79,8 +78,8 @@ type teller struct {
 	peers  map[string]*peer
 }
 
-func newTeller(s Source, others func() []Peer) *teller {
-	return &teller{source: s, others: others, pause: fresh, epoch: rand.Text(), turn: make(chan struct{}, 1), peers: map[string]*peer{}}
+func newTeller(s Source) *teller {
+	return &teller{source: s, pause: fresh, epoch: rand.Text(), turn: make(chan struct{}, 1), peers: map[string]*peer{}}
 }
 
 // tell returns what has changed since a position; everything, if that is not known here. What is true of the caller is for the caller to add.
@@ -126,7 +125,10 @@ func (t *teller) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	peers := t.others()
+	peers, err := t.source.Peers(ctx)
+	if err != nil {
+		return err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	services := servicesOf(snapshot)
