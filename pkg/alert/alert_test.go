@@ -119,6 +119,16 @@ func everything(c *config.Config) (list []News) {
 		list = append(list, News{At: at, About: AnInstance, Name: "VI_1", Kind: kind, From: "BACKUP", Priority: 100, Reason: "so it is", Line: true, Event: true, Mail: mail},
 			News{At: at, About: AGroup, Name: "G1", Kind: kind, Line: true, Event: true, Mail: mail})
 	}
+	for _, vs := range []*config.VirtualServer{c.VirtualServers[0], c.VirtualServers[1], nil} {
+		n := News{At: at, About: AWish, Kind: WishDrain, Reason: "new\r\nkernel", Event: true, Mail: true, Phase: config.Running, Service: vs,
+			Wish: &Wish{Server: "10.0.100.2", Text: "drain", By: "alice"}}
+		if vs != nil {
+			n.Server = &vs.RealServers[0]
+		}
+		list = append(list, n)
+		n.Kind, n.Reason, n.Wish = WishOver, "its time has come", &Wish{Server: "10.0.100.2:80", Service: "tcp 192.0.2.1:80", Text: "weight 3"}
+		list = append(list, n)
+	}
 	return append(list, News{At: at, About: AnInstance, Name: "VI_1", Kind: "HANDED_OVER", Event: true})
 }
 

@@ -42,6 +42,9 @@ type Mail struct {
 
 // Mail returns the e-mail that news are worth, and false if there is none.
 func (d *Desk) Mail(n *News) (Mail, bool) {
+	if !n.ofRouter() && n.Service == nil {
+		return Mail{}, false
+	}
 	m := Mail{Via: d.mail, To: d.mail.To}
 	if !n.ofRouter() {
 		m.To, m.Via.Server = n.Service.Mail.To, n.Service.Mail.Server
@@ -80,7 +83,7 @@ func (d *Desk) Mail(n *News) (Mail, bool) {
 	if n.Server != nil && n.Server.NoMail || n.Service != nil && n.Phase&n.Service.Mail.Silent != 0 {
 		return Mail{}, false
 	}
-	if ldirectord && !n.ofRouter() {
+	if ldirectord && !n.ofRouter() && n.About != AWish {
 		m.Subject, m.Text = d.ldirectord(n)
 	} else {
 		m.Subject, m.Text, m.Mailer = d.keepalived(n)

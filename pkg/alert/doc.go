@@ -24,6 +24,7 @@ const (
 	ASorry    // a sorry server
 	AFallback // that the sorry servers of a virtual server have its clients, or no longer
 	ACheck    // one check of a server
+	AWish     // what the operator wants of servers
 )
 
 // Kinds of news about virtual servers. Those about virtual routers are in package failover.
@@ -34,6 +35,15 @@ const (
 	Stopped      = "STOP"         // the daemon ends while it is up
 )
 
+// Kinds of news about wishes. What is no longer wanted is a WishOver, a drain at its deadline a WishDue.
+const (
+	WishDrain   = "DRAIN"
+	WishDisable = "DISABLE"
+	WishWeight  = "WEIGHT"
+	WishOver    = "WISH_OVER"
+	WishDue     = "DRAIN_DEADLINE"
+)
+
 // News is something that has happened.
 type News struct {
 	At       time.Time
@@ -41,6 +51,7 @@ type News struct {
 	Name     string // of an instance or a group; else Label's of the virtual server
 	Service  *config.VirtualServer
 	Server   *config.RealServer // nil: it is about the virtual server
+	Wish     *Wish              // Service and Server are one that a wish is about, whose mails say it, too; both nil: there is none
 	Kind     string
 	From     string // of a transition
 	Priority uint8
@@ -58,6 +69,14 @@ type News struct {
 	Quorum  Quorum
 }
 
+// Wish is what an operator wanted of servers.
+type Wish struct {
+	Server  string // an address with or without port
+	Service string // name of the virtual server; empty: all
+	Text    string // "drain", "weight 3"
+	By      string // who wanted it or ended it; empty: it ended by itself
+}
+
 // Quorum is what a virtual server needs and has.
 type Quorum struct {
 	Needed, Hysteresis, Live int64
@@ -72,6 +91,8 @@ func (n *News) event() status.Event {
 		e.Instance = n.Name
 	case AGroup:
 		e.Group = n.Name
+	case AWish:
+		e.Service, e.Server, e.Reason = n.Wish.Service, n.Wish.Server, n.Wish.line(n.Reason)
 	default:
 		e.Service = n.Service.Name
 		if n.Server != nil {

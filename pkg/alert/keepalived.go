@@ -29,6 +29,12 @@ func (d *Desk) keepalived(n *News) (subject, text, mailer string) {
 	case AService:
 		what = fmt.Sprintf("Virtualserver %s - %s", n.Name, n.Kind)
 		line = n.Quorum.line(n.Kind)
+	case AWish:
+		what = fmt.Sprintf("Server %s - %s", n.Wish.Server, n.Kind)
+		if n.Wish.Service != "" {
+			what = fmt.Sprintf("Server %s of %s - %s", n.Wish.Server, n.Wish.Service, n.Kind)
+		}
+		line = n.Wish.line("")
 	default:
 		kind := "Realserver"
 		if n.About == ASorry {
@@ -38,6 +44,18 @@ func (d *Desk) keepalived(n *News) (subject, text, mailer string) {
 		line = n.verdict()
 	}
 	return fmt.Sprintf("[%s] %s", oneLine(d.director), what), "=> " + line + " <=\n\n" + d.details(n), "Keepalived"
+}
+
+// line says what was wanted, by whom and why.
+func (w *Wish) line(reason string) string {
+	text := w.Text
+	if w.By != "" {
+		text += " by " + w.By
+	}
+	if reason != "" {
+		text += ": " + reason
+	}
+	return oneLine(text)
 }
 
 // state is what a subject says of a server.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/alert"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -137,4 +138,29 @@ func (o *owner) tellAlerts(list []notification) {
 		list[i].news.At = time.Now()
 		o.herald.Tell(list[i].news)
 	}
+}
+
+// wishKind is what an order is in alerts.
+func wishKind(w *admin.Wish) string {
+	if w.Cleared {
+		return alert.WishOver
+	}
+	return map[admin.What]string{admin.Drain: alert.WishDrain, admin.Disable: alert.WishDisable, admin.Weight: alert.WishWeight}[w.What]
+}
+
+// alertWish tells of a wish: who gives an order on one director is told by that one, and not by all that hear of it. There is one mail, to
+// those who have mails about the first server that it is about and that has any.
+func (o *owner) alertWish(w *admin.Wish, kind, by, reason string) {
+	n := alert.News{
+		At: time.Now(), About: alert.AWish, Kind: kind, Reason: reason, Event: true, Mail: true, Phase: config.Running,
+		Wish: &alert.Wish{Server: w.Server.String(), Service: w.Service, Text: wishText(w), By: by},
+	}
+	for _, vs := range o.cfg.VirtualServers {
+		for rs := range vs.Servers() {
+			if n.Service == nil && !rs.NoMail && w.Covers(rs.Destination.Addr, vs.Name) {
+				n.Service, n.Server = vs, rs
+			}
+		}
+	}
+	o.herald.Tell(n)
 }

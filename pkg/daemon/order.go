@@ -52,6 +52,7 @@ func (o *owner) order(ctx context.Context, order control.Order, now time.Time) (
 	o.hold(next, list)
 	for _, w := range list {
 		o.tellWish(w, order.Owner)
+		o.alertWish(&w, wishKind(&w), order.Owner, wishReason(&w))
 	}
 	round := o.round(ctx, o.parts())
 	s, err := o.wishesNow(ctx, list)

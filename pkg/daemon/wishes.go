@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
+	"github.com/ipvsd/ipvsd/pkg/alert"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -87,6 +88,7 @@ func (o *owner) passTime(ctx context.Context, now time.Time) {
 	for _, w := range expired {
 		o.wishLog(&w).Info("a wish is over: its time has come", "what", w.What.String())
 		o.events.Add(wishEvent(&w, wishText(&w), "", "its time has come", ""))
+		o.alertWish(&w, alert.WishOver, "", "its time has come")
 	}
 	if len(ended) > 0 {
 		found, err := o.found(ctx, ended) // before they leave the table
@@ -101,10 +103,12 @@ func (o *owner) passTime(ctx context.Context, now time.Time) {
 				reason += fmt.Sprintf("; connections cut: %d", w.Cut)
 			} else {
 				w.Uncounted = true
+				reason += "; how many connections were cut nobody knows"
 				log = log.With("uncounted", err) // whether connections were cut
 			}
 			log.Info("a drain has come to its deadline: the server is disabled")
 			o.events.Add(wishEvent(w, wishText(w), admin.Disable.String(), reason, ""))
+			o.alertWish(w, alert.WishDue, "", reason)
 		}
 		next = next.HasCut(ended, cut)
 	}

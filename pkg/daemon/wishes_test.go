@@ -132,6 +132,29 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+// Who has a server's mails and webhooks is told what is wanted of it, once, however many services it is in.
+func TestWishesAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := "[global_defs]\nrouter_id = \"lb1\"\nsmtp_server = \"localhost\"\nnotification_email = \"ops@example.org\"\nsmtp_alert = true\n" +
+			"[webhook.all]\nurl = \"https://alerts.example.org/a\"\n" + web + strings.Replace(web, "192.0.2.1:80", "192.0.2.1:81", 1)
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), text)
+		h.pass(time.Second)
+		h.connections(first, 2, 0)
+		h.heard.mu.Lock()
+		h.heard.list = nil
+		h.heard.mu.Unlock()
+		h.ordered(control.Order{Verb: control.Drain, Server: first.String(), Reason: "disk", Deadline: time.Minute, Expires: time.Hour})
+		h.pass(2 * time.Hour)
+		n := int32(5)
+		h.ordered(control.Order{Verb: control.Weight, Server: second.String(), Service: "tcp 192.0.2.1:80", Weight: &n})
+		h.ordered(control.Order{Verb: control.Weight, Server: second.String(), Service: "tcp 192.0.2.1:80"})
+		h.wantHeard("of wishes", "mail [lb1] Server 198.51.100.1:80 - DRAIN => drain by alice <=", "mail [lb1] Server 198.51.100.1:80 - DRAIN_DEADLINE => drain <=",
+			"mail [lb1] Server 198.51.100.1:80 - WISH_OVER => drain <=", "mail [lb1] Server 198.51.100.2:80 of tcp 192.0.2.1:80 - WEIGHT => weight 5 by alice <=",
+			"mail [lb1] Server 198.51.100.2:80 of tcp 192.0.2.1:80 - WISH_OVER => weight 5 by alice <=")
+		h.stop()
+	})
+}
+
 // A server that may serve again has its slow start, which a restart does not end.
 func TestSlowStartAfterDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -180,6 +180,7 @@ type Event struct {
 	Server   string    `json:"server,omitempty"`  // its real or sorry server; absent: it is about the quorum
 	// Kind: MASTER, BACKUP, FAULT, STOP, DELETED, MASTER_RX_LOWER_PRI, MASTER_PRIORITY, BACKUP_PRIORITY as in the FIFO; besides
 	// HANDED_OVER, NOT_HANDED_OVER, PUT_BACK, CONFLICT, REFUSED. Of servers and quorums, which only webhooks hear of: UP, DOWN.
+	// Of what the operator wants of servers, likewise: DRAIN, DISABLE, WEIGHT, WISH_OVER, DRAIN_DEADLINE.
 	Kind     string `json:"event"`
 	From     string `json:"from,omitempty"` // of a transition
 	Priority uint8  `json:"priority,omitempty"`
