@@ -172,7 +172,9 @@ func stream(w http.ResponseWriter, entries iter.Seq2[connection.Connection, erro
 			last = end{Error: err.Error()}
 			break
 		}
-		n++
+		if n++; n == 1 {
+			w.Header().Set("Content-Type", jsonLines)
+		}
 		// The peer may have gone; then the context ends the entries.
 		_ = lines.Encode(&c)
 		if now := time.Now(); now.Sub(flushed) > flushEvery {
@@ -181,6 +183,7 @@ func stream(w http.ResponseWriter, entries iter.Seq2[connection.Connection, erro
 			_ = http.NewResponseController(w).Flush()
 		}
 	}
+	w.Header().Set("Content-Type", jsonLines) // of a list without entries; of others it has been sent
 	_ = lines.Encode(last)
 	_ = out.Flush()
 }

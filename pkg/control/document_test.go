@@ -62,6 +62,9 @@ func describe(list []Route) *openapi3.T {
 			if rt.Answer != nil {
 				c[rt.Media].Extensions = map[string]any{"x-item-schema": s.of(reflect.TypeOf(rt.Answer))}
 			}
+			if rt.Instead != nil {
+				c["application/json"] = openapi3.NewMediaType().WithSchemaRef(s.of(reflect.TypeOf(rt.Instead)))
+			}
 			good.WithContent(c)
 		}
 		answers := []openapi3.NewResponsesOption{openapi3.WithStatus(http.StatusOK, &openapi3.ResponseRef{Value: good}), openapi3.WithName("default", failure)}

@@ -27,6 +27,7 @@ type Route struct {
 	MaxBody int64  // bytes that it may have
 	Answer  any    // what a good answer is encoded from
 	Media   string // media type of a good answer; empty: JSON. Otherwise Answer, if there is one, is a line, or the data of an event, of it
+	Instead any    // what a good answer is encoded from, as JSON, when the query asks for that
 	Refusal any    // what an answer with status 422 is encoded from; nil: there is none
 	Streams bool   // it may take any time, and the answer comes bit by bit
 
@@ -67,7 +68,7 @@ func routes(b Backend, r Routers) []Route {
 			Summary: "The kernel's table, with its counters",
 			Query:   []Parameter{{Name: service, Summary: "only this service, as it is printed: tcp 192.0.2.1:80", Repeats: true}},
 		}, {
-			Name: "connections", Method: http.MethodGet, Path: connectionsPath, Role: Read, Answer: connection.Connection{}, Media: jsonLines, Streams: true,
+			Name: "connections", Method: http.MethodGet, Path: connectionsPath, Role: Read, Answer: connection.Connection{}, Instead: connection.Summary{}, Media: jsonLines, Streams: true,
 			serve:   walks{b: b, places: make(chan struct{}, maxWalks)},
 			Summary: `Entries of the connection table, one a line, then {"entries": N}, or {"error": "why"} if it broke off; a summary of them with summary=1`,
 			Query: []Parameter{
