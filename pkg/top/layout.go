@@ -27,16 +27,19 @@ var fields = []field{
 	{"ACTIVE", 6, 2, false, func(_ *Model, r *row) Span { return Span{number(float64(r.active())), Plain} }},
 	{"INACT", 5, 7, false, func(_ *Model, r *row) Span { return Span{number(float64(r.inactive())), Plain} }},
 	{"CONN/S", 6, 3, false, func(_ *Model, r *row) Span { return Span{number(r.rate.Connections), Plain} }},
-	{"BYTES/S", 7, 5, false, func(_ *Model, r *row) Span { return Span{number(r.rate.InBytes + r.rate.OutBytes), Plain} }},
-	{"IN-B/S", 6, 8, false, func(_ *Model, r *row) Span { return Span{number(r.rate.InBytes), Plain} }},
-	{"OUT-B/S", 7, 9, false, func(_ *Model, r *row) Span { return Span{number(r.rate.OutBytes), Plain} }},
+	{bytesTitle, 7, 5, false, func(_ *Model, r *row) Span { return Span{number(r.rate.InBytes + r.rate.OutBytes), Plain} }},
+	{"IN-B/S", 6, bothNeed, false, func(_ *Model, r *row) Span { return Span{number(r.rate.InBytes), Plain} }},
+	{"OUT-B/S", 7, bothNeed, false, func(_ *Model, r *row) Span { return Span{number(r.rate.OutBytes), Plain} }},
 }
 
-// Widths of what is not in fields.
+const bytesTitle = "BYTES/S"
+
+// Widths of what is not in fields, and what is needed when.
 const (
 	leastName = 22
 	leastNote = 17
 	noteNeed  = 6
+	bothNeed  = 8 // bytes in and out, instead of both together
 )
 
 // layout is what a screen has room for.
@@ -49,24 +52,29 @@ func (m *Model) layout(rows []row) layout {
 	l := layout{name: leastName}
 	rest := m.size.Width - leastName
 	in := make(map[int]bool)
-	for need := 1; need <= 9; need++ {
-		width := leastNote
+	for need := 1; need <= bothNeed; need++ {
+		width := 0
 		for _, f := range fields {
 			if f.need == need {
-				width = f.width
+				width += f.width + 1
+			}
+			if need == bothNeed && f.title == bytesTitle {
+				width -= f.width + 1 // they replace it
 			}
 		}
-		if rest < width+1 {
+		if need == noteNeed {
+			width = leastNote + 1
+		}
+		if rest < width {
 			break
 		}
-		rest -= width + 1
+		rest -= width
 		in[need] = true
 	}
 	for _, f := range fields {
 		switch {
 		case !in[f.need]:
-		case f.title == "BYTES/S" && in[8] && in[9]:
-			rest += f.width + 1
+		case f.title == bytesTitle && in[bothNeed]:
 		default:
 			l.fields = append(l.fields, f)
 		}
