@@ -31,7 +31,7 @@ func (o *owner) outline(now time.Time) *status.Snapshot {
 	return &status.Snapshot{
 		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
 		Config: file, Table: o.state, Settings: o.settings.status(), Engine: o.engineStatus(),
-		Wishes: o.wishes.All(), WishesRecord: o.wishes.record,
+		Wishes: o.wishes.All(), WishesRecord: o.wishes.record, Directors: o.directors.Status(),
 		Sources: o.members.sourcesNow(), SourcesRecord: o.members.record,
 		Services: make([]status.Service, 0, len(o.cfg.VirtualServers)),
 	}

@@ -29,6 +29,7 @@ type Snapshot struct {
 
 	Wishes       []admin.Wish `json:"wishes,omitempty"`        // what the operator wants of servers
 	WishesRecord string       `json:"wishes_record,omitempty"` // why that can't be written to the disk
+	Directors    []Director   `json:"directors,omitempty"`     // the others that are to know of it
 
 	Sources       []Source `json:"sources,omitempty"`        // of members
 	SourcesRecord string   `json:"sources_record,omitempty"` // why their last answers can't be written to the disk

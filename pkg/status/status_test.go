@@ -101,6 +101,12 @@ func trouble() *status.Snapshot {
 		}, []string{"expire_nodest_conn", "conntrack", "est_nice"}),
 		Services: []status.Service{web, six, sorry, sorry2, open}, Engine: engine(),
 		Wishes: []admin.Wish{desk().Wishes[0].Wish, desk().Wishes[1].Wish, desk().Wishes[5].Wish}, WishesRecord: "no space left on device",
+		Directors: []status.Director{
+			{Name: "lb2", Address: "10.0.0.2:9443", Reached: ago(time.Second), InStep: true, Newest: ago(time.Minute)},
+			{Name: "lb3", Address: "10.0.0.3:9443", FailingSince: ago(90 * time.Second), Error: "connection refused", Newest: ago(time.Hour)},
+			{Name: "lb4", Address: "10.0.0.4:9443", Reached: ago(time.Second), Newest: ago(time.Second), Newer: true, ClockAhead: -7 * time.Second},
+			{Name: "lb5", Address: "10.0.0.5:9443", Reached: ago(time.Second), Newest: ago(time.Hour)}, {Name: "lb6", Address: "10.0.0.6:9443"},
+		},
 	}
 }
 

@@ -180,6 +180,14 @@ func (s *Snapshot) wishes(line func(sgr, label, format string, args ...any)) {
 	if s.WishesRecord != "" {
 		line(red, "record", "%s", notRecorded(s.WishesRecord))
 	}
+	for i := range s.Directors {
+		d := &s.Directors[i]
+		sgr := ""
+		if !d.InStep {
+			sgr = red
+		}
+		line(sgr, "director", "%s at %s %s", d.Name, d.Address, d.State(s.At))
+	}
 	served := make(map[admin.Key]bool)
 	for i := range s.Services {
 		for j := range s.Services[i].Servers {

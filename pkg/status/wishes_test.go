@@ -59,6 +59,7 @@ func desk() *status.Wishes {
 
 func TestWishes(t *testing.T) {
 	full := desk()
+	full.Directors = []status.Director{{Name: "lb2", Reached: ago(time.Second), InStep: true}, {Name: "lb3", FailingSince: ago(time.Minute), Error: "connection refused"}}
 	full.Record = "open /var/lib/ipvsd/admin.json.new: no space left on device"
 	for name, s := range map[string]*status.Wishes{"wishes": full, "wishes-none": {At: now}} {
 		var plain, color bytes.Buffer
