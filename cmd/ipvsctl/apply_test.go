@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,14 @@ type shelf struct {
 	back     control.Return
 	answered status.Answer
 	refused  error // of Apply, Rollback, Confirm
+	others   []control.Neighbor
+}
+
+func (s *shelf) Neighbors(_ context.Context, name string) ([]control.Neighbor, error) {
+	if len(s.others) == 0 {
+		return nil, control.NoNeighbor(name, nil)
+	}
+	return s.others, nil
 }
 
 func (s *shelf) Apply(_ context.Context, a control.Application) (*status.Answer, error) {
@@ -95,5 +104,42 @@ func TestConfigurationIsSent(t *testing.T) {
 	}
 	if code, _, stderr := ctl(t, d, "plan", "--against", "7"); code != 0 || d.planned == nil || string(d.planned.Text) != "# seven\n" || len(d.planned.Texts) != 1 {
 		t.Errorf("%s: planned %+v", stderr, d.planned)
+	}
+}
+
+// diff tells what other directors have otherwise, and a switchover to one that is poorer is refused without --force.
+func TestOtherDirectors(t *testing.T) {
+	alike, _ := new(fake).Status(t.Context())
+	alike.RouterID = "lb2"
+	poorer, _ := new(fake).Status(t.Context())
+	poorer.RouterID, poorer.Services = "lb2", nil
+	weighs, _ := new(fake).Status(t.Context())
+	weighs.Services[0].Servers[0].Weight = 7
+	one := func(s *status.Snapshot) shelf { return shelf{others: []control.Neighbor{{Name: "second", Status: s}}} }
+	dead := shelf{others: []control.Neighbor{{Name: "second", Err: errors.New("no route to host")}}}
+	const lost = "! tcp 192.0.2.1:80: service: configured here, - there\n"
+	for _, tt := range []struct {
+		name           string
+		daemon         *fake
+		args           []string
+		code           int
+		stdout, stderr string // a part of it
+	}{
+		{"alike", &fake{shelf: one(alike)}, []string{"diff"}, 0, "lb1 and lb2 are alike\n", ""},
+		{"poorer", &fake{shelf: one(poorer)}, []string{"diff", "second"}, 2, lost, ""},
+		{"as JSON", &fake{shelf: one(poorer)}, []string{"diff", "-o", "json"}, 2, `"poorer": true`, ""},
+		{"dead", &fake{shelf: dead}, []string{"diff"}, 1, "second: it is not known how it is: no route to host\n", ""},
+		{"none", &fake{}, []string{"diff"}, 1, "", "no other director is configured"},
+		{"switchover to a poorer one", &fake{shelf: one(poorer)}, []string{"switchover", "VG"}, 1, "", lost + "ipvsctl: nothing was handed over"},
+		{"forced", &fake{shelf: one(poorer)}, []string{"switchover", "VG", "--force"}, 1, "", lost + "ipvsctl: there are no virtual routers here"},
+		{"switchover to another one", &fake{shelf: one(weighs)}, []string{"switchover", "VG"}, 1, "", "ipvsctl: there are no virtual routers here"},
+		{"switchover to a dead one", &fake{shelf: dead}, []string{"switchover", "VG"}, 1, "", "second: it is not known how it is: no route to host\nipvsctl: there are no virtual"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code, stdout, stderr := ctl(t, tt.daemon, tt.args...)
+			if code != tt.code || !strings.Contains(stdout, tt.stdout) || !strings.Contains(stderr, tt.stderr) || tt.stderr == "" && stderr != "" {
+				t.Errorf("exit code %d, want %d\nstdout: %s\nstderr: %s", code, tt.code, stdout, stderr)
+			}
+		})
 	}
 }

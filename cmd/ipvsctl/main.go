@@ -98,7 +98,7 @@ func command(a *app) *cobra.Command {
 	f.StringVarP(&a.output, "output", "o", "table", "`FORM` of what is printed: table or json")
 	f.StringVar(&a.color, "color", "auto", "`WHEN` to use colours: auto (on a terminal), always or never")
 	cmd.AddCommand(statusCommand(a), listCommand(a), checksCommand(a), probeCommand(a), checkCommand(a), convertCommand(a), planCommand(a), applyCommand(a), confirmCommand(a), historyCommand(a), rollbackCommand(a), reloadCommand(a), statsCommand(a),
-		rateCommand(a), connectionsCommand(a), eventsCommand(a), topCommand(a), exportCommand(a), importCommand(a), vrrpCommand(a), switchoverCommand(a), explainCommand(a), alertCommand(a), doctorCommand(a), realserverCommand(a),
+		rateCommand(a), connectionsCommand(a), eventsCommand(a), topCommand(a), exportCommand(a), importCommand(a), vrrpCommand(a), switchoverCommand(a), diffCommand(a), explainCommand(a), alertCommand(a), doctorCommand(a), realserverCommand(a),
 		drainCommand(a), undrainCommand(a), disableCommand(a), enableCommand(a), weightCommand(a), drainsCommand(a), auditCommand(a))
 	return cmd
 }

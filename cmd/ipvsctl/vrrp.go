@@ -72,15 +72,21 @@ the configuration of both routers it costs clients of virtual servers the reques
 const glance = 20 * time.Millisecond
 
 func switchoverCommand(a *app) *cobra.Command {
+	force := false
 	var reason string
 	cmd := &cobra.Command{
 		Use:   "switchover INSTANCE|GROUP",
 		Short: "Have another router take over, without losing a request, and say which one did",
 		Long: `Have another router take over what this one serves: it says so with priority 0, and goes on to serve until it hears another active
 router. If it hears none in time, it keeps the role. An instance takes its sync group with it. After that it does not preempt until
-the other router is gone. Connections under way go on if lvs_sync_daemon is configured on both; without it, they are reset. Exit codes: 0 another router is active, 1 none took over, or this router is not active.`,
+the other router is gone. Connections under way go on if lvs_sync_daemon is configured on both; without it, they are reset. If [global_defs.peers] says where the other directors are,
+they are asked before (ipvsctl diff): where one of them lacks services, servers that are up, a quorum or addresses, nothing is handed over without --force; one that does not answer
+is only told of. Exit codes: 0 another router is active, 1 none took over, or another director is poorer, or this router is not active.`,
 		Args: files(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.unlessPoorer(cmd.Context(), force); err != nil {
+				return err
+			}
 			r, err := a.switchover(cmd.Context(), args[0], reason)
 			if err != nil {
 				return err
@@ -94,6 +100,7 @@ the other router is gone. Connections under way go on if lvs_sync_daemon is conf
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "hand over although clients would be worse off with another director")
 	reasonFlag(cmd, &reason)
 	return cmd
 }

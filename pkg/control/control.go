@@ -16,6 +16,7 @@
 //	                      a file, what the daemon's own would. One that includes others comes as a File, with json=1
 //	POST /v1/alert-test   status.Trials: sends a test to all that are alerted, and tells what they answered
 //	POST /v1/reload       status.Answer: the daemon's file is read again and taken; with strict=1, unless it has warnings
+//	GET  /v1/compare      counterpart.Comparisons: what other directors have otherwise; with peer=NAME, that one
 //	POST /v1/apply        status.Answer: an Application takes the place of the daemon's file, perhaps until somebody confirms it; on the socket only
 //	POST /v1/confirm      status.Revision: keeps the configuration that waits for that
 //	GET  /v1/history      status.History: which configurations were taken
@@ -56,6 +57,7 @@ const Socket = "/run/ipvsd/ipvsd.sock"
 // Backend is what the Server asks. Its methods may be called concurrently.
 type Backend interface {
 	Revisions
+	Neighbors
 	Exchanger
 	Status(ctx context.Context) (*status.Snapshot, error)
 	// Plan returns what a reload would change. With a file it is about that text instead of the daemon's own file.

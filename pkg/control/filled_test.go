@@ -133,8 +133,14 @@ func (s sample) History(context.Context) (*status.History, error) {
 	return filled[status.History](s.empty), nil
 }
 func (s sample) Revision(context.Context, int) (*File, error) { return filled[File](s.empty), nil }
-func (s sample) Switchover(context.Context, string) error     { return nil }
-func (s sample) Record(audit.Entry)                           {}
+func (s sample) Neighbors(context.Context, string) ([]Neighbor, error) {
+	if s.empty {
+		return nil, nil
+	}
+	return []Neighbor{{Name: "second", Status: &status.Snapshot{Table: status.Table{Error: "no module"}}}}, nil
+}
+func (s sample) Switchover(context.Context, string) error { return nil }
+func (s sample) Record(audit.Entry)                       {}
 func (s sample) Table(context.Context, []ipvs.ServiceKey) (*status.Kernel, error) {
 	return filled[status.Kernel](s.empty), nil
 }

@@ -66,6 +66,17 @@ func (t *Taking) validate() error {
 	return nil
 }
 
+// detail says for the audit log what is taken, and how.
+func (t *Taking) detail(what string) string {
+	if t.Confirm > 0 {
+		what += fmt.Sprintf(", to be confirmed within %v", t.Confirm)
+	}
+	if t.Force {
+		what += ", by force"
+	}
+	return what
+}
+
 // revisionOf is the body of a request for a configuration of the history.
 type revisionOf struct {
 	Number int `json:"number"`
@@ -141,6 +152,7 @@ func applyHandler(b Backend) http.HandlerFunc {
 		if !ok || refused(w, a.validate()) {
 			return
 		}
+		Describe(r.Context(), a.detail(a.Name), a.Reason)
 		s, err := b.Apply(r.Context(), *a)
 		taken(w, s, err)
 	}
@@ -152,6 +164,7 @@ func rollbackHandler(b Backend) http.HandlerFunc {
 		if !ok || refused(w, back.validate()) {
 			return
 		}
+		Describe(r.Context(), back.detail(fmt.Sprintf("configuration %d", back.Number)), back.Reason)
 		s, err := b.Rollback(r.Context(), *back)
 		taken(w, s, err)
 	}

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,14 @@ type shelf struct {
 	back    control.Return
 	who     string
 	refusal error
+	others  []control.Neighbor
+}
+
+func (s *shelf) Neighbors(_ context.Context, name string) ([]control.Neighbor, error) {
+	if name == "lb9" {
+		return nil, control.NoNeighbor(name, []string{"lb2"})
+	}
+	return s.others, s.refusal
 }
 
 func (s *shelf) Apply(ctx context.Context, a control.Application) (*status.Answer, error) {
@@ -75,5 +84,19 @@ func TestConfigurationsByRequest(t *testing.T) {
 		if err == nil || err.Error() != "one waits: ipvsctl confirm" {
 			t.Errorf("refused: %v", err)
 		}
+	}
+}
+
+// Other directors are compared with this one, by name or all; one that does not answer is told, too.
+func TestCompare(t *testing.T) {
+	b := &backend{status: &status.Snapshot{RouterID: "lb1"}}
+	b.others = []control.Neighbor{{Name: "second", Status: &status.Snapshot{RouterID: "lb2", Table: status.Table{Error: "no module"}}}, {Name: "third", Err: errors.New("dead")}}
+	c, _ := serve(t, b)
+	all, err := c.Compare(t.Context(), "")
+	if err != nil || len(all.Peers) != 2 || len(all.Peers[0].Differences) != 1 || all.Peers[0].There != "lb2" || all.Peers[0].Here != "lb1" || all.Peers[1].Error != "dead" {
+		t.Errorf("%v: %+v", err, all)
+	}
+	if _, err := c.Compare(t.Context(), "lb9"); err == nil || err.Error() != `there is no director "lb9" in [global_defs.peers]: there is ["lb2"]` {
+		t.Errorf("of no such name: %v", err)
 	}
 }

@@ -124,7 +124,7 @@ func routes(b Backend, r Routers) []Route {
 			Summary: "The daemon's file is read again and taken",
 			Query:   []Parameter{{Name: strictly, Summary: "1: not if it has warnings"}},
 		}},
-		revisionRoutes(b),
+		revisionRoutes(b), compareRoute(b, r),
 	)
 	return list
 }

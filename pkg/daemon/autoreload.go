@@ -45,7 +45,7 @@ func (o *owner) autoReload(ctx context.Context) {
 		settled := now == before
 		before = now
 		o.reloads.Lock()
-		changed := now != o.read && now != (stamp{})
+		changed := now != o.read && now != (stamp{}) && o.awaited == nil // later, if a configuration waits for its confirmation
 		o.reloads.Unlock()
 		if !wanted || !settled || !changed {
 			continue

@@ -100,6 +100,7 @@ type owner struct {
 	shown    atomic.Pointer[pending]     // awaited, for the status
 	armed    chan struct{}               // awaited is another one
 	uptime   func() (boot string, since time.Duration)
+	neighbor func(config.Peer) snapshooter
 
 	cfg        *config.Config
 	dropped    int // parts of its file that are left out
@@ -156,6 +157,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		archive:    new(archive),
 		armed:      make(chan struct{}, 1),
 		uptime:     uptime,
+		neighbor:   remote,
 		cfg:        &config.Config{},
 		roster:     newRoster(),
 		verdicts:   desired.Verdicts{},

@@ -253,6 +253,9 @@ func ahead(now, t time.Time) string {
 	}
 }
 
+// Printable is a text without what would do something to a terminal.
+func Printable(s string) string { return printable(s) }
+
 // printable replaces what would do something to a terminal: servers may send what they like.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {

@@ -25,6 +25,9 @@ func (s Style) paint(sgr, text string) string {
 	return "\x1b[" + sgr + "m" + text + "\x1b[0m"
 }
 
+// Alarm returns a text as it looks that somebody should read first.
+func (s Style) Alarm(text string) string { return s.paint(red, text) }
+
 // cell is a text and how it looks; a right one is aligned to the right, as numbers are.
 type cell struct {
 	text, sgr string

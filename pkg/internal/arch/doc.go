@@ -12,7 +12,7 @@
 //
 //	package             | kind | may import                                     | one line
 //	cmd/ipvsd           | main | config control daemon script                   | flags, signals, exit code
-//	cmd/ipvsctl         | main | choice config config/dialect config/dialect/dialecthost config/document connection control daemon doctor doctor/doctorhost event ipvs ipvs/ipvsproc realserver realserver/realserverhost status top | one file a verb
+//	cmd/ipvsctl         | main | choice counterpart config config/dialect config/dialect/dialecthost config/document connection control daemon doctor doctor/doctorhost event ipvs ipvs/ipvsproc realserver realserver/realserverhost status top | one file a verb
 //	pkg/ipvs            | pure |                                                | services, servers, keys, flags, errors
 //	pkg/ipvs/ipvsnl     | io   | ipvs                                           | generic netlink: snapshots, batches
 //	pkg/ipvs/ipvsproc   | io   | ipvs                                           | sysctls, by way of /proc
@@ -59,6 +59,7 @@
 //	pkg/desired         | pure | admin config health ipvs vrrp                  | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
 //	pkg/status          | pure | admin bfd config/difference health ipvs vip vrrp                          | the snapshot, as JSON and as text
+//	pkg/counterpart     | pure | admin health status                            | what another director has otherwise
 //	pkg/top             | pure | admin event health ipvs status                 | the live view: its rows, keys, lines
 //	pkg/metrics         | pure | admin bfd health ipvs status vrrp + github.com/prometheus/client_model/go | the Prometheus view of a snapshot
 //	pkg/metrics/exporter | io  | metrics status                                 | serves it, and the process's own
@@ -70,7 +71,7 @@
 //	pkg/dump            | pure | config health ipvs status vip vrrp              | the same as keepalived's dumps show it
 //	pkg/event           | pure |                                                | what has happened: ring, queries, stream
 //	pkg/event/feed      | io   | event                                          | shares the ring with those who watch
-//	pkg/control         | io   | admin audit connection event ipvs status                   | HTTP over a Unix socket, and TCP
+//	pkg/control         | io   | admin audit connection counterpart event ipvs status                   | HTTP over a Unix socket, and TCP
 //	pkg/web             | io   | admin control event health ipvs status        | the status page
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state
 //	pkg/manual          | test | internal/golden                                | manual pages from what the programs say
