@@ -263,6 +263,13 @@ func TestMembersDrain(t *testing.T) {
 		h.pass(time.Minute)
 		h.wantServing("one went and came", first, addr(7))
 		h.stop()
+		h = h.again()
+		h.pass(time.Minute)
+		h.wantServing("a restart before any answer", first, addr(7))
+		if n := len(h.status().Services[0].Servers); n != 4 {
+			t.Errorf("%d servers", n)
+		}
+		h.stop()
 	})
 }
 

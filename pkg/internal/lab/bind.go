@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -60,6 +62,21 @@ func NewBind(h *Host, at netip.Addr) *Server {
 			return err
 		},
 	}
+}
+
+// zones is the serial of the last zone that was made.
+var zones atomic.Uint32
+
+// Zone has a server of NewBind know these records of lab.local, too, and none of those that it was given so before.
+func (s *Server) Zone(records string) {
+	s.Host.tb.Helper()
+	text := strings.ReplaceAll(zone, "HOST", s.Host.Name)
+	text = strings.Replace(text, "hostmaster 1 ", fmt.Sprintf("hostmaster %d ", 1+zones.Add(1)), 1) + records
+	file := filepath.Join(filepath.Dir(s.args[len(s.args)-1]), "lab.local")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		s.Host.tb.Fatalf("zone of %s: %v", s.Host.Name, err)
+	}
+	s.signal(syscall.SIGHUP) // which it takes for rndc reload
 }
 
 // queryLimit is how long Query waits for the answer. It is a client's usual patience before it asks a second time.
