@@ -15,7 +15,9 @@ import (
 const serverForm = `SERVER is an address with or without port, a name that the configuration gives, or tag:NAME.`
 
 // howItHolds is said with every verb that sets something.
-const howItHolds = `It holds until it is ended or expires, over reloads, restarts and failures of the daemon; ipvsctl drains lists all that is wanted.`
+const howItHolds = `It holds until it is ended or expires, over reloads, restarts and failures of the daemon, and on the directors of [global_defs.peers],
+too: at once on those that can be reached, on the others when they can. Of what is wanted of a server the newest holds. ipvsctl drains lists
+all that is wanted, and which directors know of it.`
 
 // orderFlags are those that all orders have.
 func orderFlags(cmd *cobra.Command, o *control.Order) {
