@@ -1,6 +1,8 @@
 package config
 
 import (
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,18 +16,81 @@ type Object struct {
 	Members  []Object // servers of a virtual server
 }
 
-// Keyword is one of an Object, as it holds.
+// Keyword is one of an Object, as it holds. It is printed when somebody wants to see it: most are never seen.
 type Keyword struct {
 	Name    string
-	Value   string    // as TOML, secrets hidden
-	Default bool      // it would hold without being written
-	Items   []string  // of a list
-	Fields  []Keyword // of a table on one line
-	secret  string    // Value with its secrets
+	Default bool // it would hold without being written
+	value   any
 }
 
 // Same says whether nothing of a keyword differs, its secrets included.
-func (k *Keyword) Same(o *Keyword) bool { return k.secret == o.secret }
+func (k *Keyword) Same(o *Keyword) bool { return same(k.value, o.value) }
+
+// same says whether two values would be printed alike.
+func same(a, b any) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	switch x := a.(type) {
+	case inline:
+		if y, ok := b.(inline); ok && len(x) == len(y) {
+			named := func(f, g field) bool { return f.name == g.name }
+			if slices.EqualFunc(x, y, named) {
+				return slices.EqualFunc(x, y, func(f, g field) bool { return same(f.value, g.value) })
+			}
+		}
+	case checksOfType:
+		y, ok := b.(checksOfType)
+		alike := ok && len(x.tables) == len(y.tables)
+		for i := 0; alike && i < len(x.tables); i++ {
+			alike = same(x.tables[i], y.tables[i])
+		}
+		return alike
+	default:
+		if t := reflect.TypeOf(a); t.Comparable() && reflect.TypeOf(b) == t {
+			return a == b
+		}
+	}
+	return printed(a) == printed(b)
+}
+
+// Value returns it as TOML, with secrets hidden.
+func (k *Keyword) Value() string { return printed(veil(k.Name, k.value)) }
+
+// Items returns those of a list, with secrets hidden.
+func (k *Keyword) Items() []string {
+	switch v := veil(k.Name, k.value).(type) {
+	case []string:
+		return itemsOf(v)
+	case []any:
+		return itemsOf(v)
+	case []inline:
+		return itemsOf(v)
+	case checksOfType:
+		if len(v.tables) > 1 {
+			return itemsOf(v.tables)
+		}
+	}
+	return nil
+}
+
+// Fields returns those of a table on one line.
+func (k *Keyword) Fields() []Keyword {
+	var table inline
+	switch v := k.value.(type) {
+	case inline:
+		table = v
+	case checksOfType:
+		if len(v.tables) == 1 {
+			table = v.tables[0]
+		}
+	}
+	list := make([]Keyword, len(table))
+	for i, f := range table {
+		list[i] = Keyword{f.name, same(f.value, f.fallback), f.value}
+	}
+	return list
+}
 
 // Objects returns what a configuration describes, in the order of Format. Virtual servers that are to be passed over are left out.
 func Objects(c *Config, pass func(*VirtualServer) bool) []Object {
@@ -81,10 +146,8 @@ func (o *objects) member(kind, name string) {
 }
 
 func (o *objects) add(name string, value any, usual bool) {
-	k := keywordOf(name, value)
-	k.Default = usual
 	at := o.current()
-	at.Keywords = append(at.Keywords, k)
+	at.Keywords = append(at.Keywords, Keyword{name, usual, value})
 }
 
 // hidden stands for a secret.
@@ -92,45 +155,12 @@ type hidden struct{}
 
 func (hidden) String() string { return "(hidden)" }
 
-func keywordOf(name string, value any) Keyword {
-	k := Keyword{Name: name, secret: printed(value)}
-	shown := veil(name, value)
-	k.Value = printed(shown)
-	switch v := shown.(type) {
-	case []string:
-		k.Items = itemsOf(v)
-	case []any:
-		k.Items = itemsOf(v)
-	case []inline:
-		k.Items = itemsOf(v)
-	case checksOfType:
-		if len(v.tables) > 1 {
-			k.Items = itemsOf(v.tables)
-		} else {
-			k.Fields = fields(v.tables[0], value.(checksOfType).tables[0])
-		}
-	case inline:
-		k.Fields = fields(v, value.(inline))
-	}
-	return k
-}
-
 func itemsOf[T any](list []T) []string {
 	texts := make([]string, len(list))
 	for i := range list {
 		texts[i] = printed(list[i])
 	}
 	return texts
-}
-
-// fields returns those of a table; secret is the same table with its secrets.
-func fields(shown, secret inline) []Keyword {
-	list := make([]Keyword, len(shown))
-	for i := range shown {
-		list[i] = keywordOf(shown[i].name, secret[i].value)
-		list[i].Default = shown[i].value == shown[i].fallback
-	}
-	return list
 }
 
 // veil returns a value without its secrets.

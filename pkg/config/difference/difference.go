@@ -4,6 +4,7 @@ package difference
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
@@ -37,13 +38,14 @@ type Keyword struct {
 
 // Of returns the changes from one configuration to another, in the order of the new one, with those of a kind together.
 func Of(was, is *config.Config) []Change {
-	stay := make(map[*config.VirtualServer]bool, len(was.VirtualServers)) // the loader gives out the same object for the same text
+	before := make(map[string]*config.VirtualServer, len(was.VirtualServers))
 	for _, vs := range was.VirtualServers {
-		stay[vs] = false
+		before[vs.Name] = vs
 	}
+	stay := make(map[*config.VirtualServer]bool) // the loader gives out the same object for the same text
 	for _, vs := range is.VirtualServers {
-		if _, had := stay[vs]; had {
-			stay[vs] = true
+		if had := before[vs.Name]; had == vs || had != nil && reflect.DeepEqual(had, vs) {
+			stay[had], stay[vs] = true, true
 		}
 	}
 	pass := func(vs *config.VirtualServer) bool { return stay[vs] }
@@ -154,24 +156,26 @@ func keyword(was, is *config.Keyword) []Keyword {
 	case was == nil && is.Default, is == nil && was.Default:
 		return nil
 	case was == nil:
-		return []Keyword{simple(Keyword{Name: is.Name, Is: is.Value, Added: is.Items})}
+		return []Keyword{simple(Keyword{Name: is.Name, Is: is.Value(), Added: is.Items()})}
 	case is == nil:
-		return []Keyword{simple(Keyword{Name: was.Name, Was: was.Value, Removed: was.Items})}
+		return []Keyword{simple(Keyword{Name: was.Name, Was: was.Value(), Removed: was.Items()})}
 	case was.Same(is):
 		return nil
-	case len(was.Fields) > 0 && len(is.Fields) > 0:
-		list := keywords(was.Fields, is.Fields)
+	}
+	if old, fresh := was.Fields(), is.Fields(); len(old) > 0 && len(fresh) > 0 {
+		list := keywords(old, fresh)
 		for i := range list {
 			list[i].Name = is.Name + "." + list[i].Name
 		}
 		return list
-	case len(was.Items)+len(is.Items) > 0:
-		k := Keyword{Name: is.Name, Added: without(is.Items, was.Items), Removed: without(was.Items, is.Items)}
+	}
+	if old, fresh := was.Items(), is.Items(); len(old)+len(fresh) > 0 {
+		k := Keyword{Name: is.Name, Added: without(fresh, old), Removed: without(old, fresh)}
 		if len(k.Added)+len(k.Removed) > 0 {
 			return []Keyword{k}
 		}
 	}
-	return []Keyword{{Name: is.Name, Was: was.Value, Is: is.Value}}
+	return []Keyword{{Name: is.Name, Was: was.Value(), Is: is.Value()}}
 }
 
 // simple shows a list by its items alone.
