@@ -25,6 +25,8 @@ import (
 const (
 	// interval is how long after a conversation there is the next one.
 	interval = 10 * time.Second
+	// again is how long after one that has failed.
+	again = 2 * time.Second
 	// patience is how long a conversation may take.
 	patience = 5 * time.Second
 	// rounds is how many messages a conversation has at most: one to see a difference, one to end it, and another one where something was
@@ -118,12 +120,15 @@ func (x *Exchange) Run(ctx context.Context) {
 
 // follow talks with one of them from time to time.
 func (x *Exchange) follow(ctx context.Context, p *peer) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
+	next := time.NewTimer(interval)
+	defer next.Stop()
 	for {
-		x.talk(ctx, p, false)
+		next.Reset(interval)
+		if !x.talk(ctx, p, false) {
+			next.Reset(again) // it may be about to have the clients
+		}
 		select {
-		case <-tick.C:
+		case <-next.C:
 		case <-p.left:
 			return
 		case <-ctx.Done():
@@ -166,8 +171,8 @@ func (x *Exchange) Status() []status.Director {
 	return list
 }
 
-// talk has a conversation, and notes what came of it. Who is eager sends everything with the first message.
-func (x *Exchange) talk(ctx context.Context, p *peer, eager bool) {
+// talk has a conversation, notes what came of it, and says whether it succeeded. Who is eager sends everything with the first message.
+func (x *Exchange) talk(ctx context.Context, p *peer, eager bool) bool {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
 	defer cancel()
 	var heard heard
@@ -183,9 +188,10 @@ func (x *Exchange) talk(ctx context.Context, p *peer, eager bool) {
 		err = context.Cause(ctx)
 	}
 	if errors.Is(err, context.Canceled) {
-		return // who asked has gone, or the daemon ends: nothing is known of the other one
+		return false // who asked has gone, or the daemon ends: nothing is known of the other one
 	}
 	x.note(p, heard, err)
+	return err == nil
 }
 
 // heard is what is known of another director after a conversation.

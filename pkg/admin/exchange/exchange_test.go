@@ -284,7 +284,7 @@ func TestPartition(t *testing.T) {
 		n.want("while it is cut off", "198.51.100.2:80 the newest", "a", "b")
 		n.want("while it is cut off", "198.51.100.1:80 kernel, 198.51.100.2:80 a disk that c knows of", "c")
 		n.part("c", false)
-		time.Sleep(2 * interval)
+		time.Sleep(patience + again + time.Second)
 		n.want("when it is back", "198.51.100.2:80 the newest", all...)
 		time.Sleep(2 * interval)
 		for _, d := range n.directors {
@@ -392,6 +392,7 @@ func TestFollow(t *testing.T) {
 			n.directors[name].x.Follow(nil)
 		}
 		time.Sleep(3 * interval)
+		synctest.Wait()
 		if n.messages > 0 || len(a.x.Status()) > 0 {
 			t.Errorf("%d messages, %+v", n.messages, a.x.Status())
 		}
