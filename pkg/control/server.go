@@ -160,10 +160,7 @@ func muxOf(list []Route, log *book) *http.ServeMux {
 
 func statusHandler(b Backend, routers Routers) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		s, err := b.Status(r.Context())
-		if err == nil {
-			s = withRouters(r.Context(), s, routers)
-		}
+		s, err := StatusOf(r.Context(), b, routers)
 		reply(w, http.StatusOK, s, err)
 	}
 }

@@ -13,7 +13,7 @@
 // Who comes and what they may is for package control. A browser shows a certificate, or logs in with a token: a session is remembered in memory
 // only, and stands for the token, so that one that is no longer in the configuration ends it. Orders go to the API like everybody's,
 // through its check of roles and its audit log. Requests that change something must come from the page itself: the cookie is SameSite=Strict,
-// and Sec-Fetch-Site and Origin are looked at. A Content-Security-Policy without exceptions keeps everything else from running; what the
+// and package control looks at Sec-Fetch-Site and Origin. A Content-Security-Policy without exceptions keeps everything else from running; what the
 // daemon tells gets into the page as text only.
 //
 // The package starts a goroutine for each question to another director, which ends within seconds.

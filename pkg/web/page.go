@@ -76,7 +76,6 @@ type Page struct {
 	teller   *teller
 	sessions sessions
 	mux      *http.ServeMux
-	handler  http.Handler
 }
 
 // New returns the page about a source. Holds says whether somebody has the secret of a token: Server.Holds.
@@ -87,7 +86,6 @@ func New(s Source, holds func(*http.Request, string) bool) *Page {
 	p.mux.HandleFunc("GET /page/state", p.state)
 	p.mux.HandleFunc("POST /page/login", p.login)
 	p.mux.HandleFunc("POST /page/logout", p.logout)
-	p.handler = http.NewCrossOriginProtection().Handler(p.mux)
 	return p
 }
 
@@ -98,7 +96,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "without TLS this page is at an address or at localhost only", http.StatusMisdirectedRequest)
 		return
 	}
-	p.handler.ServeHTTP(w, r)
+	p.mux.ServeHTTP(w, r)
 }
 
 // literal says whether a host is an address or localhost. A name that somebody else has pointed at this host would have a browser believe that

@@ -191,3 +191,26 @@ func TestTooManySessions(t *testing.T) {
 		t.Errorf("%d sessions after they have ended", len(s.open))
 	}
 }
+
+// What is wrong with a director as a whole is told, in words.
+func TestProblems(t *testing.T) {
+	d := newDirector("lb1")
+	d.whole.Config = status.Config{Rejected: "line 4: no", Pending: &status.Pending{Revision: 7, Back: 6, Left: time.Minute}}
+	d.whole.Table = status.Table{Error: "no module", Record: "disk full", Refused: []status.Refused{{Reason: "no scheduler mh"}}}
+	d.whole.WishesRecord, d.whole.VRRP = "disk full, too", &status.VRRP{Error: "no socket"}
+	s, err := newTeller(d).tell(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, p := range s.Here.Problems {
+		list = append(list, p.Text)
+	}
+	want := []string{
+		"no module", "line 4: no", "configuration 7 waits for its confirmation, for 1m0s more; without it, configuration 6 returns", "no scheduler mh", "disk full",
+		"disk full, too", "no socket",
+	}
+	if !reflect.DeepEqual(list, want) {
+		t.Errorf("%q, want %q", list, want)
+	}
+}

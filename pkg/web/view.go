@@ -214,6 +214,9 @@ func problemsOf(s *status.Snapshot) []problem {
 	}
 	add("The table can't be read or changed", s.Table.Error)
 	add("The configuration was rejected, an earlier one is in force", s.Config.Rejected)
+	if s.Config.Pending != nil {
+		add("Not confirmed yet", s.Config.Pending.String())
+	}
 	for _, r := range s.Table.Refused {
 		add("The kernel refuses a change", r.Reason)
 	}
