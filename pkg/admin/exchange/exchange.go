@@ -14,8 +14,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/config"
@@ -237,7 +239,7 @@ func (x *Exchange) note(p *peer, h heard, err error) {
 	was := p.state
 	s := &p.state
 	if err != nil {
-		s.Error, s.InStep = err.Error(), false
+		s.Error, s.InStep = line(err.Error()), false
 		if was.Error == "" {
 			s.FailingSince = now
 		}
@@ -262,6 +264,21 @@ func (x *Exchange) note(p *peer, h heard, err error) {
 		log.Warn("the clocks of the directors differ: of what is wanted on both while they can't reach each other, the wrong one may count as newer",
 			"ahead", is.ClockAhead)
 	}
+}
+
+// line returns what another director may have written as a line for a terminal.
+func line(text string) string {
+	const most = 400 // characters
+	list := []rune(strings.ToValidUTF8(text, "?"))
+	if len(list) > most {
+		list = append(list[:most], '…')
+	}
+	for i, r := range list {
+		if !unicode.IsPrint(r) {
+			list[i] = ' '
+		}
+	}
+	return string(list)
 }
 
 // stamp returns the time of a version.

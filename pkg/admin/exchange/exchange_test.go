@@ -371,6 +371,22 @@ func TestClocks(t *testing.T) {
 	})
 }
 
+// What another director says of why it refuses is a line, whatever it is.
+func TestRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, "a", "b")
+		n.directors["b"].keep.Lock()
+		n.directors["b"].down = errors.New("\x1b[2Jno\nno\xff" + strings.Repeat("ä", 1000))
+		n.directors["b"].keep.Unlock()
+		time.Sleep(time.Minute)
+		want := " [2Jno no?" + strings.Repeat("ä", 390) + "…"
+		if s := n.directors["a"].x.Status()[0]; s.Error != want {
+			t.Errorf("%q", s.Error)
+		}
+		n.stop()
+	})
+}
+
 // The directors may change while it runs, and end with it.
 func TestFollow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
