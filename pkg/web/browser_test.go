@@ -33,7 +33,7 @@ func browse(t *testing.T, url string, width, height int64) tab {
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	p := tab{t, ctx}
 	p.listen()
@@ -79,7 +79,11 @@ func js[T any](p tab, expression string) T {
 // until waits for an expression to be true.
 func (p tab) until(expression string) {
 	p.t.Helper()
-	const wait = `new Promise(done => { const look = () => { let is = false; try { is = (%) } catch {} is ? done(true) : setTimeout(look, 50) }; look() })`
+	const wait = `new Promise(done => {
+		const end = Date.now() + 60000;
+		const look = () => { let is = false; try { is = (%) } catch {} is || Date.now() > end ? done(is) : setTimeout(look, 50) };
+		look();
+	})`
 	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](strings.Replace(wait, "%", expression, 1), chromedp.EvalAwaitPromise))
 	if err != nil || !v {
 		text, e := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body.innerText"))
