@@ -151,9 +151,10 @@ func (o *owner) enforce(ctx context.Context, cfg *config.Config, answer answer) 
 	}
 	answer.Configuration = difference.Of(was, cfg)
 	o.makeFiles(cfg)
+	who := whoOf(ctx)
 	return ask(ctx, o, func(ctx context.Context) *status.Answer {
 		notify(reloading())
-		o.reload(ctx, cfg, answer)
+		o.reload(ctx, who, cfg, answer)
 		notify(ready, o.summary())
 		return answer.Answer
 	})

@@ -53,8 +53,9 @@ func (o *owner) Reload(ctx context.Context, strict bool) (*status.Answer, error)
 	}
 	if cfg == nil {
 		o.loader = before // of the version that stays in force
+		who := whoOf(ctx)
 		return ask(ctx, o, func(ctx context.Context) *status.Answer {
-			o.reload(ctx, nil, answer)
+			o.reload(ctx, who, nil, answer)
 			return answer.Answer
 		})
 	}
@@ -72,10 +73,10 @@ func (o *owner) ifWhole(ctx context.Context, cfg *config.Config, a *answer, hint
 	return ask(ctx, o, func(context.Context) *config.Config { return o.whole(cfg, a, hint) })
 }
 
-func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
+func (o *owner) reload(ctx context.Context, who string, cfg *config.Config, answer answer) {
 	if cfg == nil {
 		o.config.Rejected, o.config.RejectedAt = answer.Rejected, time.Now()
-		o.events.Add(event.Event{Kind: event.Reload, Object: o.files.config, To: "rejected", Reason: firstProblem(answer.Rejected)})
+		o.events.Add(event.Event{Kind: event.Reload, Object: o.files.config, To: "rejected", Reason: firstProblem(answer.Rejected), Who: who})
 		o.log.Error("the configuration was rejected; the earlier one stays in force", "file", o.files.config)
 		o.tellProblems(answer.problems)
 		if len(answer.problems) == 0 { // it could not even be read
@@ -89,7 +90,7 @@ func (o *owner) reload(ctx context.Context, cfg *config.Config, answer answer) {
 	o.watchFiles(ctx)
 	o.members.run(ctx)
 	o.log.Info("reloaded", "file", o.files.config)
-	o.events.Add(event.Event{Kind: event.Reload, Object: o.files.config, To: "accepted"})
+	o.events.Add(event.Event{Kind: event.Reload, Object: o.files.config, To: "accepted", Who: who})
 	o.reconciler.Retry() // somebody is waiting to see it
 	o.settings.tuner.Retry()
 	round := o.round(ctx, o.parts())
