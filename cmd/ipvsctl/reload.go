@@ -12,8 +12,9 @@ func reloadCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "Have the daemon take its configuration file as it is now, and say what that changed",
-		Long: `Have the daemon take its configuration file as it is now, and say what that changed. A file with errors changes nothing.
-Exit codes: 0 taken, 1 taken but the kernel refused some of it, 3 the file is not valid.`,
+		Long: `Have the daemon take its configuration file as it is now, and say what that changed. A file with errors changes nothing,
+and while a configuration of ipvsctl apply waits for its confirmation no other one is taken.
+Exit codes: 0 taken, 1 taken but the kernel refused some of it, or not taken now, 3 the file is not valid.`,
 		Args: files(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := a.client().Because(reason).Reload(cmd.Context(), strict)

@@ -37,7 +37,7 @@ func TestKernelApply(t *testing.T) {
 		t.Errorf("plan: exit code %d\n%s%s", code, out, errs)
 	}
 
-	if out := d.run("apply", file, "--confirm", "15s", "--reason", "a test"); !strings.Contains(out, "configuration 2 of root") {
+	if out := d.run("apply", file, "--confirm", "10s", "--reason", "a test"); !strings.Contains(out, "configuration 2 of root") {
 		t.Errorf("apply: %s", out)
 	}
 	waitSaved(t, h, next)
