@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/member"
 	"github.com/ipvsd/ipvsd/pkg/member/consulsource"
 	"github.com/ipvsd/ipvsd/pkg/member/dnssource"
@@ -179,6 +181,18 @@ type change struct {
 	held          int
 }
 
+// words says who came and who went.
+func (c *change) words() string {
+	var parts []string
+	if len(c.came) > 0 {
+		parts = append(parts, "came: "+few(c.came))
+	}
+	if len(c.went) > 0 {
+		parts = append(parts, "went: "+few(c.went))
+	}
+	return strings.Join(parts, "; ")
+}
+
 // step makes the next pools of what sources say, and returns those that are others.
 func (m *members) step(now time.Time) (changes []change) {
 	for vs := range m.open() {
@@ -285,6 +299,11 @@ func (o *owner) takeMembers(ctx context.Context, now time.Time) {
 	}
 	for _, c := range changes {
 		log := o.log.With("service", c.service, "from", c.from, "came", few(c.came), "went", few(c.went))
+		e := event.Event{Kind: event.Members, Service: c.service, Object: c.from, To: "changed", Reason: c.words()}
+		if c.held > 0 {
+			e.To, e.Reason = "held", fmt.Sprintf("too few would be left without %d of them", c.held)
+		}
+		o.events.Add(e)
 		if c.held > 0 {
 			log.Warn("members are held: too few would be left", "held", c.held)
 		} else {
@@ -303,8 +322,10 @@ func (o *owner) tellSource(s member.Source, was, is member.State) {
 	switch {
 	case is.Err != "" && was.Err == "":
 		log.Warn("a source of members fails; who was there stays", "err", is.Err)
+		o.events.Add(event.Event{Kind: event.Source, Object: s.String(), From: "answering", To: "failing", Reason: is.Err})
 	case is.Err == "" && was.Err != "":
 		log.Info("a source of members answers again")
+		o.events.Add(event.Event{Kind: event.Source, Object: s.String(), From: "failing", To: "answering"})
 	}
 	if is.Warning != was.Warning && is.Warning != "" && is.Err == "" {
 		log.Warn("a part of a source of members can't be read", "err", is.Warning)

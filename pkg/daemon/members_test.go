@@ -137,6 +137,9 @@ func TestMembersComeAndGo(t *testing.T) {
 		if table, err := k.Read(t.Context(), nil); err != nil || table[0].Destination(first) == nil || table[0].Destination(first).Weight != 0 {
 			t.Errorf("who left does not drain: %v", table)
 		}
+		if list := h.ask(status.CheckQuery{}, true); len(list) != 3 || list[0].Target.String() != "198.51.100.2:80" {
+			t.Errorf("checks: %+v", list)
+		}
 		h.pass(time.Minute)
 		if table, err := k.Read(t.Context(), nil); err != nil || table[0].Destination(first) != nil {
 			t.Errorf("who left never goes: %v", table)
@@ -159,11 +162,14 @@ func TestMembersStay(t *testing.T) {
 			h.wantServing(when, want...)
 		}
 		serve("at first", all...)
+		h.happened()
 		h.says(byName, "error: SERVFAIL")
 		h.pass(time.Minute)
 		serve("a failure", all...)
 		h.says(byName, "")
 		h.pass(time.Minute)
+		h.wantHappened("a failure, and nobody", "source "+byName+": answering -> failing: SERVFAIL", "source "+byName+": failing -> answering",
+			"members tcp 192.0.2.1:80 of "+byName+": held: too few would be left without 2 of them")
 		serve("an empty answer", all...)
 		if v := h.status().Sources; len(v) != 2 || len(v[1].Held) != 2 || v[1].Servers != 2 || v[1].Named != 0 {
 			t.Errorf("status: %+v", v)

@@ -35,12 +35,14 @@ const (
 	SyncRole  Kind = "sync"      // the kernel's daemons that tell other directors of connections
 	Drift     Kind = "drift"     // somebody else changed the kernel's table or settings; the reason is what mended it
 	Refused   Kind = "refused"   // the kernel refused a change, the first time
+	Source    Kind = "source"    // of members: answering, failing
+	Members   Kind = "members"   // of a service, by a source: to changed; or to held, since too few would be left
 	Table     Kind = "table"     // the kernel's table as a whole: kept, not kept
 )
 
 // Kinds are all of them.
 var Kinds = []Kind{
-	Daemon, Reload, Server, Weight, Quorum, Sorry, FailOpen, Checks, Wish, Router, SyncGroup, Tracked, SyncRole, Drift, Refused, Table,
+	Daemon, Reload, Server, Weight, Quorum, Sorry, FailOpen, Checks, Wish, Router, SyncGroup, Tracked, SyncRole, Drift, Refused, Source, Members, Table,
 }
 
 // Event is something that has happened. Which names it has depends on its Kind; absent ones are empty.

@@ -42,12 +42,12 @@ func (e *Event) Story() string {
 
 // Bad says whether it is a reason to look.
 func (e *Event) Bad() bool {
-	return e.Kind == Refused || slices.Contains([]string{"down", "FAULT", "rejected", "not kept", "CONFLICT", "REFUSED"}, e.To)
+	return e.Kind == Refused || slices.Contains([]string{"down", "FAULT", "rejected", "failing", "held", "not kept", "CONFLICT", "REFUSED"}, e.To)
 }
 
 // Good says whether something is well again.
 func (e *Event) Good() bool {
-	return e.To == "up" && e.From == "down" || e.Kind == Table && e.To == "kept"
+	return e.To == "up" && e.From == "down" || e.Kind == Table && e.To == "kept" || e.Kind == Source && e.To == "answering"
 }
 
 // about names what an event is about, the smallest thing first.
