@@ -159,8 +159,9 @@ func muxOf(list []Route, log *book) *http.ServeMux {
 }
 
 func statusHandler(b Backend, routers Routers) http.HandlerFunc {
+	all := newTogether(func(ctx context.Context) (*status.Snapshot, error) { return StatusOf(ctx, b, routers) })
 	return func(w http.ResponseWriter, r *http.Request) {
-		s, err := StatusOf(r.Context(), b, routers)
+		s, err := all.ask(r.Context())
 		reply(w, http.StatusOK, s, err)
 	}
 }
