@@ -122,6 +122,35 @@ func TestScenario23Directors(t *testing.T) {
 	})
 }
 
+// A deadline that comes while the table can't be read cuts connections that nobody has counted, and nobody says that there were none.
+func TestUncounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), web)
+		h.pass(time.Second)
+		h.connections(first, 2, 0)
+		h.ordered(control.Order{Verb: control.Drain, Server: first.String(), Deadline: time.Minute})
+		h.pass(time.Minute - 100*time.Millisecond)
+		for range 5 {
+			h.kernel.FailSnapshot(errors.New("no answer"))
+		}
+		h.pass(time.Minute)
+		h.wantWeights("at the deadline", "2:1 3:1")
+		for range 2 {
+			var text strings.Builder
+			s, err := h.Wishes(t.Context())
+			if err != nil || len(s.Wishes) != 1 || !s.Wishes[0].Ended || !s.Wishes[0].Uncounted || s.Text(&text, status.Style{}) != nil {
+				t.Errorf("%v, %+v", err, s)
+			}
+			if !strings.Contains(text.String(), "disabled at its deadline, connections cut: nobody has counted them") {
+				t.Error(text.String())
+			}
+			h.kill()
+			h = h.again()
+		}
+		h.stop()
+	})
+}
+
 // wished says what is wanted, in a word or two.
 func (h *house) wished() (list []string) {
 	h.t.Helper()
