@@ -73,7 +73,7 @@ func (b *benched) wait(t *testing.T) {
 // persistence. No request fails, the server gets no new connection, its connections end, and that holds while the daemon restarts or dies.
 func TestKernelScenario11Drain(t *testing.T) {
 	c := lab.NewNATCluster(t)
-	services := []string{"lb_algo = 'rr'\n", "lb_algo = 'wlc'\n", "lb_algo = 'mh'\n", "lb_algo = 'sh'\n", "lb_algo = 'rr'\npersistence_timeout = 300\n"}
+	services := []string{"lb_algo = 'rr'\n", "lb_algo = 'wlc'\n", "lb_algo = 'mh'\n", "lb_algo = 'sh'\n", "lb_algo = 'rr'\npersistence_timeout = 300\n", "lb_algo = 'wrr'\n"}
 	config := ""
 	for i, options := range services {
 		config += fmt.Sprintf("[[virtual_server]]\naddress = %q\nprotocol = \"TCP\"\n%sTCP_CHECK = false\n", port(lab.WebVIP, uint16(7000+i)), options)
