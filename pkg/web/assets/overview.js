@@ -98,7 +98,7 @@ export class Overview {
     text(row.more, d.here ? "this one" : there && there.name !== d.name ? there.name : "");
     if (!there) {
       for (const slot of ["routers", "servers", "active", "rate"]) text(row[slot], "-");
-      text(row.compared, d.asked ? d.error : "asking");
+      text(row.compared, d.asked ? d.error + (d.read ? "; it last answered " + span(this.now - d.read) + " ago" : "") : "asking");
       attribute(row.compared, "class", d.asked ? "trouble" : "dim");
       return;
     }
