@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
@@ -42,6 +43,9 @@ func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answ
 	if err != nil {
 		return nil, err
 	}
+	m := newMembers() // who they were when a daemon last ran
+	m.pools = filesIn(Options{StateDir: stateDir}).recallMembers(slog.New(slog.DiscardHandler))
+	cfg = m.join(cfg)
 	facts := desired.Facts{Owned: owned, Wishes: wishes, Now: time.Now()}
 	return answer.Answer, errors.Join(answer.plan(ctx, namespace{k, ipvsproc.Default}, cfg, facts, s), k.Close())
 }
