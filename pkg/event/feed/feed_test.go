@@ -108,7 +108,7 @@ func TestSlowWatcher(t *testing.T) {
 			case item.Begin != nil:
 				f.Add(event.Event{})
 			case item.Missed > 0:
-				text += fmt.Sprintf("missed:%d ", item.Missed)
+				text += fmt.Sprintf("missed:%d@%d ", item.Missed, item.Position.Sequence)
 			case item.Event.Sequence == 1:
 				for range 10 {
 					f.Add(event.Event{})
@@ -122,7 +122,7 @@ func TestSlowWatcher(t *testing.T) {
 				stop()
 			}
 		}
-		if text != "missed:6 8 9 10 11 " {
+		if text != "missed:6@7 8 9 10 11 " {
 			t.Error(text)
 		}
 	})
