@@ -70,6 +70,9 @@ func ParseServer(text string) (Server, error) {
 		}
 		at = netip.AddrPortFrom(addr, 0)
 	}
+	if at.Addr().Zone() != "" { // which may be any text
+		return Server{}, fmt.Errorf("%q has a zone, and no server in IPVS has one", text)
+	}
 	return Server{netip.AddrPortFrom(at.Addr().Unmap(), at.Port())}, nil
 }
 
@@ -236,7 +239,7 @@ func (s State) Set(list ...Wish) State {
 	wishes := s.clone()
 	newest := s.next(time.Unix(0, 0))
 	for _, w := range list {
-		w.Version = max(newest, min(w.Since.UnixNano(), maxTime))
+		w.Version = s.within(max(newest, min(w.Since.UnixNano(), maxTime)), w.Key(), w.Since)
 		wishes[w.Key()] = w
 	}
 	if len(list) > 0 { // Step is seldom needed where nothing has a deadline
@@ -255,7 +258,7 @@ func (s State) Clear(by string, now time.Time, keys ...Key) (_ State, were []Wis
 			continue
 		}
 		were = append(were, w)
-		w.Cleared, w.Owner, w.Version = true, by, version
+		w.Cleared, w.Owner, w.Version = true, by, s.within(version, k, now)
 		wishes[k] = w
 	}
 	if len(were) == 0 {
@@ -271,6 +274,26 @@ func (s State) next(now time.Time) int64 {
 		version = max(version, w.Version+1)
 	}
 	return version
+}
+
+// within returns a version, or where that is more than there may be one that is only newer than what is known of the key: a director that
+// says of one wish that it is the last there can be has no say in the others. If it says so of this one, nothing can follow: see Final.
+func (s State) within(version int64, k Key, now time.Time) int64 {
+	if version <= maxVersion {
+		return version
+	}
+	return min(max(min(now.UnixNano(), maxTime), s.wishes[k].Version+1), maxVersion)
+}
+
+// Final returns the first of these that nothing can be wanted about any more, since what is known of it has the last version. No clock
+// leads there, but another director may say so.
+func (s State) Final(keys ...Key) (Key, bool) {
+	for _, k := range keys {
+		if s.wishes[k].Version >= maxVersion {
+			return k, true
+		}
+	}
+	return Key{}, false
 }
 
 func (s State) clone() map[Key]Wish {

@@ -39,7 +39,8 @@ func TestParseServer(t *testing.T) {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
-	for _, text := range []string{"", "web1", "198.51.100.1:", "198.51.100.1:http", "[198.51.100.1", "1.2.3.4:70000"} {
+	for _, text := range []string{"", "web1", "198.51.100.1:", "198.51.100.1:http", "[198.51.100.1", "1.2.3.4:70000",
+		"fe80::1%eth0", "[fe80::1%\x1b[2J]:80"} {
 		if s, err := admin.ParseServer(text); err == nil {
 			t.Errorf("%q: %s", text, s)
 		}

@@ -216,3 +216,41 @@ func TestAnchored(t *testing.T) {
 		t.Errorf("%v: anchored by a clock that is wrong", early.Expires)
 	}
 }
+
+// A director that says of a wish that nothing comes after it keeps nobody from the others, and from what can be read again.
+func TestLastVersion(t *testing.T) {
+	var mad admin.State
+	text := `{"version": 1, "wishes": [{"server": "198.51.100.1", "what": "drain", "since": "2026-11-22T12:00:00Z", "version": 4612811918334230528}]}`
+	if err := json.Unmarshal([]byte(text), &mad); err != nil {
+		t.Fatal(err)
+	}
+	v, w := wish(t, "198.51.100.1", "", admin.Drain), wish(t, "198.51.100.2", "", admin.Drain)
+	s, _ := merged(t, admin.State{}.Set(w), mad)
+	other := s
+	for i, next := range []func(){
+		func() { w.What = admin.Disable; s = s.Set(w) },
+		func() { s, _ = s.Clear("root", noon, w.Key()) },
+		func() { w.What = admin.Drain; s = s.Set(w) },
+		func() { s = s.Set(v) },
+	} {
+		next()
+		text, err := json.Marshal(s)
+		if err == nil {
+			err = json.Unmarshal(text, new(admin.State))
+		}
+		if err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		other, _ = merged(t, other, s)
+		got, found := other.Find(w.Key())
+		if want, there := s.Find(w.Key()); found != there || found && got.What != want.What {
+			t.Errorf("%d: %+v, want %+v", i, got, want)
+		}
+	}
+	if k, final := s.Final(w.Key(), v.Key()); !final || k != v.Key() {
+		t.Errorf("%+v", k)
+	}
+	if k, final := s.Final(w.Key()); final {
+		t.Errorf("%+v", k)
+	}
+}

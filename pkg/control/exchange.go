@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -28,7 +29,16 @@ func (c *Client) Exchange(ctx context.Context, m admin.Message) (*admin.Message,
 	if err != nil {
 		return nil, err
 	}
-	return ask[admin.Message](ctx, c, http.MethodPost, exchangePath, body)
+	resp, err := c.send(ctx, patience, http.MethodPost, exchangePath, body)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = http.MaxBytesReader(nil, resp.Body, maxMessage)
+	answer, err := decode[admin.Message](c, resp)
+	if tooLong := new(http.MaxBytesError); errors.As(err, &tooLong) {
+		return nil, fmt.Errorf("%s: its answer has more than %d bytes", c.path, tooLong.Limit)
+	}
+	return answer, err
 }
 
 // describeTaken has the audit log tell what another director has brought. There is a message every few seconds, and seldom anything new in it.

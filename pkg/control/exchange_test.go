@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
+	"github.com/ipvsd/ipvsd/pkg/control"
 )
 
 func (b *backend) Exchange(_ context.Context, m admin.Message) (*admin.Message, error) {
@@ -64,5 +67,29 @@ func TestExchange(t *testing.T) {
 		if resp.StatusCode != http.StatusBadRequest || b.heard.From != "" {
 			t.Errorf("%s: %s, %+v", name, resp.Status, b.heard)
 		}
+	}
+}
+
+// An answer that doesn't end is not taken in for as long as there is time.
+func TestEndlessAnswer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		text := []byte(strings.Repeat(" ", 1<<20))
+		for range 200 {
+			if _, err := w.Write(text); err != nil {
+				return
+			}
+		}
+	}))
+	_ = s.Listener.Close()
+	s.Listener = l
+	s.Start()
+	defer s.Close()
+	if _, err := control.NewClient(path).Exchange(t.Context(), admin.Message{}); err == nil || !strings.Contains(err.Error(), "has more than 67108864 bytes") {
+		t.Errorf("%v", err)
 	}
 }

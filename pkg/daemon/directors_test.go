@@ -196,3 +196,31 @@ func TestExchangeRefused(t *testing.T) {
 		h.stop()
 	})
 }
+
+// Where another director says that nothing can come after a wish, who orders otherwise is told; all else can be ordered.
+func TestLastWish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), web)
+		h.pass(time.Second)
+		m := admin.Message{State: new(admin.State)}
+		text := fmt.Sprintf(`{"version": 1, "wishes": [{"server": %q, "what": "drain", "since": "2026-11-22T12:00:00Z", "version": %d}]}`, first, 1<<62+1<<50)
+		if err := json.Unmarshal([]byte(text), m.State); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Exchange(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		for _, verb := range []string{control.Undrain, control.Disable} {
+			if _, err := h.Order(t.Context(), control.Order{Verb: verb, Server: first.String()}); err == nil || !strings.Contains(err.Error(), "nothing can replace it") {
+				t.Errorf("%s: %v", verb, err)
+			}
+		}
+		h.ordered(control.Order{Verb: control.Drain, Server: third.String()})
+		h.kill()
+		h = h.again()
+		if w := h.wished(); len(w) != 2 {
+			t.Errorf("after a restart: %q", w)
+		}
+		h.stop()
+	})
+}

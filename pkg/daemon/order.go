@@ -38,6 +38,10 @@ func (o *owner) order(ctx context.Context, order control.Order, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
+	if k, final := o.wishes.Final(keys...); final {
+		return nil, fmt.Errorf("another director has wanted something of %s with the last version that there is, and nothing can replace it: "+
+			"end ipvsd on all directors, remove %s there, and start them", k.Server, o.files.wishes)
+	}
 	var next admin.State
 	var list []admin.Wish
 	if order.Verb == control.Undrain || order.Verb == control.Enable || order.Verb == control.Weight && order.Weight == nil {

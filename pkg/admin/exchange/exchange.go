@@ -186,8 +186,8 @@ func (x *Exchange) talk(ctx context.Context, p *peer, eager bool) bool {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = context.Cause(ctx)
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.DeadlineExceeded) { // or it was another limit
+		err = cause
 	}
 	if errors.Is(err, context.Canceled) {
 		return false // who asked has gone, or the daemon ends: nothing is known of the other one

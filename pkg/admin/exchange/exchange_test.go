@@ -387,6 +387,21 @@ func TestRefusal(t *testing.T) {
 	})
 }
 
+// A limit that is not ours is told like any other failure.
+func TestLimitOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, "a", "b")
+		n.directors["b"].keep.Lock()
+		n.directors["b"].down = fmt.Errorf("dial: %w", context.DeadlineExceeded)
+		n.directors["b"].keep.Unlock()
+		time.Sleep(time.Minute)
+		if s := n.directors["a"].x.Status()[0]; s.Error != "dial: context deadline exceeded" {
+			t.Errorf("%+v", s)
+		}
+		n.stop()
+	})
+}
+
 // The directors may change while it runs, and end with it.
 func TestFollow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
