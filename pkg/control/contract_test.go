@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // requests are one for each route that wants to hear more than its path.
@@ -151,14 +153,14 @@ func TestTenThousandServices(t *testing.T) {
 	for len(whole.Services) < 10000 {
 		whole.Services = append(whole.Services, one)
 	}
-	p.mux = http.NewServeMux()
+	const path = "/ten-thousand"
+	p.mux.HandleFunc(http.MethodGet+" "+path, func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, whole, nil) })
 	at := (<-p.listened).Addr().String()
-	p.gates.handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, whole, nil) })
 	token := t.TempDir() + "/token"
 	write(t, token, readSecret)
 	c := NewRemoteClient(Remote{Address: at, CA: p.ca.file, TokenFile: token})
 	defer c.transport.CloseIdleConnections()
-	got, err := c.Status(t.Context())
+	got, err := ask[status.Snapshot](t.Context(), c, http.MethodGet, path, nil)
 	if err != nil || len(got.Services) != 10000 || got.At.After(time.Now()) {
 		t.Errorf("%v, %d services", err, len(got.Services))
 	}

@@ -13,14 +13,15 @@
 //	POST /v1/wishes/exchange  admin.Message: another director's wishes; answered with those that are known here
 //	GET  /v1/events       what has happened, and happens, as server-sent events: package event
 //	POST /v1/plan         status.Answer: what taking the configuration in the body would change, called file=NAME in messages; without
-//	                      a file, what the daemon's own would. One that includes others comes as a File, with json=1
+//	                      a file, what the daemon's own would. One that includes others comes as a File, with json=1.
+//	                      With a file on the socket only: the daemon reads what it names
 //	POST /v1/alert-test   status.Trials: sends a test to all that are alerted, and tells what they answered
 //	POST /v1/reload       status.Answer: the daemon's file is read again and taken; with strict=1, unless it has warnings
 //	GET  /v1/compare      counterpart.Comparisons: what other directors have otherwise; with peer=NAME, that one
 //	POST /v1/apply        status.Answer: an Application takes the place of the daemon's file, perhaps until somebody confirms it; on the socket only
 //	POST /v1/confirm      status.Revision: keeps the configuration that waits for that
 //	GET  /v1/history      status.History: which configurations were taken
-//	POST /v1/revision     {"number": 7}: a File of the history, with its secrets
+//	POST /v1/revision     {"number": 7}: a File of the history, with its secrets; on the socket only
 //	POST /v1/rollback     status.Answer: a Return to one of them
 //	GET  /v1/audit        audit.Report: who did what, why, and what came of it
 //	GET  /v1/whoami       Who asks, and what they may

@@ -26,7 +26,7 @@ const (
 // the client reads. What changes something is recorded.
 func guarded(rt Route, b *book) http.Handler {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if allowed(w, r, rt.Role) && whole(w, r, &rt) {
+		if allowed(w, r, rt.Role) && here(w, r, &rt) && whole(w, r, &rt) {
 			rt.serve.ServeHTTP(w, r)
 		}
 	})
@@ -44,6 +44,18 @@ func allowed(w http.ResponseWriter, r *http.Request, needed Role) bool {
 	who := WhoOf(r.Context())
 	refuse(w, http.StatusForbidden, fmt.Sprintf("%s may %s, not %s: [global_defs.api] of this daemon's configuration says who may", who, who.Role, needed))
 	return false
+}
+
+// here says whether a request has come by a way on which it is answered, and tells who asks if it hasn't.
+func here(w http.ResponseWriter, r *http.Request, rt *Route) bool {
+	if rt.Here == nil || onSocket(r.Context()) {
+		return true
+	}
+	why := rt.Here(r)
+	if why != "" {
+		refuse(w, http.StatusForbidden, fmt.Sprintf("%s is for the control socket only: %s. On the host itself, ipvsctl asks there", rt.Name, why))
+	}
+	return why == ""
 }
 
 // whole reads the body. That a client is slow to send it is nobody else's trouble: nothing is done before it is there.

@@ -126,6 +126,7 @@ func revisionRoutes(b Backend) []Route {
 		Name: "apply", Method: http.MethodPost, Path: applyPath, Role: Operate, Body: Application{}, MaxBody: 2 * maxFile, Answer: status.Answer{}, Refusal: status.Answer{},
 		serve:   applyHandler(b),
 		Summary: "Takes a configuration in place of the daemon's file; on the socket only, since a configuration names commands that are run",
+		Here:    func(*http.Request) string { return "a configuration names commands that are run" },
 	}, {
 		Name: "confirm", Method: http.MethodPost, Path: confirmPath, Role: Operate, Answer: status.Revision{}, serve: confirmHandler(b),
 		Summary: "Keeps the configuration that waits for its confirmation",
@@ -138,16 +139,13 @@ func revisionRoutes(b Backend) []Route {
 		Summary: "Which configurations were taken, by whom and why",
 	}, {
 		Name: "revision", Method: http.MethodPost, Path: revisionPath, Role: Operate, Body: revisionOf{}, MaxBody: maxName, Answer: File{}, serve: revisionHandler(b),
-		Summary: "A configuration of the history, with what it included, and its secrets",
+		Summary: "A configuration of the history, with what it included; on the socket only, since there are secrets in it",
+		Here:    func(*http.Request) string { return "there are secrets in a configuration" },
 	}}
 }
 
 func applyHandler(b Backend) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if who := WhoOf(r.Context()); who.By != BySocket {
-			http.Error(w, "a configuration can be applied on the control socket only: it names commands that are run", http.StatusForbidden)
-			return
-		}
 		a, ok := decoded[Application](w, r)
 		if !ok || refused(w, a.validate()) {
 			return

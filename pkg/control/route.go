@@ -31,6 +31,9 @@ type Route struct {
 	Refusal any    // what an answer with status 422 is encoded from; nil: there is none
 	Streams bool   // it may take any time, and the answer comes bit by bit
 
+	// Here says why a request is answered on the control socket only, whatever the role; empty, or nil: it is by TCP, too.
+	Here func(*http.Request) string
+
 	serve http.Handler
 }
 
@@ -114,7 +117,8 @@ func routes(b Backend, r Routers) []Route {
 			},
 		}, {
 			Name: "plan", Method: http.MethodPost, Path: planPath, Role: Operate, Sends: anything, MaxBody: 2 * maxFile, Answer: status.Answer{}, Refusal: status.Answer{}, serve: planHandler(b),
-			Summary: "What taking the configuration in the body would change; without parameter file, what the daemon's own file would",
+			Summary: "What taking the configuration in the body would change, which is told on the socket only; without parameter file, what the daemon's own file would, by TCP, too",
+			Here:    sentFile,
 			Query:   []Parameter{{Name: fileName, Summary: "name of the configuration in the body, for messages"}, {Name: inJSON, Summary: "1: the body is a File, with those that it includes"}},
 		}, {
 			Name: "alert-test", Method: http.MethodPost, Path: trialPath, Role: Operate, Answer: status.Trials{}, Streams: true, serve: trialHandler(b),

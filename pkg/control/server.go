@@ -185,6 +185,14 @@ func reloadHandler(b Backend) http.HandlerFunc {
 	}
 }
 
+// sentFile says why a configuration that is sent is for the socket only: it names files, which the daemon looks at, and messages tell of them.
+func sentFile(r *http.Request) string {
+	if !r.URL.Query().Has(fileName) {
+		return ""
+	}
+	return "a configuration that is sent has the daemon read the files that it names"
+}
+
 func planHandler(b Backend) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		file, err := fileOf(w, r)

@@ -58,6 +58,7 @@ func serveTCP(t *testing.T, change func(*Access)) *port {
 		})
 	}
 	s.mux = muxOf(list, s.book)
+	s.http.Handler = s.door()
 	s.gates.listen = func(context.Context, netip.AddrPort) (net.Listener, error) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err == nil {
@@ -161,7 +162,8 @@ func TestRoleMatrix(t *testing.T) {
 			code, text := fetch(t, who.client, rt.Method, base+rt.Path, who.header...)
 			want := who.code
 			if want == 0 {
-				if want = http.StatusOK; rt.Method != http.MethodGet && who.role != Operate {
+				here := rt.Name == "apply" || rt.Name == "revision"
+				if want = http.StatusOK; rt.Method != http.MethodGet && (who.role != Operate || here) {
 					want = http.StatusForbidden
 				}
 			}
@@ -174,6 +176,36 @@ func TestRoleMatrix(t *testing.T) {
 			if strings.Contains(text, readSecret) || strings.Contains(text, operateSecret) {
 				t.Errorf("%s: %s", who.name, text)
 			}
+		}
+	}
+}
+
+// What has secrets, or has the daemon read or run what a client names, is for the control socket only: no role has it by TCP.
+func TestSocketOnly(t *testing.T) {
+	p := serveTCP(t, nil)
+	tcp, base := p.client(t, "lb2"), "https://"+(<-p.listened).Addr().String()
+	local := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", p.path)
+	}}}
+	t.Cleanup(local.CloseIdleConnections)
+	for _, test := range []struct {
+		path string
+		code int // by TCP
+		why  string
+	}{
+		{applyPath, http.StatusForbidden, "apply is for the control socket only: a configuration names commands"},
+		{revisionPath, http.StatusForbidden, "revision is for the control socket only: there are secrets"},
+		{planPath + "?file=x", http.StatusForbidden, "plan is for the control socket only: a configuration that is sent has the daemon read"},
+		{planPath + "?json=1&file", http.StatusForbidden, "plan is for the control socket only"},
+		{planPath, http.StatusOK, "plan certificate lb2"},
+		{rollbackPath, http.StatusOK, "rollback certificate lb2"},
+		{confirmPath, http.StatusOK, "confirm certificate lb2"},
+	} {
+		if code, text := fetch(t, tcp, http.MethodPost, base+test.path); code != test.code || !strings.HasPrefix(text, test.why) {
+			t.Errorf("by TCP, %s: %d %s", test.path, code, text)
+		}
+		if code, text := fetch(t, local, http.MethodPost, "http://ipvsd"+test.path); code != http.StatusOK {
+			t.Errorf("on the socket, %s: %d %s", test.path, code, text)
 		}
 	}
 }

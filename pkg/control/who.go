@@ -79,6 +79,12 @@ func roleOf(ctx context.Context) Role {
 	return Operate
 }
 
+// onSocket says whether who asks does so on the control socket.
+func onSocket(ctx context.Context) bool {
+	w, known := ctx.Value(whoKey{}).(Who)
+	return !known || w.By == BySocket
+}
+
 // withPeer notes who has opened a connection. Names are for later: they may take a directory's time, and connections wait to be accepted.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
 	u, ok := c.(*net.UnixConn)
