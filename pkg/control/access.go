@@ -192,15 +192,21 @@ func (c *credentials) who(r *http.Request) (Who, int, error) {
 		return w, http.StatusUnauthorized, errWho
 	}
 	// A page elsewhere may have its name point here, and its reader's browser ask for it.
-	named, _, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		named = r.Host
-	}
-	if _, err := netip.ParseAddr(strings.Trim(named, "[]")); err != nil && named != "localhost" {
+	named := hostOf(r)
+	if _, err := netip.ParseAddr(named); err != nil && named != "localhost" {
 		return w, http.StatusForbidden, fmt.Errorf("ask for 127.0.0.1 or localhost, not %.100q: without tokens and client_ca the API is for this host only", named)
 	}
 	w.By, w.Role = ByNothing, Read
 	return w, 0, nil
+}
+
+// hostOf returns the host that a request is for, as its client calls it.
+func hostOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	return strings.Trim(host, "[]")
 }
 
 // token returns the number of the token with a secret, -1 if there is none. How long that takes tells nothing of secrets.

@@ -8,7 +8,10 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/ipvsd/ipvsd/pkg/audit"
 	"github.com/ipvsd/ipvsd/pkg/event"
@@ -47,7 +50,42 @@ func (c *Client) Because(reason string) *Client {
 }
 
 // book records what is done.
-type book struct{ auditor Auditor } // nil: nobody keeps it
+type book struct {
+	auditor Auditor // nil: nobody keeps it
+	refused refusals
+}
+
+// Limits of the entries about those whose role doesn't allow what they ask for. Without them, who may only read could soon have the log,
+// which is of a limited size, forget what others did.
+const (
+	refusedAtOnce = 60
+	refusedEach   = time.Minute // one more
+)
+
+// refusals are entries about those who may not. The zero value is ready.
+type refusals struct {
+	mu    sync.Mutex
+	limit *rate.Limiter
+	left  int // out of the log since the last one that is in it
+}
+
+// take says whether an entry is to be in the log; then it tells how many aren't.
+func (s *refusals) take(e *audit.Entry) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.limit == nil {
+		s.limit = rate.NewLimiter(rate.Every(refusedEach), refusedAtOnce)
+	}
+	if !s.limit.Allow() {
+		s.left++
+		return false
+	}
+	if s.left > 0 {
+		e.Error += fmt.Sprintf("; %d refusals before this one are not in the log: they were too many", s.left)
+		s.left = 0
+	}
+	return true
+}
 
 // entryKey is the context's key of the entry, a *audit.Entry, that a request will make.
 type entryKey struct{}
@@ -98,7 +136,9 @@ func (b *book) recorded(action string, next http.Handler) http.Handler {
 				}
 				e.Action = action
 			}
-			b.auditor.Record(*e)
+			if roleOf(r.Context()).may(Operate) || b.refused.take(e) {
+				b.auditor.Record(*e)
+			}
 		}()
 		next.ServeHTTP(heard, r.WithContext(context.WithValue(r.Context(), entryKey{}, e)))
 		ended = true

@@ -169,3 +169,30 @@ func TestAuditByTCP(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// Who may only read can't have the log forget what others did: of its refusals a few are recorded, and how many are not.
+func TestRefusalsDontFillTheLog(t *testing.T) {
+	kept := new(notebook)
+	b := &book{auditor: kept}
+	h := muxOf([]Route{{
+		Name: "reload", Method: http.MethodPost, Path: reloadPath, Role: Operate, Answer: struct{}{},
+		serve: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, struct{}{}, nil) }),
+	}}, b)
+	post := func(role Role) {
+		who := context.WithValue(t.Context(), whoKey{}, Who{By: ByToken, Name: string(role), Role: role})
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(who, http.MethodPost, reloadPath, nil))
+	}
+	for range 10 * refusedAtOnce {
+		post(Read)
+	}
+	if n := len(kept.entries); n < refusedAtOnce || n > 2*refusedAtOnce {
+		t.Errorf("%d entries", n)
+	}
+	kept.entries = nil
+	post(Operate)
+	b.refused.limit = nil // a minute later
+	post(Read)
+	if n := len(kept.entries); n != 2 || kept.entries[0].Status != http.StatusOK || !strings.Contains(kept.entries[1].Error, " refusals before this one are not in the log") {
+		t.Errorf("%+v", kept.entries)
+	}
+}

@@ -37,7 +37,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range []sample{{empty: false}, {empty: true}} {
-		log := &book{s}
+		log := &book{auditor: s}
 		h := muxOf(table(s, sampleRouters{s}, log), log)
 		for _, rt := range table(s, sampleRouters{s}, log) {
 			op := doc.Paths.Value(rt.Path).GetOperation(rt.Method)

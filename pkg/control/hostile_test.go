@@ -222,6 +222,25 @@ func TestLimitsOfClients(t *testing.T) {
 		if n := count("192.0.2.1"); n != burst-wrongCosts {
 			t.Errorf("%d with a wrong secret", n)
 		}
+		time.Sleep(time.Minute)
+		guesses := 0
+		for range 60 * 100 {
+			time.Sleep(10 * time.Millisecond)
+			if r.allow("192.0.2.1") {
+				guesses++
+				r.punish("192.0.2.1")
+			}
+		}
+		if most := (burst + 60*perSecond) / wrongCosts; guesses > most {
+			t.Errorf("%d guesses in a minute, of %d", guesses, most)
+		}
+		for range 1000 { // of requests that were under way
+			r.punish("192.0.2.1")
+		}
+		time.Sleep(5 * time.Second)
+		if !r.allow("192.0.2.1") {
+			t.Error("who has the same address is kept out for long")
+		}
 		for i := range 3 * maxClients {
 			r.allow(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String())
 		}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -46,6 +47,10 @@ type rates struct {
 func (r *rates) allow(client string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.limiter(client).Allow()
+}
+
+func (r *rates) limiter(client string) *rate.Limiter {
 	l := r.of[client]
 	if l == nil {
 		if len(r.of) >= maxClients {
@@ -57,13 +62,16 @@ func (r *rates) allow(client string) bool {
 		l = rate.NewLimiter(perSecond, burst)
 		r.of[client] = l
 	}
-	return l.Allow()
+	return l
 }
 
-// punish takes from a client what a wrong secret costs.
+// punish takes from a client what a wrong secret costs, on credit if it has to be: who has nothing left must not guess for free. There is an
+// end to the credit, since others may have the same address.
 func (r *rates) punish(client string) {
-	for range wrongCosts {
-		r.allow(client)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.limiter(client); l.Tokens() > -burst {
+		l.ReserveN(time.Now(), wrongCosts)
 	}
 }
 

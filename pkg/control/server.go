@@ -11,8 +11,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,6 +117,12 @@ func (s *Server) door() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.gates.foreign.Check(r); err != nil { // of a browser, by way of ssh -L
 			refuse(w, http.StatusForbidden, err.Error())
+			return
+		}
+		// So may a page elsewhere, whose name points to this host by then: all others use an address, or a word such as localhost.
+		named := hostOf(r)
+		if _, err := netip.ParseAddr(named); err != nil && strings.Contains(named, ".") {
+			refuse(w, http.StatusForbidden, fmt.Sprintf("ask for localhost or an address, not %.100q: the control socket is for this host only", named))
 			return
 		}
 		inner.ServeHTTP(newPatient(w), r)

@@ -156,6 +156,9 @@ func (g *gates) serve(l net.Listener, secure bool) *gate {
 func (g *gates) admit(to http.ResponseWriter, r *http.Request) {
 	w := newPatient(to)
 	client := clientOf(r.RemoteAddr)
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 { // which can't be guessed: others at the same address are not its trouble
+		client += " " + r.TLS.PeerCertificates[0].Subject.CommonName
+	}
 	if !g.rates.allow(client) {
 		w.Header().Set("Retry-After", "1")
 		refuse(w, http.StatusTooManyRequests, fmt.Sprintf("these are more than %d requests a second: ask less often, or GET %s for what happens", perSecond, eventsPath))
@@ -175,6 +178,8 @@ func (g *gates) admit(to http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		if code == http.StatusUnauthorized {
 			challenge(w.Header(), r)
+		}
+		if errors.Is(err, errSecret) && shown { // who shows nothing, or has a session that is over, guesses nothing
 			g.rates.punish(client)
 		}
 		g.log.Debug("a request to the API was refused", "from", r.RemoteAddr, "path", r.URL.Path, "err", err)

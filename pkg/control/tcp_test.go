@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -210,6 +211,23 @@ func TestSocketOnly(t *testing.T) {
 	}
 }
 
+// A page elsewhere whose name points to a port that ssh -L brings to the socket is not of this host.
+func TestForeignNameOnSocket(t *testing.T) {
+	p := serveTCP(t, nil)
+	h := p.door()
+	for host, code := range map[string]int{
+		"ipvsd": http.StatusOK, "localhost:8080": http.StatusOK, "127.0.0.1:8080": http.StatusOK, "[::1]:8080": http.StatusOK, "[::1]": http.StatusOK,
+		"evil.example.org:8080": http.StatusForbidden, "evil.example.org": http.StatusForbidden,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, reloadPath, nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != code {
+			t.Errorf("%s: %d %s", host, w.Code, w.Body)
+		}
+	}
+}
+
 // Where nobody has to show anything, they may read, from this host only, and no page of elsewhere has their browser do anything.
 func TestOpenPort(t *testing.T) {
 	p := serveTCP(t, func(a *Access) { *a = Access{Listen: a.Listen} })
@@ -300,11 +318,16 @@ func TestListenersFollow(t *testing.T) {
 	if code := ask(second); code != http.StatusForbidden {
 		t.Errorf("%d", code)
 	}
+	stays, err := tls.Dial("tcp", first, c.Transport.(*http.Transport).TLSClientConfig) // the refusal has ended the other one
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stays.Close() }()
 	next.Listen = next.Listen[1:]
 	next.Certificates = p.access.Certificates
 	c.CloseIdleConnections()
 	p.Follow(next)
-	if _, err := in.ReadByte(); err == nil { // it ends
+	if _, err := stays.Read(make([]byte, 1)); err == nil { // it ends
 		t.Error("a connection of a listener that is gone goes on")
 	}
 	if code := ask(second); code != http.StatusOK {

@@ -22,6 +22,7 @@ const (
 	maxSize = 4 << 20 // bytes of a file
 	older   = 4       // files besides the one that is appended to: audit.log.1 is the youngest of them
 	waiting = 1024    // entries that wait to be written; more are lost
+	readers = 4       // of the files at once: each has all of them open
 )
 
 // MaxEntries is how many entries are returned at most.
@@ -33,6 +34,7 @@ type Journal struct {
 	log   *slog.Logger
 	queue chan message
 	gone  chan struct{} // closed when Run has ended
+	reads chan struct{} // of capacity readers
 
 	// Of Run's goroutine:
 	size   int64 // that a file may have
@@ -59,7 +61,7 @@ type held struct {
 
 // New returns the journal at a path. Nothing is opened before Run.
 func New(path string, log *slog.Logger) *Journal {
-	return &Journal{path: path, log: log, queue: make(chan message, waiting), gone: make(chan struct{}), full: make(chan struct{}, waiting), size: maxSize}
+	return &Journal{path: path, log: log, queue: make(chan message, waiting), gone: make(chan struct{}), reads: make(chan struct{}, readers), full: make(chan struct{}, waiting), size: maxSize}
 }
 
 // Record has an entry written, soon. It never waits.
@@ -224,12 +226,20 @@ func (j *Journal) close() error {
 	return err
 }
 
-// rotate makes the file the youngest of the older ones. The oldest goes.
+// rotate makes the file the youngest of the older ones. The oldest goes if there is no place otherwise: where a file can't be renamed, as
+// with chattr +a, this is tried again for each entry.
 func (j *Journal) rotate() error {
 	if err := j.close(); err != nil {
 		return err
 	}
-	for n := older; n > 0; n-- {
+	n := 1
+	for n < older {
+		if _, err := os.Lstat(j.name(n)); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		n++
+	}
+	for ; n > 0; n-- {
 		if err := os.Rename(j.name(n-1), j.name(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -270,6 +280,12 @@ var errEnded = errors.New("the audit log is closed: the daemon stops")
 func (j *Journal) Entries(ctx context.Context, since time.Time, last int) (*audit.Report, error) {
 	if last <= 0 || last > MaxEntries {
 		last = MaxEntries
+	}
+	select {
+	case j.reads <- struct{}{}:
+		defer func() { <-j.reads }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 	answer := make(chan held, 1)
 	select {

@@ -107,6 +107,34 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// A file that can't be renamed costs no older one, however often that is tried.
+func TestRotationFails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	j := New(path, slog.New(slog.DiscardHandler))
+	j.size = 1000
+	for n := 1; n < older; n++ {
+		if err := os.WriteFile(j.name(n), fmt.Append(nil, n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 10 {
+		if err := j.openLast(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(path); err != nil { // there is nothing to rename
+			t.Fatal(err)
+		}
+		if err := j.rotate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := 2; n <= older; n++ {
+		if text, err := os.ReadFile(j.name(n)); string(text) != fmt.Sprint(n-1) {
+			t.Errorf("%d: %q %v", n, text, err)
+		}
+	}
+}
+
 // What can't be written because the disk is full is counted, and noted in the log as soon as there is room; half a line is taken back. The
 // limit of a file's size stands for the disk: write(2) fails alike, after a part of it.
 func TestFullDisk(t *testing.T) {
