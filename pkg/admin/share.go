@@ -56,8 +56,8 @@ func (w Wish) unmarked() Wish {
 	return w
 }
 
-// Merge takes over what is newer in another director's State. It returns what that changes: the wishes that are in force now, or cleared.
-// It is an error if that would be more than can be read again.
+// Merge takes over what is newer in another director's State. It returns what it took: wishes that are in force now, cleared, or over before
+// anything was known of them here, which is nothing for Step to tell of. It is an error if that would be more than can be read again.
 func (s State) Merge(other State, now time.Time) (_ State, changed []Wish, err error) {
 	next := maps.Clone(s.wishes)
 	if next == nil {
@@ -69,6 +69,9 @@ func (s State) Merge(other State, now time.Time) (_ State, changed []Wish, err e
 			continue
 		}
 		w = w.unmarked().anchored(now)
+		if _, holds := s.Find(k); !holds {
+			w.Expired = !w.Cleared && w.over(now)
+		}
 		next[k] = w
 		changed = append(changed, w)
 	}

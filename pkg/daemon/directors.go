@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
@@ -48,7 +49,13 @@ func (o *owner) Hear(ctx context.Context, from string, m admin.Message) (admin.M
 		if err != nil || len(changed) == 0 {
 			return nil, err
 		}
+		before := o.wishes.State
 		o.hold(next, changed)
+		changed = slices.DeleteFunc(changed, func(w admin.Wish) bool { // the end of what nobody here has heard of
+			_, held := before.Find(w.Key())
+			_, holds := next.Find(w.Key())
+			return !held && !holds
+		})
 		for _, w := range changed {
 			o.tellWish(w, w.Owner, "director", from)
 		}

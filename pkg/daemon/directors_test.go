@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -220,6 +221,41 @@ func TestLastWish(t *testing.T) {
 		h = h.again()
 		if w := h.wished(); len(w) != 2 {
 			t.Errorf("after a restart: %q", w)
+		}
+		h.stop()
+	})
+}
+
+// A director with a new disk learns of what is over that it is. Nobody is told again: it may have been weeks ago.
+func TestOverBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := "[global_defs]\nrouter_id = \"lb1\"\nsmtp_server = \"localhost\"\nnotification_email = \"ops@example.org\"\nsmtp_alert = true\n" + web
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), text)
+		h.pass(time.Second)
+		h.heard.mu.Lock()
+		h.heard.list = nil
+		h.heard.mu.Unlock()
+		wish := func(at netip.AddrPort, since time.Duration, expires time.Duration) admin.Wish {
+			w := admin.Wish{Server: admin.Server{AddrPort: at}, What: admin.Drain, Owner: "alice", Since: time.Now().Add(since)}
+			if expires != 0 {
+				w.Expires = time.Now().Add(expires)
+			}
+			return w
+		}
+		ended := wish(first, -2*time.Hour, 0)
+		s, _ := admin.State{}.Set(ended, wish(second, -2*time.Hour, -time.Hour)).Clear("bob", time.Now().Add(-time.Hour), ended.Key())
+		m, err := s.Set(wish(third, -time.Second, time.Hour)).Message(time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := h.Exchange(t.Context(), m)
+		if err != nil || answer.Digest != m.Digest || len(answer.Taken) != 1 || answer.Taken[0].Server.AddrPort != third {
+			t.Errorf("%v, %+v", err, answer)
+		}
+		h.pass(time.Minute)
+		h.wantHeard("of what was over")
+		if log := h.log.String(); strings.Contains(log, "a wish is over") || strings.Count(log, "a server is wanted otherwise") != 1 {
+			t.Error(log)
 		}
 		h.stop()
 	})
