@@ -36,7 +36,7 @@ func (d *Director) State(now time.Time) string {
 	if d.ClockAhead > 0 {
 		text += fmt.Sprintf("; its clock is %v ahead", d.ClockAhead)
 	} else if d.ClockAhead < 0 {
-		text += fmt.Sprintf("; its clock is %v behind", -d.ClockAhead)
+		text += fmt.Sprintf("; its clock is %v behind", d.ClockAhead.Abs())
 	}
 	return text
 }

@@ -3,6 +3,7 @@ package status_test
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"net/netip"
 	"testing"
 	"time"
@@ -77,4 +78,12 @@ func TestWishes(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden.Check(t, "testdata/wishes.json.golden", append(text, '\n'))
+}
+
+// A clock may say anything.
+func TestMadClock(t *testing.T) {
+	d := status.Director{Reached: ago(time.Second), InStep: true, ClockAhead: math.MinInt64}
+	if got, want := d.State(ago(0)), "has the same wishes; its clock is 2562047h47m16.854775807s behind"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

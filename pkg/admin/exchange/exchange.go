@@ -181,8 +181,8 @@ func (x *Exchange) talk(ctx context.Context, p *peer, eager bool) bool {
 	var err error
 	select {
 	case p.talks <- struct{}{}:
+		defer func() { <-p.talks }() // what came of it is noted before the next one begins
 		heard, err = x.converse(ctx, p, eager)
-		<-p.talks
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
