@@ -51,7 +51,7 @@ page-tools:
 	@scripts/install-axe
 
 test-page: page-tools ## use the status page in Chromium, and have axe look at it
-	go test -tags chromium -run '^TestPage' -count=1 -v ./pkg/web
+	go test -tags chromium -run '^TestPage' -count=1 -timeout 20m -v ./pkg/web
 
 screenshots: page-tools ## make the pictures of the status page in contrib/screenshots
 	mkdir -p contrib/screenshots

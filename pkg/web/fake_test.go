@@ -213,7 +213,7 @@ func serve(t testing.TB, here, there *director, open bool) *site {
 			t.Error(err)
 		}
 	})
-	lab.WaitFor(t, 30*time.Second, "the page", func() error {
+	lab.WaitFor(t, time.Minute, "the page", func() error {
 		answer, err := http.Get(s.url + "/page/icon.svg")
 		if err != nil {
 			return err

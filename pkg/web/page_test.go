@@ -185,7 +185,7 @@ func TestSessions(t *testing.T) {
 	v.gets(http.StatusOK, "GET", "/page/state", "")
 	s.access.Tokens = s.access.Tokens[1:]
 	s.Follow(s.access)
-	lab.WaitFor(t, 30*time.Second, "the token to count no more", func() error {
+	lab.WaitFor(t, time.Minute, "the token to count no more", func() error {
 		if answer, text := v.ask("GET", "/page/state", ""); answer.StatusCode != http.StatusUnauthorized {
 			return errors.New(answer.Status + " " + text)
 		}

@@ -143,7 +143,7 @@ func TestWishes(t *testing.T) {
 		t.Errorf("%+v, events %+v", s.Here, s.Events)
 	}
 	v.gets(http.StatusOK, "POST", "/v1/wishes", `{"verb": "enable", "server": "10.0.0.1:80", "service": "tcp 192.0.2.1:80"}`)
-	lab.WaitFor(t, 30*time.Second, "the drain to be over", func() error {
+	lab.WaitFor(t, time.Minute, "the drain to be over", func() error {
 		if s := v.state(""); len(s.Wishes) != 0 || s.Here.Drained != 0 {
 			return fmt.Errorf("%+v", s.Wishes)
 		}
@@ -212,5 +212,28 @@ func TestProblems(t *testing.T) {
 	}
 	if !reflect.DeepEqual(list, want) {
 		t.Errorf("%q, want %q", list, want)
+	}
+}
+
+// What another director has alone, and a server that is its service's sorry server, too, are compared for what they are.
+func TestCompare(t *testing.T) {
+	one, two := many(t, 1, 2), many(t, 3, 2)
+	for _, list := range [][]status.Service{one, two} {
+		again := list[0].Servers[0]
+		again.Sorry = true
+		list[0].Servers = append(list[0].Servers, again)
+	}
+	here, there := &status.Snapshot{Services: one}, &status.Snapshot{Services: two}
+	services := servicesOf(here)
+	if n := compare(services, "lb2", there); n != 4 {
+		t.Errorf("%d servers differ; the other director has 4 more", n)
+	}
+	for _, r := range services[0].Servers {
+		if len(r.Elsewhere) != 0 {
+			t.Errorf("%s: %v", r.Address, r.Elsewhere)
+		}
+	}
+	if n := compare(servicesOf(there), "lb1", here); n != 4 {
+		t.Errorf("%d servers differ; the other director lacks 4", n)
 	}
 }

@@ -354,6 +354,10 @@ func wishesOf(s *status.Snapshot) []wish {
 
 // compare notes in services how another director has them, and returns how many servers are in another state there.
 func compare(services []service, name string, there *status.Snapshot) (differ int) {
+	type place struct { // a server of a service can be its sorry server, too
+		addr  netip.AddrPort
+		sorry bool
+	}
 	known := make(map[string]*status.Service, len(there.Services))
 	for i := range there.Services {
 		known[there.Services[i].Key.String()] = &there.Services[i]
@@ -365,11 +369,12 @@ func compare(services []service, name string, there *status.Snapshot) (differ in
 			differ += len(v.Servers)
 			continue
 		}
+		delete(known, v.Key)
 		serving, all := other.Count()
 		v.Peers[name] = seen{serving, all}
-		states := make(map[netip.AddrPort]string, len(other.Servers))
+		states := make(map[place]string, len(other.Servers))
 		for j := range other.Servers {
-			states[other.Servers[j].Addr] = stateOf(&other.Servers[j], other.Key)
+			states[place{other.Servers[j].Addr, other.Servers[j].Sorry}] = stateOf(&other.Servers[j], other.Key)
 		}
 		for j := range v.Servers {
 			r := &v.Servers[j]
@@ -377,14 +382,18 @@ func compare(services []service, name string, there *status.Snapshot) (differ in
 			if err != nil {
 				continue
 			}
-			state := cmp.Or(states[addr], "absent")
+			at := place{addr, r.Sorry}
+			state := cmp.Or(states[at], "absent")
 			if kind(state) != kind(r.State) {
 				differ++
 				r.Elsewhere = append(r.Elsewhere, name+": "+state)
 			}
-			delete(states, addr)
+			delete(states, at)
 		}
 		differ += len(states)
+	}
+	for _, other := range known { // which are there alone
+		differ += len(other.Servers)
 	}
 	return differ
 }

@@ -12,6 +12,7 @@ let position = ""; // of the last answer
 let paused = false;
 let timer;
 let asking = false;
+let knocks = 0; // how often somebody was asked who is there: what was on its way then is not shown
 
 const dialog = new Dialog(send);
 const overview = new Overview((wish) => dialog.end(wish));
@@ -42,11 +43,14 @@ async function refresh() {
   if (asking) return;
   asking = true;
   clearTimeout(timer);
+  const before = knocks;
   try {
     const answer = await ask("/page/state" + (position ? "?since=" + position : ""));
+    if (knocks !== before) return;
     await show(answer);
     state(byId("pulse"), paused ? "off" : "up", paused ? "paused" : "live");
   } catch (e) {
+    if (knocks !== before) return;
     if (e.status === 401) return knock();
     state(byId("pulse"), "down", e.message);
   } finally {
@@ -74,6 +78,7 @@ function say(words) {
 
 // knock asks who is there.
 function knock() {
+  knocks++;
   hide(byId("page"), true);
   for (const id of ["pause", "logout"]) hide(byId(id), true);
   state(byId("pulse"), "none", "not logged in");

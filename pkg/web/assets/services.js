@@ -13,6 +13,7 @@ export class Services {
   constructor(table, { find, show, sort, count }, drain, end) {
     Object.assign(this, { table, find, show, sort, count, drain, end });
     this.known = new Map(); // by key
+    this.made = 0; // so many rows, those that are gone included
     this.order = [];
     this.seen = new IntersectionObserver((list) => this.scrolled(list), { rootMargin: "200px" });
     find.addEventListener("input", () => this.filter());
@@ -53,7 +54,7 @@ export class Services {
 
   add(service) {
     const item = { row: make("t-service"), series: new Series(), service, opened: false, visible: false };
-    item.row.node.id = "service-" + this.known.size;
+    item.row.node.id = "service-" + this.made++;
     item.row.open.addEventListener("click", () => this.toggle(item));
     item.row.node.item = item;
     this.known.set(service.key, item);
