@@ -80,6 +80,60 @@ func TestMergeInAnyOrder(t *testing.T) {
 	}
 }
 
+// To merge is commutative, associative and idempotent, whatever others say: also with versions and times that no clock has.
+func TestMergeLaws(t *testing.T) {
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		state := func() (s admin.State) {
+			seen := make(map[admin.Key]bool)
+			list := []admin.Wish{}
+			for range 6 {
+				w := wish(t, []string{"198.51.100.1", "198.51.100.1:80", "2001:db8::1"}[r.IntN(3)], []string{"", "tcp 192.0.2.1:80"}[r.IntN(2)], admin.What(1+r.IntN(3)))
+				w.Version, w.Cleared = []int64{1, 2, noon.UnixNano(), 1<<62 + 1<<50}[r.IntN(4)], r.IntN(3) == 0
+				w.Owner, w.Reason = []string{"", "root"}[r.IntN(2)], []string{"", "disk"}[r.IntN(2)]
+				w.Since = noon.Add(time.Duration(r.IntN(2))).In(time.FixedZone("", r.IntN(2)*3600))
+				switch w.What {
+				case admin.Weight:
+					w.Weight = r.Int32N(2)
+				case admin.Drain:
+					w.Deadline = []time.Time{{}, noon, noon.AddDate(6000, 0, 0)}[r.IntN(3)]
+				}
+				w.Expires = []time.Time{{}, noon.Add(-time.Hour), noon, noon.AddDate(6000, 0, 0)}[r.IntN(4)]
+				w.Expired = !w.Expires.IsZero() && r.IntN(2) == 0
+				if !seen[w.Key()] {
+					seen[w.Key()], list = true, append(list, w)
+				}
+			}
+			text, err := json.Marshal(map[string]any{"version": 1, "wishes": list})
+			if err == nil {
+				err = json.Unmarshal(text, &s)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		merge := func(a, b admin.State) admin.State {
+			s, _ := merged(t, a, b)
+			return s
+		}
+		// What none of them can have forgotten: they begin with nothing, and hear of it at noon.
+		a, b, c := merge(admin.State{}, state()), merge(admin.State{}, state()), merge(admin.State{}, state())
+		if digest(t, merge(a, b)) != digest(t, merge(b, a)) {
+			t.Fatalf("seed %d: not commutative:\n%+v\n%+v", seed, a, b)
+		}
+		if digest(t, merge(merge(a, b), c)) != digest(t, merge(a, merge(b, c))) {
+			t.Fatalf("seed %d: not associative:\n%+v\n%+v\n%+v", seed, a, b, c)
+		}
+		ab := merge(a, b)
+		for _, s := range []admin.State{a, b, ab} {
+			if again, changed := merged(t, ab, s); len(changed) > 0 || !reflect.DeepEqual(again, ab) {
+				t.Fatalf("seed %d: not idempotent: %+v", seed, changed)
+			}
+		}
+	}
+}
+
 // A director whose clock has run away ends wishes for itself alone.
 func TestTimeIsEachOnesOwn(t *testing.T) {
 	w := wish(t, "198.51.100.1", "", admin.Drain)
