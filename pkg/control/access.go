@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -87,7 +88,8 @@ func (c *credentials) stale() bool {
 	return slices.ContainsFunc(c.files(), func(f string) bool { return !c.stamps[f].equal(stampOf(f)) })
 }
 
-// load reads the files. What can't be read opens nothing to anybody: it is logged, and what was read of the same file before holds.
+// load reads the files. What can't be read opens nothing to anybody: it is logged, and what was read of the same file before holds, but for the
+// secret of a token whose file is gone.
 func (a Access) load(before *credentials, log *slog.Logger) *credentials {
 	c := &credentials{Access: a, stamps: make(map[string]stamp)}
 	for _, f := range a.files() {
@@ -131,7 +133,11 @@ func (a Access) load(before *credentials, log *slog.Logger) *credentials {
 			}
 			continue
 		}
-		c.hashes = append(c.hashes, before.hash(t))
+		if errors.Is(err, fs.ErrNotExist) { // whoever takes it away means to
+			c.hashes = append(c.hashes, [sha256.Size]byte{})
+		} else {
+			c.hashes = append(c.hashes, before.hash(t))
+		}
 		fail("token "+t.Name, err, c.hashes[i] != [sha256.Size]byte{})
 	}
 	return c

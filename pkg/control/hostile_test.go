@@ -348,6 +348,14 @@ func TestFilesOfAccess(t *testing.T) {
 		if c := g.credentials.Load(); c.token(readSecret) != -1 || c.token("another-0123456789") != 0 {
 			t.Error("what was in the file before still opens")
 		}
+		if err := os.Remove(dir + "/token"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(look + time.Second)
+		synctest.Wait()
+		if c := g.credentials.Load(); c.token("another-0123456789") != -1 || c.token(operateSecret) != 1 {
+			t.Error("the secret of a file that is gone still opens, or another one doesn't")
+		}
 		cancel()
 		<-done
 	})

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"sync"
 )
 
@@ -51,7 +52,12 @@ func (t *together[T]) answer(f *found[T]) {
 	t.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			f.err = fmt.Errorf("the daemon has a mistake: %v", p) // which ends requests, as net/http has it, and not the daemon
+		}
+		<-t.turn
+		close(f.done)
+	}()
 	f.value, f.err = t.find(ctx)
-	<-t.turn
-	close(f.done)
 }

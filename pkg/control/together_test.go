@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,4 +44,22 @@ func TestTogether(t *testing.T) {
 			t.Errorf("%d %v", n, err)
 		}
 	})
+}
+
+// A mistake in finding out the answer is the trouble of who asks, whose request it ends, and not the daemon's.
+func TestTogetherPanics(t *testing.T) {
+	fails := true
+	s := newTogether(func(context.Context) (int, error) {
+		if fails {
+			panic("a mistake")
+		}
+		return 1, nil
+	})
+	if _, err := s.ask(t.Context()); err == nil || !strings.Contains(err.Error(), "a mistake") {
+		t.Error(err)
+	}
+	fails = false
+	if n, err := s.ask(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d %v", n, err)
+	}
 }
