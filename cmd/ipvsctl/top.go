@@ -157,11 +157,21 @@ func (v *viewer) read(ctx context.Context, interval time.Duration) {
 			v.send(ctx, top.Read{Snapshot: s})
 		}
 		select {
-		case <-time.After(max(interval, topShare*time.Since(start))):
+		case <-time.After(topPause(interval, time.Since(start), err)):
 		case <-v.refresh:
 		case <-ctx.Done():
 		}
 	}
+}
+
+// topPause is how long the daemon is left alone after a look that took so long. One that did not answer is looked for again soon: it may be
+// back long before what a slow answer would earn it.
+func topPause(interval, took time.Duration, err error) time.Duration {
+	pause := max(interval, topShare*took)
+	if err != nil {
+		pause = max(interval, min(pause, topPatience))
+	}
+	return pause
 }
 
 // events sends the latest event, and those to come.

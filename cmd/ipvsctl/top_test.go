@@ -179,3 +179,22 @@ func TestTopWithoutTerminal(t *testing.T) {
 		t.Errorf("%d %q", code, errs)
 	}
 }
+
+func TestTopPause(t *testing.T) {
+	gone := errors.New("no answer")
+	for _, c := range []struct {
+		interval, took time.Duration
+		err            error
+		want           time.Duration
+	}{
+		{2 * time.Second, time.Millisecond, nil, 2 * time.Second},
+		{2 * time.Second, 4 * time.Second, nil, 20 * time.Second},
+		{2 * time.Second, time.Millisecond, gone, 2 * time.Second},
+		{2 * time.Second, topPatience, gone, topPatience},
+		{time.Minute, topPatience, gone, time.Minute},
+	} {
+		if got := topPause(c.interval, c.took, c.err); got != c.want {
+			t.Errorf("every %v, after %v, %v: %v, not %v", c.interval, c.took, c.err, got, c.want)
+		}
+	}
+}

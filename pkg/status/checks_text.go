@@ -256,6 +256,16 @@ func ahead(now, t time.Time) string {
 // Printable is a text without what would do something to a terminal.
 func Printable(s string) string { return printable(s) }
 
+// printableLines is printable, but for the ends of lines and for tabs.
+func printableLines(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsGraphic(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
+
 // printable replaces what would do something to a terminal: servers may send what they like.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {

@@ -13,7 +13,7 @@ import (
 func (s *Snapshot) Text(w io.Writer, style Style) error {
 	var b strings.Builder
 	line := func(sgr, label, format string, args ...any) {
-		text := strings.ReplaceAll(strings.TrimRight(fmt.Sprintf(format, args...), "\n"), "\n", "\n          ")
+		text := strings.ReplaceAll(strings.TrimRight(printableLines(fmt.Sprintf(format, args...)), "\n"), "\n", "\n          ")
 		fmt.Fprintf(&b, "%s %s\n", style.paint(sgr, fmt.Sprintf("%-9s", label)), text)
 	}
 	line(bold, "ipvsd", "%s on %s, pid %d, up %s", s.Version, s.RouterID, s.PID, since(s.At, s.Started))

@@ -82,7 +82,7 @@ func (w *Wish) State() string {
 // Text lists the wishes.
 func (s *Wishes) Text(w io.Writer, style Style) error {
 	if s.Record != "" {
-		if _, err := fmt.Fprintln(w, style.paint(red, notRecorded(s.Record))); err != nil {
+		if _, err := fmt.Fprintln(w, style.paint(red, printable(notRecorded(s.Record)))); err != nil {
 			return err
 		}
 	}
@@ -92,7 +92,7 @@ func (s *Wishes) Text(w io.Writer, style Style) error {
 		if !d.InStep {
 			sgr = red
 		}
-		if _, err := fmt.Fprintln(w, style.paint(sgr, "director "+d.Name+" "+d.State(s.At))); err != nil {
+		if _, err := fmt.Fprintln(w, style.paint(sgr, printable("director "+d.Name+" "+d.State(s.At)))); err != nil {
 			return err
 		}
 	}
