@@ -52,7 +52,7 @@ func (a *app) ordered(s *status.Wishes, past string) error {
 		return a.print(s, nil)
 	}
 	for _, w := range s.Warnings {
-		fmt.Fprintln(a.stderr, "warning:", w)
+		fmt.Fprintln(a.stderr, "warning:", status.Printable(w))
 	}
 	for i := range s.Wishes {
 		if _, err := fmt.Fprintf(a.stdout, "%s %s%s\n", s.Wishes[i].Server, past, forServices(&s.Wishes[i])); err != nil {
@@ -74,7 +74,7 @@ func (a *app) spread(s *status.Wishes) error {
 			later = "; it is told when it can be"
 		}
 		if !d.InStep || d.ClockAhead != 0 {
-			fmt.Fprintf(a.stderr, "warning: director %s %s%s\n", d.Name, d.State(s.At), later)
+			fmt.Fprintf(a.stderr, "warning: director %s %s%s\n", d.Name, status.Printable(d.State(s.At)), later)
 		}
 	}
 	verb := "knows"

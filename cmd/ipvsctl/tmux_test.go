@@ -75,11 +75,18 @@ func open(t *testing.T, width, height string, env []string, args ...string) *ter
 // What changes from one look to the next.
 var ticks = regexp.MustCompile(`12:\d\d:\d\d|up [0-9smhd]+`)
 
-// check compares a screen, without the blanks around it and what changes all the time.
-func (w *terminal) check(screen, want string) {
+// check waits until a screen is there, without the blanks around it and what changes all the time: its lines come one after the other.
+func (w *terminal) check(want string) {
 	w.t.Helper()
-	if got := strings.TrimSpace(ticks.ReplaceAllString(screen, "#")); got != strings.TrimSpace(want) {
-		w.t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	want = strings.TrimSpace(want)
+	for limit := time.Now().Add(time.Minute); ; <-time.After(20 * time.Millisecond) {
+		got := strings.TrimSpace(ticks.ReplaceAllString(w.do("capture-pane", "-p"), "#"))
+		if got == want {
+			return
+		}
+		if time.Now().After(limit) {
+			w.t.Fatalf("got:\n%s\nwant:\n%s", got, want)
+		}
 	}
 }
 
@@ -125,7 +132,7 @@ func TestTopInTmux(t *testing.T) {
 	stop := d.serve(t, socket)
 	w := open(t, "100", "20", nil, "--socket", socket, "top")
 	w.await("server 198.51.100.2:80")
-	w.check(w.await("conn/s 350"), wideScreen)
+	w.check(wideScreen)
 	w.do("send-keys", "Down", "d")
 	w.await("Drain 198.51.100.1:80 of tcp 192.0.2.1:80?")
 	w.do("send-keys", "y")
@@ -141,7 +148,7 @@ func TestTopInTmux(t *testing.T) {
 	w.do("send-keys", "Escape")
 	w.await("198.51.100.1:80")
 	w.do("resize-window", "-x", "44", "-y", "12")
-	w.check(w.await("d drain .."), narrowScreen)
+	w.check(narrowScreen)
 	stop()
 	w.await("the daemon is away since")
 	d.serve(t, socket)
