@@ -23,13 +23,14 @@ type tab struct {
 	ctx context.Context
 }
 
-// browse starts Debian's Chromium with an empty profile, and opens a page of so many pixels in it. It ends with the test.
+// browse starts Debian's Chromium with an empty profile, and opens a page of so many pixels in it. It ends with the test. The profile is
+// chromedp's: of one in t.TempDir, children of Chromium that live a moment longer would have the test fail, since it isn't empty.
 func browse(t *testing.T, url string, width, height int64) tab {
 	t.Helper()
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath("/usr/bin/chromium"), chromedp.NoSandbox, chromedp.Headless, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.WSURLReadTimeout(2*time.Minute)) // on a busy machine it takes long to start
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(allocator)
