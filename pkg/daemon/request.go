@@ -55,7 +55,9 @@ func (o *owner) Reload(ctx context.Context, strict bool) (*status.Answer, error)
 		o.loader = before // of the version that stays in force
 		who := whoOf(ctx)
 		return ask(ctx, o, func(ctx context.Context) *status.Answer {
+			notify(reloading())
 			o.reload(ctx, who, nil, answer)
+			notify(ready, o.summary())
 			return answer.Answer
 		})
 	}

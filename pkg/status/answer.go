@@ -39,7 +39,8 @@ func (a *Answer) Problems(w io.Writer) error {
 	return err
 }
 
-// Text prints the changes by what they are about, then the steps in the kernel's table in their order, and what they wait for.
+// Text prints the changes by what they are about, then the steps in the kernel's table in their order, and what they wait for. Where there
+// are only steps, each line is one.
 func (a *Answer) Text(w io.Writer, style Style) error {
 	var b strings.Builder
 	for _, g := range changeGroups {
@@ -56,11 +57,13 @@ func (a *Answer) Text(w io.Writer, style Style) error {
 		}
 	}
 	steps := func(title string, list []string, paint func(string) string) {
-		if len(list) > 0 {
+		indent := ""
+		if len(list) > 0 && len(a.Configuration) > 0 {
 			b.WriteString(style.paint(bold, title) + "\n")
+			indent = "  "
 		}
 		for _, text := range list {
-			b.WriteString("  " + paint(text) + "\n")
+			b.WriteString(indent + paint(text) + "\n")
 		}
 	}
 	steps("kernel:", a.Changes, func(step string) string {
