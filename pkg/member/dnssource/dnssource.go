@@ -8,6 +8,7 @@ package dnssource
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"slices"
@@ -70,7 +71,7 @@ func (r *resolver) run(ctx context.Context, post func(member.Report)) {
 			retry = min(2*retry, lastRetry)
 			continue
 		}
-		post(member.Report{Source: r.source, Members: member.Arrange(list)})
+		post(member.Report{Source: r.source, Members: list})
 		timer.Reset(life)
 		retry = firstRetry
 	}
@@ -88,6 +89,9 @@ func (r *resolver) resolve(ctx context.Context) (list []member.Member, life time
 			m.Describe(r.source.Name)
 			list = append(list, m)
 		}
+	}
+	if list = member.Arrange(list); err == nil && len(list) > member.MaxMembers {
+		return nil, 0, fmt.Errorf("there are more than %d servers", member.MaxMembers)
 	}
 	if len(list) == 0 {
 		life = min(life, negative)

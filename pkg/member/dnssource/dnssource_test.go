@@ -341,3 +341,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Each answer of DNS is short enough; all that SRV records name may be too many.
+func TestTooManyServers(t *testing.T) {
+	z := zone{}
+	for i := range 6 {
+		target := fmt.Sprintf("t%d.example.", i)
+		z["SRV _web._tcp.example."] = append(z["SRV _web._tcp.example."], fmt.Sprintf("60 1 1 80 %s", target))
+		for j := range 2000 {
+			z["A "+target] = append(z["A "+target], fmt.Sprintf("60 10.%d.%d.%d", i, j/250, 1+j%250))
+		}
+	}
+	r := of(t, z, member.Source{Kind: member.SRV, Name: "_web._tcp.example.", IPv4: true}, "")
+	if list, _, err := r.resolve(t.Context()); err == nil || !strings.Contains(err.Error(), "more than 10000 servers") {
+		t.Errorf("%d servers, %v", len(list), err)
+	}
+}
