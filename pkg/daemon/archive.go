@@ -102,9 +102,9 @@ func (a *archive) current() int {
 
 // former is the number of the configuration before the one in force that says something else; 0: there is none.
 func (a *archive) former() int {
-	for i := len(a.list) - 1; i >= 0; i-- {
-		if a.list[i].Hash != a.list[len(a.list)-1].Hash {
-			return a.list[i].Number
+	for _, v := range slices.Backward(a.list) {
+		if v.Hash != a.list[len(a.list)-1].Hash {
+			return v.Number
 		}
 	}
 	return 0
@@ -157,9 +157,12 @@ func (a *archive) add(r status.Revision, f *control.File, cfg *config.Config, sp
 	if err := errors.Join(os.RemoveAll(fresh), os.RemoveAll(a.place(r.Number)), os.Mkdir(fresh, 0o700)); err != nil {
 		return err
 	}
-	err = errors.Join(writeSynced(filepath.Join(fresh, "config"), f.Text), writeSynced(filepath.Join(fresh, "revision.json"), text))
+	err = errors.Join(writeSynced(filepath.Join(fresh, "config"), f.Text), writeSynced(filepath.Join(fresh, "revision.json"), text), syncDir(fresh))
 	if err == nil {
 		err = os.Rename(fresh, a.place(r.Number))
+	}
+	if err == nil { // what waits for a confirmation names it: it must be there after a loss of power, too
+		err = errors.Join(syncDir(a.dir), syncDir(filepath.Dir(a.dir)))
 	}
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(fresh))
