@@ -41,11 +41,11 @@ func (s *shelf) Confirm(context.Context) (*status.Revision, error) {
 	return &status.Revision{Number: 7}, s.refused
 }
 
-func (s *shelf) History(context.Context) (*status.History, error) { //nolint:unparam // as control.Backend has it
+func (s *shelf) History(context.Context) (*status.History, error) {
 	return &status.History{At: at, Revisions: []status.Revision{{Number: 7, Taken: at, Why: status.ByApply, Who: "root", From: "/root/new.toml", Hash: "abcdef0123456789"}}}, nil
 }
 
-func (s *shelf) Revision(_ context.Context, n int) (*control.File, error) { //nolint:unparam // as control.Backend has it
+func (s *shelf) Revision(_ context.Context, n int) (*control.File, error) {
 	if n != 7 {
 		return nil, &control.ConflictError{Text: "there is no configuration 8 in the history: it has 7 to 7"}
 	}

@@ -20,10 +20,10 @@ func (d *fake) Events(ctx context.Context, q event.Query) iter.Seq2[event.Item, 
 	return d.feed.Watch(ctx, q)
 }
 
-// died returns a feed in which so many servers have died, one a minute.
-func died(n int) *feed.Feed {
+// died returns a feed in which three servers have died, one a minute.
+func died() *feed.Feed {
 	f := feed.New(8)
-	for i := range n {
+	for i := range 3 {
 		f.Add(event.Event{
 			At: at.Add(time.Duration(i) * time.Minute), Kind: event.Server, Service: "tcp 192.0.2.1:80", Server: "198.51.100." + string(rune('1'+i)) + ":80",
 			From: "up", To: "down", Reason: "connection refused",
@@ -51,18 +51,18 @@ func TestEvents(t *testing.T) {
 		{"events --color always -n 1", 1, "\x1b[31m", ""},
 		{"events -o json -n 1", 1, `"sequence":3,"at":"2026-11-21T12:02:00Z","kind":"server","service":"tcp 192.0.2.1:80"`, ""},
 	} {
-		code, out, errs := ctl(t, &fake{feed: died(3)}, strings.Fields(c.args)...)
+		code, out, errs := ctl(t, &fake{feed: died()}, strings.Fields(c.args)...)
 		if code != 0 || strings.Count(out, "\n") != c.n || !strings.Contains(out, c.want) || errs != c.errs {
 			t.Errorf("%s: %d %q %q", c.args, code, out, errs)
 		}
 	}
-	if code, out, errs := ctl(t, &fake{feed: died(3)}, "events", "--service", "tcp 192.0.2.1:80"); code != 0 || strings.Count(out, "\n") != 3 {
+	if code, out, errs := ctl(t, &fake{feed: died()}, "events", "--service", "tcp 192.0.2.1:80"); code != 0 || strings.Count(out, "\n") != 3 {
 		t.Errorf("of a service: %d %q %q", code, out, errs)
 	}
 	for args, want := range map[string]string{
 		"events --since yesterday": "how long ago", "events --kind sever": `no kind "sever"`, "events -n -1": "from 0 on", "events now": "the form is",
 	} {
-		if code, out, errs := ctl(t, &fake{feed: died(3)}, strings.Fields(args)...); code != exitUsage || out != "" || !strings.Contains(errs, want) {
+		if code, out, errs := ctl(t, &fake{feed: died()}, strings.Fields(args)...); code != exitUsage || out != "" || !strings.Contains(errs, want) {
 			t.Errorf("%s: %d %q %q", args, code, out, errs)
 		}
 	}
@@ -129,7 +129,7 @@ func TestEventsOverARestart(t *testing.T) {
 	out, errs := &lines{more: make(chan struct{}, 1)}, &lines{more: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	code := make(chan int)
-	d := &fake{feed: died(3)}
+	d := &fake{feed: died()}
 	stop := serve(d)
 	go func() { code <- run(ctx, []string{"--socket", socket, "events", "-f", "-n", "1"}, out, errs) }()
 	out.await(t, "198.51.100.3")

@@ -93,7 +93,7 @@ func TestMergeLaws(t *testing.T) {
 				w.Version, w.Cleared = []int64{1, 2, noon.UnixNano(), 1<<62 + 1<<50}[pick(4)], pick(3) > 0
 				w.Owner, w.Reason = []string{"", "root"}[pick(2)], []string{"", "disk"}[pick(2)]
 				w.Since = noon.Add(time.Duration(pick(2))).In(time.FixedZone("", pick(2)*3600))
-				switch w.What {
+				switch w.What { //nolint:exhaustive // the others have no more
 				case admin.Weight:
 					w.Weight = r.Int32N(2)
 				case admin.Drain:
@@ -262,6 +262,7 @@ func TestAnchored(t *testing.T) {
 	}
 	// Times with a reading of the monotonic clock, which Round drops, are compared by that.
 	got, _ := s.Find(w.Key())
+	//nolint:staticcheck // Equal would not see it
 	if got.Expires == got.Expires.Round(0) || !got.Expires.Equal(w.Expires) || got.Deadline == got.Deadline.Round(0) {
 		t.Errorf("%v, %v: a step of the clock moves them", got.Expires, got.Deadline)
 	}

@@ -54,7 +54,7 @@ func (d *Desk) Mail(n *News) (Mail, bool) {
 	}
 	ldirectord := d.mail.Format == config.FormatLdirectord
 	checks := !ldirectord && !d.mail.NoCheckers
-	switch n.About {
+	switch n.About { //nolint:exhaustive // the others are always told
 	case AnInstance, AGroup:
 		if n.Kind == fault && d.mail.NoFaults {
 			return Mail{}, false

@@ -22,7 +22,7 @@ func joined(t *testing.T, text string, pools ...string) string {
 	before := fmt.Sprint(*vs)
 	list := make([]member.Pool, len(vs.Members))
 	for i, pool := range pools {
-		for _, word := range strings.Fields(pool) {
+		for word := range strings.FieldsSeq(pool) {
 			at, weight, weighed := strings.Cut(word, "*")
 			m, err := member.At(at)
 			if err != nil {

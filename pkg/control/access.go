@@ -96,11 +96,11 @@ func (a Access) load(before *credentials, log *slog.Logger) *credentials {
 		c.stamps[f] = stampOf(f) // before it is read: a change in between is seen the next time
 	}
 	fail := func(what string, err error, kept bool) {
-		then := "the API refuses what needs it until it can be"
+		then := "what needs it is refused until it can be"
 		if kept {
 			then = "what was read before stays in force"
 		}
-		log.Error("a file of the API can't be used; "+then, "of", what, "err", err)
+		log.Error("a file of the API can't be used", "of", what, "then", then, "err", err)
 	}
 	if a.ClientCA != "" {
 		pool, err := authorities(a.ClientCA)

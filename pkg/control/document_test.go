@@ -54,8 +54,8 @@ func describe(list []Route) *openapi3.T {
 			op.RequestBody = &openapi3.RequestBodyRef{Value: openapi3.NewRequestBody().WithContent(content(rt.Sends, schemaOf("string").WithFormat("binary").NewRef()))}
 		}
 		good := openapi3.NewResponse().WithDescription("the answer")
-		switch {
-		case rt.Media == "":
+		switch rt.Media {
+		case "":
 			good.WithContent(content("application/json", s.of(reflect.TypeOf(rt.Answer))))
 		default:
 			c := content(rt.Media, schemaOf("string").NewRef())

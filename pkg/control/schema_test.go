@@ -35,7 +35,7 @@ func (s schemas) of(t reflect.Type) *openapi3.SchemaRef {
 	case t.Implements(aText):
 		return schemaOf("string").NewRef()
 	}
-	switch t.Kind() {
+	switch t.Kind() { //nolint:exhaustive // what answers are made of
 	case reflect.Bool:
 		return schemaOf("boolean").NewRef()
 	case reflect.String:
@@ -82,8 +82,7 @@ func (s schemas) object(t reflect.Type) *openapi3.SchemaRef {
 }
 
 func (s schemas) members(o *openapi3.Schema, t reflect.Type) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous && name == "":

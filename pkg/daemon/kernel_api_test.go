@@ -49,7 +49,7 @@ func TestKernelAPI(t *testing.T) {
 			if code == "" && err != nil || err == nil && got == code {
 				return nil
 			}
-			return fmt.Errorf("%s, %v", got, err)
+			return fmt.Errorf("%s, %w", got, err)
 		})
 	}
 	bearer := func(secret string) []string { return []string{"-H", "Authorization: Bearer " + secret} }

@@ -94,7 +94,7 @@ func (h *house) says(source, text string) {
 	if failure, fails := strings.CutPrefix(text, "error: "); fails {
 		r.Err, text = failure, ""
 	}
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		number, tags, _ := strings.Cut(word, ":")
 		m, err := member.At("198.51.100." + number)
 		if err != nil {

@@ -76,7 +76,7 @@ func TestParseQuery(t *testing.T) {
 		"last=-1":                 `a number from 0 on`,
 		"last=x":                  `a number from 0 on`,
 		"follow=maybe":            `true or false`,
-		"sevice=x":                `parameter "sevice": it can be after`,
+		"server_name=x":           `parameter "server_name": it can be after`,
 		"service=x&service=y":     `there can be one`,
 		strings.Repeat("x", 9999): `it can be after`,
 	} {

@@ -19,7 +19,7 @@ var (
 
 // servers are members by their last byte: "1 2:web 3:web,php".
 func servers(text string) (list []member.Member) {
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		number, tags, _ := strings.Cut(word, ":")
 		m, err := member.At("10.0.100." + number)
 		if err != nil {

@@ -90,9 +90,7 @@ func web(at time.Time, n uint64) *status.Snapshot {
 			},
 		},
 	}
-	for _, w := range s.Services[0].Servers[1].Wishes {
-		s.Wishes = append(s.Wishes, w)
-	}
+	s.Wishes = append(s.Wishes, s.Services[0].Servers[1].Wishes...)
 	return s
 }
 

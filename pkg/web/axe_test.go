@@ -72,7 +72,7 @@ func TestPictures(t *testing.T) {
 	here, there := demo(t)
 	s := serve(t, here, there, false)
 	s.page.teller.pause = 0
-	p := enter(t, s, operateToken, 1280, 1130)
+	p := enter(t, s, operateToken, 1130)
 	p.until(`document.querySelectorAll(".service").length === 7`)
 	p.do(chromedp.Click("#service-0 .open"), chromedp.Click(`[aria-label="Drain 10.0.100.5:80 of tcp 192.0.2.80:80"]`),
 		chromedp.SendKeys("[name=reason]", "new kernel"), chromedp.SetValue("[name=deadline]", "600"), chromedp.Click("#dialog-do"))

@@ -129,9 +129,9 @@ func quote(text string) string {
 var errGone = errors.New("10.0.0.3:9443: connection refused")
 
 // enter opens the page of a site, as who has a token, or without one.
-func enter(t *testing.T, s *site, token string, width, height int64) tab {
+func enter(t *testing.T, s *site, token string, height int64) tab {
 	t.Helper()
-	p := browse(t, s.url, width, height)
+	p := browse(t, s.url, 1280, height)
 	if token != "" {
 		p.until(`!document.getElementById("login").hidden`)
 		p.do(chromedp.SendKeys("#token", token+kb.Enter))

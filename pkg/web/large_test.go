@@ -25,7 +25,7 @@ const watch = `
 func TestPageLarge(t *testing.T) { // alone, since it measures
 	here := newDirector("lb1", many(t, 400, 8)...)
 	there := newDirector("lb2", many(t, 400, 8)...)
-	p := enter(t, serve(t, here, there, true), "", 1280, 900)
+	p := enter(t, serve(t, here, there, true), "", 900)
 	p.until(`document.getElementById("count").textContent === "400 services" && document.querySelector("#directors").textContent.includes("the same")`)
 	js[bool](p, watch)
 	js[bool](p, `window.rows = [...document.querySelectorAll(".service")]; true`)
@@ -69,7 +69,7 @@ func TestPageReloads(t *testing.T) {
 	t.Parallel()
 	services := many(t, 10, 2)
 	here := newDirector("lb1", services[:9]...)
-	p := enter(t, serve(t, here, nil, false), operateToken, 1280, 900)
+	p := enter(t, serve(t, here, nil, false), operateToken, 900)
 	keys := `[...document.querySelectorAll(".service b")].map(b => b.textContent).join()`
 	p.until(keys + `.split(",").length === 9`)
 	here.change(func(s *status.Snapshot) {

@@ -56,7 +56,7 @@ func TestPageReads(t *testing.T) {
 func TestPageDrains(t *testing.T) {
 	t.Parallel()
 	here, _ := demo(t)
-	p := enter(t, serve(t, here, nil, false), operateToken, 1280, 900)
+	p := enter(t, serve(t, here, nil, false), operateToken, 900)
 	p.until(`document.querySelectorAll(".service").length === 7`)
 	const button = `[aria-label="Drain 10.0.100.2:80 of tcp 192.0.2.80:80"]`
 	p.do(chromedp.Focus("#service-0 .open"), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(button))
@@ -119,7 +119,7 @@ func TestPageEscapes(t *testing.T) {
 		r.Name, r.Tags, s.VRRP.Instances[0].Reason = evil, []string{evil}, evil
 		fail(r, evil, s.At)
 	})
-	p := enter(t, serve(t, here, nil, false), operateToken, 1280, 900)
+	p := enter(t, serve(t, here, nil, false), operateToken, 900)
 	p.until(`document.querySelectorAll(".service").length === 7`)
 	p.do(chromedp.Click("#service-0 .open"))
 	p.shows("#service-0-servers", evil)
@@ -139,7 +139,7 @@ func TestPageEscapes(t *testing.T) {
 func TestPagePauses(t *testing.T) {
 	t.Parallel()
 	here, _ := demo(t)
-	p := enter(t, serve(t, here, nil, false), operateToken, 1280, 900)
+	p := enter(t, serve(t, here, nil, false), operateToken, 900)
 	p.until(`document.querySelectorAll(".service").length === 7`)
 	p.do(chromedp.Click("#pause"))
 	p.until(`document.getElementById("pulse").textContent === "paused" && document.getElementById("pause").getAttribute("aria-pressed") === "true"`)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 )
@@ -199,14 +200,15 @@ func without(list, others []string) (left []string) {
 func (k Keyword) String() string {
 	switch {
 	case k.Was == "" && k.Is == "":
-		text := k.Name + ":"
+		var text strings.Builder
+		text.WriteString(k.Name + ":")
 		for _, s := range k.Removed {
-			text += " -" + s
+			text.WriteString(" -" + s)
 		}
 		for _, s := range k.Added {
-			text += " +" + s
+			text.WriteString(" +" + s)
 		}
-		return text
+		return text.String()
 	case k.Was == "":
 		return fmt.Sprintf("%s: default -> %s", k.Name, k.Is)
 	case k.Is == "":

@@ -119,7 +119,7 @@ func (r *reader) ask(ctx context.Context) (report member.Report, err error) {
 	case len(body) > maxAnswer:
 		return report, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
 	case answer.Header.Get("X-Consul-KnownLeader") == "false":
-		return report, errors.New("Consul has no leader, and may not know of all servers")
+		return report, errors.New("it has no leader, and may not know of all servers")
 	}
 	report, err = parse(body)
 	report.Source = r.source

@@ -52,7 +52,7 @@ func TestConversation(t *testing.T) {
 		{"index=107" + waits, 200, "107", "true", "two.json", two}, // its time was over
 		{"index=107" + waits, 200, "121", "true", "maintenance.json", `10.1.10.12:8000=web1*0web warning: web-2 has the address "web2.example.org": only those are servers that are named by IP address`},
 		{"index=121" + waits, 500, "", "", "rpc error making call: EOF\n", "error: 500 Internal Server Error rpc error making call: EOF"},
-		{"", 200, "121", "false", "[]", "error: Consul has no leader, and may not know of all servers"},
+		{"", 200, "121", "false", "[]", "error: it has no leader, and may not know of all servers"},
 		{"", 200, "130", "true", "[]", ""},
 		{"index=130" + waits, 200, "12", "true", "two.json", two}, // it was restored
 		{"", 200, "12", "true", "[{", "error: the answer is not Consul's: unexpected end of JSON input"},
