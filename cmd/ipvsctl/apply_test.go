@@ -41,7 +41,7 @@ func (s *shelf) Confirm(context.Context) (*status.Revision, error) {
 	return &status.Revision{Number: 7}, s.refused
 }
 
-func (s *shelf) History(context.Context) (*status.History, error) {
+func (s *shelf) History(context.Context) (*status.History, error) { //nolint:unparam // as control.Backend has it
 	return &status.History{At: at, Revisions: []status.Revision{{Number: 7, Taken: at, Why: status.ByApply, Who: "root", From: "/root/new.toml", Hash: "abcdef0123456789"}}}, nil
 }
 

@@ -65,6 +65,9 @@ func (f files) readPending() (*pending, error) {
 	if err == nil {
 		err = json.Unmarshal(text, p)
 	}
+	if err == nil && (p.Revision < 1 || p.Back < 1) {
+		err = errors.New("it names no configurations")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.pending, err)
 	}
