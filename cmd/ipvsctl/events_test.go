@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"iter"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/event/feed"
 )
@@ -110,33 +108,17 @@ func (l *lines) await(t *testing.T, what string) {
 // A watcher stays over a restart of the daemon, and hears nothing twice; one that is restarted without having forgotten goes on where it was.
 func TestEventsOverARestart(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
-	serve := func(d *fake) (stop func()) {
-		t.Helper()
-		s, err := control.Listen(socket, d, nil, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- s.Run(ctx) }()
-		return func() {
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		}
-	}
 	out, errs := &lines{more: make(chan struct{}, 1)}, &lines{more: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	code := make(chan int)
 	d := &fake{feed: died()}
-	stop := serve(d)
+	stop := serve(t, socket, d, nil)
 	go func() { code <- run(ctx, []string{"--socket", socket, "events", "-f", "-n", "1"}, out, errs) }()
 	out.await(t, "198.51.100.3")
 	stop()
 	errs.await(t, "the daemon is away")
 	d.feed.Add(event.Event{Kind: event.Daemon, To: "back"})
-	stop = serve(d)
+	stop = serve(t, socket, d, nil)
 	out.await(t, "daemon     back")
 	errs.await(t, "the daemon is back")
 	stop()
@@ -144,7 +126,7 @@ func TestEventsOverARestart(t *testing.T) {
 	for _, name := range []string{"one", "two", "three"} {
 		d.feed.Add(event.Event{Kind: event.Daemon, To: name})
 	}
-	stop = serve(d)
+	stop = serve(t, socket, d, nil)
 	out.await(t, "daemon     three")
 	stop()
 	cancel()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,19 +90,7 @@ func ctlIn(ctx context.Context, t *testing.T, d *fake, args ...string) (code int
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	if d != nil {
-		s, err := control.Listen(socket, d, d.routers, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		serving, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- s.Run(serving) }()
-		defer func() {
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		}()
+		defer serve(t, socket, d, d.routers)()
 	}
 	var out, errs bytes.Buffer
 	code = run(ctx, append([]string{"--socket", socket}, args...), &out, &errs)
@@ -199,4 +188,24 @@ func TestPlanSendsFile(t *testing.T) {
 	if d.planned == nil || d.planned.Name != path || string(d.planned.Text) != good {
 		t.Errorf("sent %+v", d.planned)
 	}
+}
+
+// serve answers on a socket until stop is called, or the test is over.
+func serve(t *testing.T, socket string, b control.Backend, r control.Routers) (stop func()) {
+	t.Helper()
+	s, err := control.Listen(socket, b, r, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
 }

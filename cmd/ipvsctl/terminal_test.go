@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -41,19 +38,7 @@ func TestDrainWaitOnATerminal(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	d := &fake{desk: desk{states: []status.Wishes{draining(3), draining(12), draining(3), draining(1), draining(0)}}}
 	socket := filepath.Join(t.TempDir(), "s")
-	s, err := control.Listen(socket, d, nil, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- s.Run(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
+	serve(t, socket, d, nil)
 	screen, terminal := terminalPair(t)
 	written := make(chan string)
 	go func() {

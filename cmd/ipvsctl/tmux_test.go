@@ -129,7 +129,7 @@ func TestTopInTmux(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	d := &director{fake: fake{feed: feed.New(8)}}
 	d.feed.Add(event.Event{At: at, Kind: event.Server, Service: "tcp 192.0.2.1:80", Server: "198.51.100.2:80", From: "up", To: "down", Reason: "connection refused"})
-	stop := d.serve(t, socket)
+	stop := serve(t, socket, d, nil)
 	w := open(t, "100", "20", nil, "--socket", socket, "top")
 	w.await("server 198.51.100.2:80")
 	w.check(wideScreen)
@@ -151,7 +151,7 @@ func TestTopInTmux(t *testing.T) {
 	w.check(narrowScreen)
 	stop()
 	w.await("the daemon is away since")
-	d.serve(t, socket)
+	serve(t, socket, d, nil)
 	for limit := time.Now().Add(time.Minute); strings.Contains(w.await("VI_1"), "away"); <-time.After(20 * time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatal("it does not see that the daemon is back")
@@ -170,7 +170,7 @@ func TestTopInTmux(t *testing.T) {
 func TestNoColorInTmux(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	d := &director{fake: fake{feed: feed.New(8)}}
-	d.serve(t, socket)
+	serve(t, socket, d, nil)
 	w := open(t, "100", "20", []string{"NO_COLOR=1"}, "--socket", socket, "top")
 	w.await("198.51.100.2:80")
 	if text := w.do("capture-pane", "-p", "-e"); regexp.MustCompile(`\x1b\[[0-9;]*\b(3[1-7]|9[1-7])m`).MatchString(text) || !strings.Contains(text, "down") {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -64,26 +63,6 @@ func (d *director) Order(_ context.Context, o control.Order) (*status.Wishes, er
 	return &status.Wishes{}, nil
 }
 
-// serve answers on a socket until stop is called.
-func (d *director) serve(t *testing.T, socket string) (stop func()) {
-	t.Helper()
-	s, err := control.Listen(socket, d, nil, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	ended := make(chan error)
-	go func() { ended <- s.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(stop)
-	return stop
-}
-
 // mirror is a screen that nobody sees but the test.
 type mirror struct {
 	tcell.SimulationScreen
@@ -117,7 +96,7 @@ func TestTop(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	d := &director{fake: fake{feed: feed.New(8)}}
 	d.feed.Add(event.Event{At: at, Kind: event.Quorum, Service: "tcp 192.0.2.1:80", From: "up", To: "down"})
-	stop := d.serve(t, socket)
+	stop := serve(t, socket, d, nil)
 	screen := &mirror{SimulationScreen: tcell.NewSimulationScreen("")}
 	if err := screen.Init(); err != nil {
 		t.Fatal(err)
@@ -155,7 +134,7 @@ func TestTop(t *testing.T) {
 	await("198.51.100.1:80 does not drain any more")
 	stop()
 	await("the daemon is away since")
-	stop = d.serve(t, socket)
+	stop = serve(t, socket, d, nil)
 	d.feed.Add(event.Event{At: at, Kind: event.Daemon, To: "back"})
 	await("daemon back")
 	screen.SetSize(44, 12)

@@ -33,7 +33,7 @@ type house struct {
 	down      *sync.Map     // of netip.AddrPort
 	found     *sync.Map     // health.Finding by netip.AddrPort
 	took      *atomic.Int64 // by a probe
-	log       *bytes.Buffer
+	log       *logbook
 	ran       *ran
 	heard     *heard
 	probed    uint64 // see probes
@@ -65,11 +65,29 @@ var (
 
 func addr(n int) netip.AddrPort { return netip.MustParseAddrPort(fmt.Sprintf("198.51.100.%d:80", n)) }
 
+// logbook is a log that is read while others than the owner may write.
+type logbook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // start starts a daemon in a bubble, with a kernel and a directory that may have seen others before.
 func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.AddrPort) *house {
 	t.Helper()
 	h := &house{
-		t: t, kernel: k, down: new(sync.Map), found: new(sync.Map), took: new(atomic.Int64), log: new(bytes.Buffer), ran: new(ran), heard: new(heard), host: new(host), disk: new(disk), group: new(routerGroup),
+		t: t, kernel: k, down: new(sync.Map), found: new(sync.Map), took: new(atomic.Int64), log: new(logbook), ran: new(ran), heard: new(heard), host: new(host), disk: new(disk), group: new(routerGroup),
 		neighbors: new(neighbors),
 	}
 	for _, a := range down {

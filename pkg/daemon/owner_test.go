@@ -45,18 +45,23 @@ func TestServerDiesAndReturns(t *testing.T) {
 	})
 }
 
+// barred returns a kernel that a server never comes into, not even for a moment.
+func barred(t *testing.T, server netip.AddrPort) *ipvstest.Kernel {
+	k := new(ipvstest.Kernel)
+	k.OnChange(func(table ipvs.Table) {
+		for _, s := range table {
+			if s.Destination(server) != nil {
+				t.Error("a server that never passed a check is in the table")
+			}
+		}
+	})
+	return k
+}
+
 // No alpha server is in the table before its first success, not even for a moment (scenario 2 of peers.md).
 func TestNoTrafficBeforeFirstSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := new(ipvstest.Kernel)
-		k.OnChange(func(table ipvs.Table) {
-			for _, s := range table {
-				if s.Destination(second) != nil {
-					t.Error("a server that never passed a check is in the table")
-				}
-			}
-		})
-		h := start(t, k, t.TempDir(), web, second)
+		h := start(t, barred(t, second), t.TempDir(), web, second)
 		h.pass(time.Minute)
 		h.wantServing("a minute later", first, third)
 		h.stop()

@@ -107,7 +107,6 @@ type Model struct {
 	first   int    // row on the screen
 	asked   *Order // to be confirmed
 	all     *Order // the same for all services, if that is something else
-	ordered bool   // one is under way
 	message string // what came of the last one
 	bad     bool   // it failed
 }

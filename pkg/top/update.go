@@ -29,7 +29,7 @@ func (m Model) Update(msg Message) (Model, []Action) {
 	case Happened:
 		m.event = &msg.Event
 	case Told:
-		m.ordered, m.bad, m.message = false, msg.Err != nil, msg.Text
+		m.bad, m.message = msg.Err != nil, msg.Text
 		if msg.Err != nil {
 			m.message = msg.Err.Error()
 		}
@@ -211,7 +211,6 @@ func (m Model) confirmed(k Key) (Model, []Action) {
 		m.say("nothing was done")
 		return m, nil
 	}
-	m.ordered = true
 	m.say("...")
 	return m, []Action{*o}
 }
