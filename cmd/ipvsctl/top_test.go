@@ -66,11 +66,20 @@ func (d *director) Order(_ context.Context, o control.Order) (*status.Wishes, er
 // mirror is a screen that nobody sees but the test.
 type mirror struct {
 	tcell.SimulationScreen
-	mu    sync.Mutex
-	shown string // guarded by mu
+	drawing sync.Mutex // the cells, which are drawn anew when the size changes, too
+	mu      sync.Mutex
+	shown   string // guarded by mu
+}
+
+func (m *mirror) Sync() {
+	m.drawing.Lock()
+	defer m.drawing.Unlock()
+	m.SimulationScreen.Sync()
 }
 
 func (m *mirror) Show() {
+	m.drawing.Lock()
+	defer m.drawing.Unlock()
 	m.SimulationScreen.Show()
 	cells, width, _ := m.GetContents()
 	var b strings.Builder
