@@ -47,9 +47,10 @@ type director struct {
 func newNetwork(t *testing.T, names ...string) *network {
 	n := &network{t: t, directors: make(map[string]*director), cut: make(map[[2]string]bool)}
 	for _, name := range names {
-		d := &director{network: n, name: name}
-		n.directors[name] = d
-		d.run(names)
+		n.directors[name] = &director{network: n, name: name}
+	}
+	for _, name := range names { // they look for each other
+		n.directors[name].run(names)
 	}
 	return n
 }
