@@ -18,9 +18,13 @@ type shelf struct {
 	answered status.Answer
 	refused  error // of Apply, Rollback, Confirm
 	others   []control.Neighbor
+	lost     error // of Neighbors
 }
 
 func (s *shelf) Neighbors(_ context.Context, name string) ([]control.Neighbor, error) {
+	if s.lost != nil {
+		return nil, s.lost
+	}
 	if len(s.others) == 0 {
 		return nil, control.NoNeighbor(name, nil)
 	}
@@ -133,6 +137,8 @@ func TestOtherDirectors(t *testing.T) {
 		{"switchover to a poorer one", &fake{shelf: one(poorer)}, []string{"switchover", "VG"}, 1, "", lost + "ipvsctl: nothing was handed over"},
 		{"forced", &fake{shelf: one(poorer)}, []string{"switchover", "VG", "--force"}, 1, "", lost + "ipvsctl: there are no virtual routers here"},
 		{"switchover to another one", &fake{shelf: one(weighs)}, []string{"switchover", "VG"}, 1, "", "ipvsctl: there are no virtual routers here"},
+		{"switchover without a comparison", &fake{shelf: shelf{lost: errors.New("the daemon is busy")}}, []string{"switchover", "VG"}, 1, "", "worse off with another director: the daemon is busy\nipvsctl: there are no virtual"},
+		{"switchover of one without others", &fake{}, []string{"switchover", "VG"}, 1, "", "ipvsctl: there are no virtual routers here"},
 		{"switchover to a dead one", &fake{shelf: dead}, []string{"switchover", "VG"}, 1, "", "second: it is not known how it is: no route to host\nipvsctl: there are no virtual"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/counterpart"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -53,8 +55,12 @@ Exit codes: 0 they are alike, 2 they differ, 1 one of them could not be asked.`,
 // that are not known, or don't answer, are no reason to refuse: they can't take over anyway, or nobody can tell.
 func (a *app) unlessPoorer(ctx context.Context, force bool) error {
 	all, err := a.client().Compare(ctx, "")
-	if err != nil {
-		return nil //nolint:nilerr // no other director is configured, or the daemon is an older one; whether it runs at all is told by what follows
+	switch none := new(control.ConflictError); {
+	case errors.As(err, &none): // no other director is configured
+		return nil
+	case err != nil:
+		_, werr := fmt.Fprintf(a.stderr, "ipvsctl: it is not known whether clients would be worse off with another director: %v\n", err)
+		return werr
 	}
 	poorer := false
 	for i := range all.Peers {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/daemon"
+	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // Exit codes.
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if code, ok := errors.AsType[exit](err); ok {
 		return int(code)
 	}
-	fmt.Fprintln(stderr, "ipvsctl:", err)
+	fmt.Fprintln(stderr, "ipvsctl:", status.PrintableLines(err.Error())) // another director may have said it
 	switch {
 	case errors.Is(err, errUsage):
 		return exitUsage
@@ -99,7 +100,7 @@ func command(a *app) *cobra.Command {
 	f.StringVar(&a.color, "color", "auto", "`WHEN` to use colours: auto (on a terminal), always or never")
 	cmd.AddCommand(statusCommand(a), listCommand(a), checksCommand(a), probeCommand(a), checkCommand(a), convertCommand(a), planCommand(a), applyCommand(a), confirmCommand(a), historyCommand(a), rollbackCommand(a), reloadCommand(a), statsCommand(a),
 		rateCommand(a), connectionsCommand(a), eventsCommand(a), topCommand(a), exportCommand(a), importCommand(a), vrrpCommand(a), switchoverCommand(a), diffCommand(a), explainCommand(a), alertCommand(a), doctorCommand(a), realserverCommand(a),
-		drainCommand(a), undrainCommand(a), disableCommand(a), enableCommand(a), weightCommand(a), drainsCommand(a), auditCommand(a))
+		drainCommand(a), undrainCommand(a), disableCommand(a), enableCommand(a), weightCommand(a), drainsCommand(a), auditCommand(a), upgradeCommand(a))
 	return cmd
 }
 

@@ -74,7 +74,7 @@ func (a *app) spread(s *status.Wishes) error {
 			later = "; it is told when it can be"
 		}
 		if !d.InStep || d.ClockAhead != 0 {
-			fmt.Fprintf(a.stderr, "warning: director %s %s%s\n", d.Name, status.Printable(d.State(s.At)), later)
+			fmt.Fprintf(a.stderr, "warning: %s %s%s\n", status.Printable(d.Title()), status.Printable(d.State(s.At)), later)
 		}
 	}
 	verb := "knows"

@@ -58,9 +58,9 @@ words don't. Without a terminal, ipvsctl list and ipvsctl rate tell the same.`,
 func (a *app) top(ctx context.Context, screen tcell.Screen, interval time.Duration) error {
 	ctx, cancel := context.WithCancel(ctx)
 	v := &viewer{screen: screen, client: a.client(), messages: make(chan top.Message), refresh: make(chan struct{}, 1)}
-	v.tasks.Go(func() { v.keys(ctx) })
-	v.tasks.Go(func() { v.read(ctx, interval) })
-	v.tasks.Go(func() { v.events(ctx) })
+	v.start(func() { v.keys(ctx) })
+	v.start(func() { v.read(ctx, interval) })
+	v.start(func() { v.events(ctx) })
 	defer v.tasks.Wait()
 	defer screen.Fini() // which ends the keys
 	defer cancel()
@@ -73,6 +73,9 @@ func (a *app) top(ctx context.Context, screen tcell.Screen, interval time.Durati
 		case <-ctx.Done():
 			return nil
 		case m := <-v.messages:
+			if _, resized := m.(top.Size); resized {
+				screen.Sync()
+			}
 			model, actions = model.Update(m)
 		}
 		for _, action := range actions {
@@ -82,7 +85,7 @@ func (a *app) top(ctx context.Context, screen tcell.Screen, interval time.Durati
 			case top.Refresh:
 				v.ask()
 			case top.Order:
-				v.tasks.Go(func() { v.order(ctx, do) })
+				v.start(func() { v.order(ctx, do) })
 			}
 		}
 	}
@@ -95,6 +98,20 @@ type viewer struct {
 	messages chan top.Message
 	refresh  chan struct{}
 	tasks    sync.WaitGroup
+}
+
+// start starts a goroutine. Whoever has to read why it panics has a terminal in order.
+func (v *viewer) start(do func()) {
+	v.tasks.Go(func() {
+		done := false
+		defer func() {
+			if !done {
+				v.screen.Fini()
+			}
+		}()
+		do()
+		done = true
+	})
 }
 
 func (v *viewer) send(ctx context.Context, m top.Message) {
@@ -120,7 +137,6 @@ func (v *viewer) keys(ctx context.Context) {
 			return
 		case *tcell.EventResize:
 			width, height := e.Size()
-			v.screen.Sync()
 			v.send(ctx, top.Size{Width: width, Height: height})
 		case *tcell.EventKey:
 			if k := keyOf(e); k != "" {

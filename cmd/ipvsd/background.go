@@ -16,6 +16,9 @@ import (
 // detachedBy says, in the environment, that the process was started by detach.
 const detachedBy = "IPVSD_DETACHED"
 
+// background says, in the environment, that the process takes the place of one in the background.
+const background = "IPVSD_BACKGROUND"
+
 // detach runs a command line in the background, in a session of its own, and returns when it is ready: whoever started us finds its
 // pid file then, as systemd's Type=forking wants it. What it says before is on our stderr.
 func detach(p *process, args []string) error {
@@ -61,6 +64,25 @@ func self(name string) string {
 		return path
 	}
 	return "/proc/self/exe"
+}
+
+// program is the path by which this program was started, or else its file. Where that is a symbolic link, a new version may be behind it
+// later.
+func program() (string, error) {
+	path, err := exec.LookPath(os.Args[0])
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	file, fails := os.Executable()
+	if err != nil || fails != nil {
+		return file, fails
+	}
+	started, err1 := os.Stat(path)
+	runs, err2 := os.Stat("/proc/self/exe")
+	if err1 == nil && err2 == nil && os.SameFile(started, runs) {
+		return path, nil
+	}
+	return file, nil
 }
 
 // waiting is the descriptor by which who has started this process in the background hears of it.

@@ -66,7 +66,7 @@ func command(p *process) *cobra.Command {
 			if _, err := os.Stat(o.ConfigFile); p.name == keepalived && err != nil {
 				return fmt.Errorf("%w: %w", errNoConfig, err)
 			}
-			if p.name == keepalived && !o.foreign.stay && !p.detached {
+			if p.name == keepalived && !o.foreign.stay && !p.detached && p.inherits == nil {
 				return detach(p, os.Args)
 			}
 			return p.daemon(cmd.Context(), o)
@@ -133,6 +133,13 @@ func (p *process) serve(ctx context.Context, o daemon.Options) error {
 	if o.Namespace == "" {
 		o.Namespace = os.Getenv(entered)
 		_ = os.Unsetenv(entered) // scripts have no use for it
+	}
+	o.Program, o.Inheritance = p.program, p.inherits
+	if o.Namespace != "" {
+		o.Environ = []string{entered + "=" + o.Namespace}
+	}
+	if p.detached {
+		o.Environ = append(o.Environ, background+"=1")
 	}
 	d, err := daemon.New(o)
 	if elsewhere, ok := errors.AsType[*daemon.ElsewhereError](err); ok {

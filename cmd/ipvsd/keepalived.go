@@ -73,7 +73,7 @@ func (k *keepalivedOptions) flags(f *pflag.FlagSet, hide bool) {
 	f.BoolVarP(&k.vrrp, "vrrp", "P", false, "run virtual routers only")
 	f.BoolVarP(&k.checks, "check", "C", false, "run virtual servers only")
 	f.BoolVarP(&k.stay, "dont-fork", "n", false, "stay in the foreground, as ipvsd does anyway")
-	f.BoolVarP(&k.keepTable, "dont-release-ipvs", "I", false, "leave the IPVS table at the stop, whatever lvs_flush_on_stop says")
+	f.BoolVarP(&k.keepTable, "dont-release-ipvs", "I", false, "leave the IPVS table at the stop, whatever on_stop says")
 	f.BoolVarP(&k.keepVRRP, "dont-release-vrrp", "V", false, "leave virtual addresses, routes, rules at the stop, without a word to other directors")
 	f.BoolVarP(&k.noSyslog, "no-syslog", "G", false, "in the background, don't log to syslog")
 	f.BoolVarP(&k.allConfig, "all-config", "e", false, "refuse a configuration that includes files which are not there")

@@ -85,6 +85,9 @@ func (p *process) ldirectord(ctx context.Context, args []string) int {
 		fmt.Fprintf(p.stderr, "Config file %s not found\n", name)
 		return ldirectordFailed
 	}
+	if p.inherits != nil {
+		return d.run(ctx)
+	}
 	return verbs[words[0]](d, ctx)
 }
 

@@ -46,8 +46,10 @@ type process struct {
 	name           string // that it was called by
 	signals        <-chan os.Signal
 	stdout, stderr io.Writer
-	detached       bool   // in the background
-	ready          func() // tells who waits for it, in the foreground; nil: nobody
+	detached       bool                // in the background
+	program        string              // its file; empty: nobody knows
+	inherits       *daemon.Inheritance // from the process whose place it takes; nil: there is none
+	ready          func()              // tells who waits for it, in the foreground; nil: nobody
 }
 
 func main() {
@@ -72,6 +74,18 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal ends us as it ends others
 	p := &process{name: filepath.Base(os.Args[0]), signals: signals, stdout: os.Stdout, stderr: os.Stderr}
 	p.ready, p.detached = whoWaits()
+	var err error
+	if p.inherits, err = daemon.Inherit(); err != nil {
+		fmt.Fprintln(os.Stderr, "ipvsd:", err)
+		os.Exit(exitFailure)
+	}
+	if p.inherits != nil { // it is where that process was
+		p.detached = os.Getenv(background) != ""
+		_ = os.Unsetenv(background)
+	}
+	if p.program, err = program(); err != nil {
+		fmt.Fprintln(os.Stderr, "ipvsd: upgrades in place are not possible:", err)
+	}
 	os.Exit(run(ctx, p, os.Args[1:]))
 }
 

@@ -43,11 +43,16 @@ func (s State) shared(now time.Time) State {
 		if w.forgotten(now) {
 			continue
 		}
-		w = w.unmarked()
-		w.Since, w.Deadline, w.Expires = utc(w.Since), utc(w.Deadline), utc(w.Expires)
-		wishes[k] = w
+		wishes[k] = w.shared()
 	}
 	return State{wishes}
+}
+
+// shared returns a wish as all directors have it.
+func (w Wish) shared() Wish {
+	w = w.unmarked()
+	w.Since, w.Deadline, w.Expires = utc(w.Since), utc(w.Deadline), utc(w.Expires)
+	return w
 }
 
 // unmarked returns a wish as if no time had passed.

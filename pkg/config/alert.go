@@ -83,7 +83,8 @@ func (p Phase) String() string { return strings.Join(p.names(), ",") }
 // Webhook is a server that is told of events by HTTP.
 type Webhook struct {
 	Name       string
-	URL        string
+	URL        string        // empty: in URLFile
+	URLFile    string        // its first line is the URL, for one that lets in whoever knows it
 	SecretFile string        // its first line signs what is sent; empty: nothing does
 	Timeout    time.Duration // of one attempt
 	Attempts   int           // until an event is given up
@@ -179,8 +180,13 @@ func alerts(anyway bool, b, global *block, kind string) bool {
 func (r *report) webhooks(blocks []*block) (list []Webhook) {
 	for _, b := range blocks {
 		w := Webhook{Name: b.called()}
-		w.URL, _ = lookup[string]("url", b)
-		if b.lacks("url") {
+		url, shown := lookup[string]("url", b)
+		file, kept := lookup[string]("url_file", b)
+		w.URL, w.URLFile = url, file
+		switch {
+		case shown != nil && kept != nil:
+			r.fail(kept.key, "leave one of them out", "url_file contradicts url")
+		case b.lacks("url", "url_file"):
 			r.fail(b.at(), `write url = "https://alerts.example.org/ipvsd"`, "the webhook has no url")
 		}
 		w.SecretFile, _ = lookup[string]("secret_file", b)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/ipvsd/ipvsd/pkg/member"
 )
 
 // API is who may ask and tell the daemon by TCP. The control socket is there whatever it says.
@@ -142,6 +144,19 @@ func (r *report) guarded(b *block, a *API) {
 	if b.lacks("listen") && (secret || known) {
 		r.warn(b.at(), `write listen = ["10.0.0.1:9443"]`, "there is no API by TCP: nothing is listened at")
 	}
+}
+
+// wishes resolves the etcd where directors meet.
+func (r *report) wishes(b *block) member.Source {
+	if b == nil {
+		return member.Source{}
+	}
+	r.needs(b, "etcd", "http://10.0.0.5:2379")
+	s := r.etcd(b, wishesPrefix)
+	if s.At == "" {
+		return member.Source{}
+	}
+	return s
 }
 
 // peers resolves the other directors.

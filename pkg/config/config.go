@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
+	"github.com/ipvsd/ipvsd/pkg/member"
 )
 
 // Config is a whole configuration: checked, defaults filled in, inheritance resolved. Nobody after Load validates again.
@@ -48,7 +49,7 @@ func (c *Config) Relocate(place func(Diagnostic) Diagnostic) {
 type GlobalDefs struct {
 	RouterID       string
 	NetNamespace   string        // network namespace to run in; empty: where the daemon is started
-	LVSFlushOnStop bool          // remove our services when the daemon stops
+	OnStop         string        // StopLeaves, StopQuiesces or StopRemoves: of virtual servers that don't say, and of what an earlier configuration left
 	AutoReload     bool          // read the file again when it has changed
 	RSInitNotifies bool          // tell of servers that are up from the beginning, too
 	LVSTimeouts    ipvs.Timeouts // of connection entries; zero fields keep the kernel's
@@ -60,9 +61,10 @@ type GlobalDefs struct {
 	FIFOs          []FIFO
 	Metrics        Metrics
 	API            API
-	Peers          []Peer // by name
-	Startup        Errand // before all else
-	Shutdown       Errand // after all else
+	Peers          []Peer        // by name
+	Wishes         member.Source // an etcd where directors tell each other what operators want of servers; zero: none
+	Startup        Errand        // before all else
+	Shutdown       Errand        // after all else
 }
 
 // Metrics is what Prometheus is told, and where.
@@ -112,6 +114,7 @@ type VirtualServer struct {
 	DrainTimeout time.Duration // how long a server that left the configuration may finish its connections; 0: not at all
 	HASuspend    bool          // no checks while none of the addresses is on this host
 	Omega        bool          // the stop of the daemon is told to NotifyDown and QuorumDown
+	OnStop       string        // what becomes of its services then: StopLeaves, StopQuiesces or StopRemoves
 	QuorumUp     *Script       // nil: none
 	QuorumDown   *Script
 	Mail         ServiceMail

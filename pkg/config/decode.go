@@ -89,6 +89,7 @@ type document struct {
 	metrics  *block            // nil: none
 	api      *block            // nil: none
 	peers    []*block          // by name
+	wishes   *block            // nil: none
 	groups   map[string]*block // virtual_server_group by name
 	files    map[string]*block // track_file by name
 	ssl      *block            // nil: none

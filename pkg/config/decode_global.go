@@ -17,6 +17,9 @@ func (d decoder) global(doc *document, name string, v any, p *place) {
 	case "api":
 		doc.api = d.globalTable(doc, inAPI, name, v, p)
 		return
+	case "wishes":
+		doc.wishes = d.globalTable(doc, inWishes, name, v, p)
+		return
 	case "peers":
 		doc.peers = d.named(doc.global, name, v, p, inPeer)
 		return

@@ -49,6 +49,7 @@ var defaults = []unset{
 	{"port", int64(ipvs.SyncPort), "", "the kernel's"},
 	{"ttl", int64(ipvs.SyncTTL), "", "the kernel's: connections are told on one network only"},
 	{"group", ipvs.SyncGroup, "", "the kernel's"},
+	{"on_stop", StopLeaves, "remove", "the kernel goes on balancing, and the next start takes over what it finds"},
 	{"drain_timeout", time.Duration(0), "", "a server that leaves the file goes at once, as with keepalived"},
 	{"lvs_sysctl_defaults", true, "false", "the kernel's own defaults drop or misdirect connections; see contrib/decisions"},
 	{"per_server", true, "", "which server is slow is the first question"},

@@ -85,9 +85,9 @@ func referenceLines(t *testing.T) (text []string, lines []line) {
 	for name, h := range map[string]header{
 		"global_defs": {inGlobal, inRoot}, "global_defs.lvs_sync_daemon": {inSync, inGlobal}, "global_defs.lvs_sysctl": {inSysctl, inGlobal}, "global_defs.metrics": {inMetrics, inGlobal},
 		"global_defs.api": {inAPI, inGlobal}, "global_defs.api.token": {inToken, inAPI}, "global_defs.api.certificate_role": {inCertificateRole, inAPI},
-		"global_defs.peers.LB2":    {inPeer, inGlobal},
+		"global_defs.peers.LB2": {inPeer, inGlobal}, "global_defs.wishes": {inWishes, inGlobal},
 		"virtual_server_group.WEB": {inGroup, inRoot}, "track_file.LOAD": {inTrackFile, inRoot}, "vrrp_track_file.OLD": {inTrackFile, inRoot}, "SSL": {inSSLDefaults, inRoot},
-		"vrrp_instance.VI_I.authentication": {inAuth, inInstance}, "vrrp_instance.VI_6.auth_hmac": {inHMAC, inInstance},
+		"vrrp_instance.VI_I.authentication": {inAuth, inInstance}, "vrrp_instance.VI_L.authentication": {inAuth, inInstance}, "vrrp_instance.VI_6.auth_hmac": {inHMAC, inInstance},
 		"virtual_server": {inVirtual, inRoot}, "virtual_server.real_server": {inReal, inVirtual},
 		"virtual_server.sorry_server": {inSorry, inVirtual}, "virtual_server.members": {inMembers, inVirtual},
 	} {

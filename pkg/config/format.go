@@ -92,7 +92,7 @@ func differs[T comparable](p *printer, name string, value, fallback T) {
 func (p *printer) global(g *GlobalDefs, v *VRRP) {
 	p.table("", "[global_defs]")
 	differs(p, "router_id", g.RouterID, "")
-	differs(p, "lvs_flush_on_stop", g.LVSFlushOnStop, false)
+	differs(p, "on_stop", cmp.Or(g.OnStop, StopLeaves), StopLeaves)
 	differs(p, "autoreload", g.AutoReload, false)
 	differs(p, "rs_init_notifies", g.RSInitNotifies, false)
 	if t := g.LVSTimeouts; t != (ipvs.Timeouts{}) {
@@ -128,6 +128,7 @@ func (p *printer) global(g *GlobalDefs, v *VRRP) {
 	differs(p, "max_servers", int64(g.Metrics.MaxServers), defaultOf("max_servers").(int64))
 	p.api(&g.API)
 	p.peers(g.Peers)
+	p.wishes(g.Wishes)
 	p.table("", "[global_defs.lvs_sysctl]")
 	for _, name := range slices.Sorted(maps.Keys(g.LVSSysctl.Values)) {
 		if n, err := strconv.ParseInt(g.LVSSysctl.Values[name], 10, 64); err == nil {
@@ -263,6 +264,7 @@ func (p *printer) virtualServer(vs *VirtualServer) {
 	differs(p, "drain_timeout", vs.DrainTimeout, defaultOf("drain_timeout").(time.Duration))
 	differs(p, "ha_suspend", vs.HASuspend, false)
 	differs(p, "omega", vs.Omega, false)
+	differs(p, "on_stop", cmp.Or(vs.OnStop, StopLeaves), cmp.Or(p.defs.OnStop, StopLeaves))
 	p.serviceMail(&vs.Mail, &p.defs.Mail)
 	if p.objects != nil {
 		p.members(vs)

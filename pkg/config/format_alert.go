@@ -42,7 +42,8 @@ func (p *printer) serviceMail(m *ServiceMail, global *Mail) {
 func (p *printer) webhooks(list []Webhook) {
 	for _, w := range list {
 		p.table("", "[webhook."+bare(w.Name)+"]")
-		p.set("url", w.URL)
+		differs(p, "url", w.URL, "")
+		differs(p, "url_file", w.URLFile, "")
 		differs(p, "secret_file", w.SecretFile, "")
 		differs(p, "timeout", w.Timeout, usualWebhook)
 		differs(p, "attempts", int64(w.Attempts), usualAttempts)

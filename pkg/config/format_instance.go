@@ -182,7 +182,8 @@ func (p *printer) signature(i *Instance) {
 		if i.Auth.Type == vrrp.AuthAH {
 			kind = "AH"
 		}
-		p.set("authentication", inline{{"auth_type", kind, nil}, {"auth_pass", strings.TrimRight(string(i.Auth.Password[:]), "\x00"), nil}})
+		p.set("authentication", inline{{"auth_type", kind, nil}, {"auth_pass", strings.TrimRight(string(i.Auth.Password[:]), "\x00"), ""},
+			{"auth_pass_file", i.PasswordFile, ""}})
 	}
 	h := i.HMAC
 	if h == nil {

@@ -40,20 +40,13 @@ func (p *printer) source(m *Members) {
 	case member.Directory:
 		p.set("directory", names)
 	case member.Etcd:
-		p.set("etcd", strings.Split(s.At, ","))
-		differs(p, "prefix", s.Name, defaultPrefix)
-		differs(p, "user", s.User, "")
-		differs(p, "password_file", s.Secret, "")
+		p.etcd(&s, defaultPrefix)
 	case member.Consul:
 		p.set("consul", s.At)
 		p.set("service", s.Name)
 		differs(p, "token_file", s.Secret, "")
 	}
-	differs(p, "ca", s.CA, "")
-	differs(p, "certificate", s.Certificate, "")
-	if s.Key != s.Certificate {
-		p.set("key", s.Key)
-	}
+	p.certificates(&s.Access)
 	if m.Tags != nil {
 		p.set("tags", m.Tags)
 	}
@@ -65,4 +58,31 @@ func (p *printer) source(m *Members) {
 			p.set("minimum", int64(m.Minimum.Count))
 		}
 	}
+}
+
+// etcd writes where keys of an etcd are.
+func (p *printer) etcd(s *member.Source, prefix string) {
+	p.set("etcd", strings.Split(s.At, ","))
+	differs(p, "prefix", s.Name, prefix)
+	differs(p, "user", s.User, "")
+	differs(p, "password_file", s.Secret, "")
+}
+
+// certificates writes whose are trusted, and which one is shown.
+func (p *printer) certificates(a *member.Access) {
+	differs(p, "ca", a.CA, "")
+	differs(p, "certificate", a.Certificate, "")
+	if a.Key != a.Certificate {
+		p.set("key", a.Key)
+	}
+}
+
+// wishes writes the etcd where directors meet.
+func (p *printer) wishes(s member.Source) {
+	if s == (member.Source{}) {
+		return
+	}
+	p.table("", "[global_defs.wishes]")
+	p.etcd(&s, wishesPrefix)
+	p.certificates(&s.Access)
 }

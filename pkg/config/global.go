@@ -35,9 +35,7 @@ func newFrame(r *report, doc *document) *frame {
 	f.defs.RouterID, _ = lookup[string]("router_id", doc.global)
 	f.defs.NetNamespace, _ = lookup[string]("net_namespace", doc.global.parent)
 	f.defs.LVSTimeouts, _ = lookup[ipvs.Timeouts]("lvs_timeouts", doc.global)
-	if v := doc.global.value("lvs_flush_on_stop"); v != nil {
-		f.defs.LVSFlushOnStop = v.data == true || v.data == "VS"
-	}
+	f.defs.OnStop = r.onStop(doc.global)
 	f.defs.AutoReload, _ = lookup[bool]("autoreload", doc.global)
 	f.defs.RSInitNotifies, _ = lookup[bool]("rs_init_notifies", doc.global)
 	f.user, _ = lookup[Script]("script_user", doc.global)
@@ -59,6 +57,7 @@ func newFrame(r *report, doc *document) *frame {
 	f.defs.Metrics = metrics(doc.metrics)
 	f.defs.API = r.api(doc.api, f.defs.Metrics.Listen)
 	f.defs.Peers = r.peers(doc.peers)
+	f.defs.Wishes = r.wishes(doc.wishes)
 	f.defs.Startup = f.errand("startup_script", doc.global)
 	f.defs.Shutdown = f.errand("shutdown_script", doc.global)
 	return f

@@ -88,7 +88,7 @@ warmup = 0.25
 	want := &Config{
 		GlobalDefs: GlobalDefs{
 			Mail:     Mail{ConnectTimeout: 30 * time.Second, TLS: "opportunistic", Format: "keepalived"},
-			RouterID: "director1", LVSFlushOnStop: true, RSInitNotifies: true, AutoReload: true,
+			RouterID: "director1", OnStop: StopRemoves, RSInitNotifies: true, AutoReload: true,
 			LVSTimeouts: ipvs.Timeouts{TCP: 15 * time.Minute, UDP: 5 * time.Minute},
 			LVSSysctl:   Sysctls{Defaults: true},
 			Metrics:     Metrics{PerServer: true, MaxServers: 2000},
@@ -96,6 +96,7 @@ warmup = 0.25
 		VirtualServers: []*VirtualServer{{
 			Name:   "tcp 192.168.1.202:80",
 			Quorum: health.Quorum{Needed: 1},
+			OnStop: StopRemoves,
 			Services: []ipvs.Service{{
 				ServiceKey:  ipvs.AddressKey(ipvs.TCP, netip.MustParseAddrPort("192.168.1.202:80")),
 				Scheduler:   "mh",

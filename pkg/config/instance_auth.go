@@ -30,12 +30,19 @@ func (r *routers) authentication(b *block, i *Instance) {
 
 func (r *routers) password(b *block, i *Instance) {
 	word, v := lookup[string]("auth_type", b)
-	pass, _ := lookup[string]("auth_pass", b)
+	pass, shown := lookup[string]("auth_pass", b)
+	file, kept := lookup[string]("auth_pass_file", b)
 	if b.lacks("auth_type") {
 		r.fail(b.at(), `write auth_type = "PASS"`, "authentication has no auth_type")
 	}
-	if b.lacks("auth_pass") {
-		r.fail(b.at(), "write auth_pass, 8 bytes at most", "authentication has no auth_pass")
+	switch {
+	case shown != nil && kept != nil:
+		r.fail(kept.key, "leave one of them out", "auth_pass_file contradicts auth_pass")
+	case b.lacks("auth_pass", "auth_pass_file"):
+		r.fail(b.at(), `write auth_pass, 8 bytes at most, or auth_pass_file = "/etc/ipvsd/vrrp.pass"`, "authentication has no auth_pass")
+	case file != "":
+		i.PasswordFile = file
+		r.mention(file, kept.at)
 	}
 	i.Auth.Type = map[string]vrrp.AuthType{"PASS": vrrp.AuthPASS, "AH": vrrp.AuthAH}[word]
 	copy(i.Auth.Password[:], pass)

@@ -25,6 +25,7 @@ var alertKeywords = []keyword{
 
 	{in: inRoot, name: "webhook", doc: "servers that are told of events by HTTP"},
 	{in: inWebhook, name: "url", kind: webAddress, doc: "where events are sent to"},
+	{in: inWebhook, name: "url_file", kind: path, doc: "file with that in its first line"},
 	{in: inWebhook, name: "secret_file", kind: path, doc: "file with the secret that signs them"},
 	{in: inWebhook, name: "timeout", kind: seconds(time.Millisecond, time.Minute), doc: "how long an attempt may take"},
 	{in: inWebhook, name: "attempts", kind: integer(1, 100), doc: "how often an event is tried"},

@@ -16,15 +16,16 @@ var memberKeywords = []keyword{
 	{in: inMembers, name: "name_server", kind: hostPort, doc: "who is asked for them; default: the system's"},
 	{in: inMembers, name: "directory", kind: path, list: true, doc: "directories whose files name servers"},
 	{in: inMembers, name: "etcd", kind: apiAddress, list: true, doc: "endpoints of an etcd whose keys name servers"},
-	{in: inMembers, name: "prefix", kind: text, doc: "what those keys begin with"},
-	{in: inMembers, name: "user", kind: text, doc: "who logs in to etcd"},
-	{in: inMembers, name: "password_file", kind: path, doc: "file with the password in its first line"},
+	{in: inWishes, name: "etcd", kind: apiAddress, list: true, doc: "endpoints of an etcd that the directors have in common"},
+	{in: inMembers | inWishes, name: "prefix", kind: text, doc: "what those keys begin with"},
+	{in: inMembers | inWishes, name: "user", kind: text, doc: "who logs in to etcd"},
+	{in: inMembers | inWishes, name: "password_file", kind: path, doc: "file with the password in its first line"},
 	{in: inMembers, name: "consul", kind: apiAddress, doc: "address of a Consul whose catalogue names servers"},
 	{in: inMembers, name: "service", kind: serviceName, doc: "service of the catalogue"},
 	{in: inMembers, name: "token_file", kind: path, doc: "file with the token for Consul in its first line"},
-	{in: inMembers, name: "ca", kind: path, doc: "file of certificates that are trusted"},
-	{in: inMembers, name: "certificate", kind: path, doc: "file with a certificate of ours"},
-	{in: inMembers, name: "key", kind: path, doc: "file with its key"},
+	{in: inMembers | inWishes, name: "ca", kind: path, doc: "file of certificates that are trusted"},
+	{in: inMembers | inWishes, name: "certificate", kind: path, doc: "file with a certificate of ours"},
+	{in: inMembers | inWishes, name: "key", kind: path, doc: "file with its key"},
 	{in: inMembers, name: "tags", kind: memberTags, doc: "what a server must have to be one, all of them"},
 	{in: inMembers, name: "port", kind: integer(1, math.MaxUint16), doc: "port of servers whose source says none"},
 	{in: inMembers, name: "minimum", kind: share, doc: "with fewer servers left nobody leaves"},
@@ -35,8 +36,11 @@ var memberTables = []keyword{
 	{in: inVirtual, name: "members", doc: "servers that DNS, files, etcd or Consul name"},
 }
 
-// defaultPrefix is prefix if it is not written.
-const defaultPrefix = "/ipvsd/servers/"
+// These are prefix if it is not written: of members, and of wishes.
+const (
+	defaultPrefix = "/ipvsd/servers/"
+	wishesPrefix  = "/ipvsd/wishes/"
+)
 
 var (
 	// hostToAsk is a name that has records.

@@ -100,6 +100,7 @@ var instanceKeywords = []keyword{
 
 	{in: inAuth, name: "auth_type", kind: oneOf("PASS", "AH"), doc: "PASS is the password in the clear, AH signs with it"},
 	{in: inAuth, name: "auth_pass", kind: shortPassword, doc: "the same on all directors, 8 bytes at most"},
+	{in: inAuth, name: "auth_pass_file", kind: path, doc: "file whose first line is that"},
 	{in: inHMAC, name: "key", kind: hmacKeys, doc: "keys by ID, each as text, hex:DIGITS or file:PATH"},
 	{in: inHMAC, name: "active_key", kind: integer(1, 255), doc: "ID of the key that signs"},
 	{in: inHMAC, name: "anti_replay", kind: oneOf("time", "monotonic"), doc: "what tells old adverts from new ones"},

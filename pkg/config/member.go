@@ -109,18 +109,7 @@ func (r *resolver) sources(b *block, m *Members) (list []member.Source) {
 	source := member.Source{Kind: kind, Access: r.access(b)}
 	switch kind {
 	case member.Etcd:
-		var endpoints []string
-		for e := range items[string](b, "etcd") {
-			endpoints = append(endpoints, e)
-		}
-		if len(endpoints) == 0 && first.data != nil {
-			r.fail(first.at, `write etcd = ["http://10.0.0.5:2379"]`, "etcd names no endpoint")
-		}
-		source.At, source.Name = strings.Join(endpoints, ","), given[string]("prefix", b)
-		if source.Name == "" {
-			source.Name = defaultPrefix
-		}
-		return []member.Source{source}
+		return []member.Source{r.etcd(b, defaultPrefix)}
 	case member.Consul:
 		source.At, source.Name = given[string]("consul", b), given[string]("service", b)
 		if b.lacks("service") {
@@ -144,8 +133,22 @@ func (r *resolver) sources(b *block, m *Members) (list []member.Source) {
 	return list
 }
 
+// etcd returns where keys of an etcd are.
+func (r *report) etcd(b *block, prefix string) member.Source {
+	var endpoints []string
+	for e := range items[string](b, "etcd") {
+		endpoints = append(endpoints, e)
+	}
+	if v := b.value("etcd"); len(endpoints) == 0 && v != nil && v.data != nil {
+		r.fail(v.at, `write etcd = ["http://10.0.0.5:2379"]`, "etcd names no endpoint")
+	}
+	return member.Source{
+		Kind: member.Etcd, Name: cmp.Or(given[string]("prefix", b), prefix), At: strings.Join(endpoints, ","), Access: r.access(b),
+	}
+}
+
 // access returns how etcd or Consul is told who asks.
-func (r *resolver) access(b *block) member.Access {
+func (r *report) access(b *block) member.Access {
 	a := member.Access{
 		CA: given[string]("ca", b), Certificate: given[string]("certificate", b), Key: given[string]("key", b),
 		User: given[string]("user", b), Secret: cmp.Or(given[string]("password_file", b), given[string]("token_file", b)),

@@ -29,6 +29,7 @@ const (
 	inToken
 	inCertificateRole
 	inPeer
+	inWishes
 	inVirtual
 	inReal
 	inSorry
@@ -103,6 +104,7 @@ var tableHeaders = map[scope]string{
 	inToken:           "[[global_defs.api.token]]",
 	inCertificateRole: "[[global_defs.api.certificate_role]]",
 	inPeer:            "[global_defs.peers.NAME]",
+	inWishes:          "[global_defs.wishes]",
 	inVirtual:         "[[virtual_server]]",
 	inReal:            "[[virtual_server.real_server]]",
 	inSorry:           "[[virtual_server.sorry_server]]",

@@ -73,6 +73,9 @@ func (r *resolver) virtualServer(b *block) (*VirtualServer, *served) {
 	r.onePacket(b, vs, &s, sv)
 	r.quorum(b, vs)
 	vs.Omega, _ = lookup[bool]("omega", b)
+	if vs.OnStop = r.defs.OnStop; b.value("on_stop") != nil {
+		vs.OnStop, _ = lookup[string]("on_stop", b)
+	}
 	suspend, suspended := lookup[bool]("ha_suspend", b)
 	if vs.HASuspend = suspend; suspend && sv != nil && sv.protocol == 0 {
 		r.warn(suspended.key, "leave it out", "ha_suspend has no effect: a fwmark has no address")

@@ -60,7 +60,7 @@ var homes = func() []scope {
 		list = append(list, s)
 	}
 	return append(list, inHost, inGroup, inSysctl, inSync, inMembers, inMetrics, inSSLDefaults, inTrackFile, inInstance, inSyncGroup, inScript, inProcess,
-		inBFD, inTrackRoute, inTrackGroup, inGARPGroup, inAuth, inHMAC, inAPI, inToken, inCertificateRole, inPeer, inRoot)
+		inBFD, inTrackRoute, inTrackGroup, inGARPGroup, inAuth, inHMAC, inAPI, inToken, inCertificateRole, inPeer, inWishes, inRoot)
 }()
 
 // home returns the table that a keyword belongs to, 0 if it is none.

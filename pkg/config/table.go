@@ -10,6 +10,7 @@ import (
 func Of(t ipvs.Table, s ipvs.Settings) *Config {
 	c := &Config{
 		GlobalDefs: GlobalDefs{
+			OnStop:        StopLeaves,
 			LVSTimeouts:   s.Timeouts,
 			LVSSyncDaemon: SyncDaemons{Master: s.Master, Backup: s.Backup},
 			LVSSysctl:     Sysctls{Defaults: defaultOf("lvs_sysctl_defaults").(bool)},
@@ -35,5 +36,6 @@ func Virtual(s ipvs.Service) *VirtualServer {
 		Name:     s.ServiceKey.String(),
 		Services: []ipvs.Service{s},
 		Quorum:   health.Quorum{Needed: defaultOf("quorum").(int64), Hysteresis: defaultOf("hysteresis").(int64)},
+		OnStop:   StopLeaves,
 	}
 }

@@ -58,6 +58,8 @@ type Instance struct {
 	// KeyFiles are the keys of auth_hmac that stand in files, by ID: whoever runs it reads them into HMAC.Keys. A file has the key
 	// as bytes, or as "hex:" and digits; a line's end behind it doesn't count.
 	KeyFiles map[uint8]string
+	// PasswordFile has Auth.Password in its first line, for whoever runs it; empty: that is written in the configuration.
+	PasswordFile string
 	// PromoteSecondaries sets the sysctl of the interface.
 	PromoteSecondaries bool
 }

@@ -53,6 +53,44 @@ func (c *Client) Because(reason string) *Client {
 type book struct {
 	auditor Auditor // nil: nobody keeps it
 	refused refusals
+
+	mu   sync.Mutex
+	open int           // guarded by mu: requests that will make an entry
+	idle chan struct{} // guarded by mu: closed when there are none; nil: nobody waits for that
+}
+
+// lastAnswers is how long a stop waits for requests that change something: their contexts are done by then.
+const lastAnswers = 5 * time.Second
+
+func (b *book) begin() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open++
+}
+
+func (b *book) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open--; b.open == 0 && b.idle != nil {
+		close(b.idle)
+		b.idle = nil
+	}
+}
+
+// settle waits until all entries are made, but no longer than a limit.
+func (b *book) settle(limit time.Duration) {
+	b.mu.Lock()
+	if b.open == 0 {
+		b.mu.Unlock()
+		return
+	}
+	idle := make(chan struct{})
+	b.idle = idle
+	b.mu.Unlock()
+	select {
+	case <-idle:
+	case <-time.After(limit):
+	}
 }
 
 // Limits of the entries about those whose role doesn't allow what they ask for. Without them, who may only read could soon have the log,
@@ -115,6 +153,8 @@ func (b *book) recorded(action string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		b.begin()
+		defer b.end() // after the entry
 		who := WhoOf(r.Context())
 		e := &audit.Entry{Who: who.String(), UID: who.UID, Login: who.Login, Address: who.Address, Action: action, Detail: r.URL.RawQuery}
 		if text, err := url.QueryUnescape(r.URL.RawQuery); err == nil {

@@ -130,16 +130,30 @@ func (c *Client) send(ctx context.Context, limit time.Duration, method, path str
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.path, err)
 		}
+		if resp.StatusCode == http.StatusConflict {
+			return nil, &ConflictError{Text: strings.TrimSpace(string(text))}
+		}
 		return nil, errors.New(strings.TrimSpace(string(text)))
 	}
 	return resp, nil
 }
 
 func decode[T any](c *Client, resp *http.Response) (*T, error) {
+	return decodeWithin[T](c, resp, maxDocument)
+}
+
+func decodeWithin[T any](c *Client, resp *http.Response, most int64) (*T, error) {
 	defer func() { _ = resp.Body.Close() }()
 	v := new(T)
-	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
+	body := io.LimitedReader{R: resp.Body, N: most}
+	if err := json.NewDecoder(&body).Decode(v); err != nil {
+		if body.N <= 0 {
+			err = fmt.Errorf("the answer has more than %d MB", most>>20)
+		}
 		return nil, fmt.Errorf("%s: %w", c.path, err)
 	}
 	return v, nil
 }
+
+// maxDocument is how large what a daemon answers may be, in bytes: another director may be anybody who has its key.
+const maxDocument = 256 << 20

@@ -60,6 +60,7 @@ type Backend interface {
 	Revisions
 	Neighbors
 	Exchanger
+	Upgrader
 	Status(ctx context.Context) (*status.Snapshot, error)
 	// Plan returns what a reload would change. With a file it is about that text instead of the daemon's own file.
 	Plan(ctx context.Context, file *File) (*status.Answer, error)

@@ -182,3 +182,6 @@ type sampleRouters struct{ sample }
 func (s sampleRouters) Status(context.Context) (status.VRRP, error) {
 	return *filled[status.VRRP](s.empty), nil
 }
+func (s sample) Upgrade(context.Context) (*status.Upgrade, error) {
+	return filled[status.Upgrade](s.empty), nil
+}

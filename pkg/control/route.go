@@ -128,7 +128,7 @@ func routes(b Backend, r Routers) []Route {
 			Summary: "The daemon's file is read again and taken",
 			Query:   []Parameter{{Name: strictly, Summary: "1: not if it has warnings"}},
 		}},
-		revisionRoutes(b), compareRoute(b, r),
+		revisionRoutes(b), compareRoute(b, r), []Route{upgradeRoute(b)},
 	)
 	return list
 }

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -27,7 +28,8 @@ const maxPath = 107
 
 // Server answers requests on a Unix socket, and by TCP where an Access says so.
 type Server struct {
-	listener *net.UnixListener
+	listener *entrance
+	left     atomic.Bool // another process has the socket
 	path     string
 	mux      *http.ServeMux
 	around   func(http.Handler) http.Handler // each request
@@ -62,12 +64,16 @@ func Listen(path string, b Backend, r Routers, logger *slog.Logger) (*Server, er
 	if err := errors.Join(os.Chmod(tmp, 0o600), os.Rename(tmp, path)); err != nil {
 		return nil, fmt.Errorf("control socket: %w", errors.Join(err, l.Close(), os.Remove(tmp)))
 	}
+	return newServer(l, path, b, r, logger), nil
+}
+
+func newServer(l *net.UnixListener, path string, b Backend, r Routers, logger *slog.Logger) *Server {
 	log := new(book)
-	s := &Server{listener: l, path: path, mux: handler(b, r, log), around: func(next http.Handler) http.Handler { return next }, gates: newGates(logger), book: log}
+	s := &Server{listener: &entrance{UnixListener: l, gone: make(chan struct{})}, path: path, mux: handler(b, r, log), around: func(next http.Handler) http.Handler { return next }, gates: newGates(logger), book: log}
 	limits(&s.http, slog.NewLogLogger(logger.Handler(), slog.LevelWarn))
 	s.http.ConnContext = withPeer
 	s.http.Handler = s.door()
-	return s, nil
+	return s
 }
 
 // Mount has the server answer by a handler what a pattern of http.ServeMux matches, for those who have a role: WhoOf says who asks. The
@@ -129,7 +135,8 @@ func (s *Server) door() http.Handler {
 	})
 }
 
-// Run serves until the context ends. The socket is gone when it returns.
+// Run serves until the context ends. The socket is gone when it returns, and what was being done is in the audit log, unless that takes longer
+// than lastAnswers.
 func (s *Server) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = s.http.Close() })
 	defer stop()
@@ -137,11 +144,15 @@ func (s *Server) Run(ctx context.Context) error {
 	ctx, end := context.WithCancel(ctx)
 	var gates sync.WaitGroup
 	gates.Go(func() { s.gates.run(ctx) })
+	defer s.book.settle(lastAnswers) // connections are closed, and those who answered there have yet to say what came of it
 	defer gates.Wait()
 	defer end()
 	err := s.http.Serve(s.listener)
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
+	}
+	if s.left.Load() {
+		return err
 	}
 	if e := os.Remove(s.path); e != nil && !errors.Is(e, os.ErrNotExist) {
 		err = errors.Join(err, e)

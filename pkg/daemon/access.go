@@ -43,5 +43,7 @@ func locked(cfg *config.Config) (list config.Diagnostics) {
 	for _, p := range cfg.GlobalDefs.Peers {
 		look("the director "+p.Name+" can't be asked until it is there", p.CA, p.Certificate, p.Key, p.TokenFile)
 	}
+	w := &cfg.GlobalDefs.Wishes
+	look("the etcd of [global_defs.wishes] can't be asked until it is there", w.CA, w.Certificate, w.Key, w.Secret)
 	return list
 }

@@ -30,10 +30,15 @@ role = "operate"
 name = "dashboard"
 role = "read"
 file = "/nowhere/token"
+[global_defs.wishes]
+etcd = ["https://10.0.0.5:2379"]
+ca = "/nowhere/etcd-ca"
+user = "lb1"
+password_file = "/nowhere/etcd-password"
 `
 		h.write(web + api)
 		a := h.reloaded()
-		for _, file := range []string{"/nowhere/cert", "/nowhere/key", "/nowhere/ca", "/nowhere/token"} {
+		for _, file := range []string{"/nowhere/cert", "/nowhere/key", "/nowhere/ca", "/nowhere/token", "/nowhere/etcd-ca", "/nowhere/etcd-password"} {
 			if !strings.Contains(a.Warnings, file+": no such file") {
 				t.Errorf("no warning about %s: %s", file, a.Warnings)
 			}

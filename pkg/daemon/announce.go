@@ -78,7 +78,7 @@ func (o *owner) announceStop() {
 	for _, vs := range o.cfg.VirtualServers {
 		if t := o.told[vs.Name]; t != nil {
 			o.queue(t.stop())
-			if o.cfg.GlobalDefs.LVSFlushOnStop {
+			if o.onStop(vs) == config.StopRemoves {
 				o.tellAlerts(t.purged())
 			}
 		}

@@ -143,16 +143,16 @@ func (o *owner) prepare(cfg *config.Config, file *control.File, r status.Revisio
 	return nil
 }
 
-// enforce makes a configuration the one in force. Its file is where it belongs.
+// enforce makes a configuration the one in force. Its file is where it belongs, so that who asked for it has gone is no reason not to.
 func (o *owner) enforce(ctx context.Context, cfg *config.Config, answer answer) (*status.Answer, error) {
-	was, err := ask(ctx, o, func(context.Context) *config.Config { return o.members.base })
+	was, err := insist(o, func(context.Context) *config.Config { return o.members.base })
 	if err != nil {
 		return nil, err
 	}
 	answer.Configuration = difference.Of(was, cfg)
 	o.makeFiles(cfg)
 	who := whoOf(ctx)
-	return ask(ctx, o, func(ctx context.Context) *status.Answer {
+	return insist(o, func(ctx context.Context) *status.Answer {
 		notify(reloading())
 		o.reload(ctx, who, cfg, answer)
 		notify(ready, o.summary())
@@ -171,6 +171,9 @@ func (o *owner) Confirm(ctx context.Context) (*status.Revision, error) {
 			text += fmt.Sprintf(": the time was over, and configuration %d is in force again since %s", o.archive.list[n-1].Of, o.archive.list[n-1].Taken.Format(time.DateTime))
 		}
 		return nil, conflict("%s", text)
+	}
+	if p.returned != nil {
+		return nil, conflict("it is too late: %s", o.pendingStatus())
 	}
 	r, err := o.archive.revision(p.Revision)
 	if err != nil {
@@ -211,13 +214,40 @@ func (o *owner) Revision(_ context.Context, number int) (*control.File, error) {
 	return f, nil
 }
 
-// goBack takes the configuration before the one that waits for its confirmation, as it was with all that it included. It is in force even if
-// its file can't be written; that is tried again.
+// goBack takes the configuration before the one that waits for its confirmation, as it was with all that it included. It is in force, and in
+// the history, even if its file can't be written; that alone is tried again.
 func (o *owner) goBack(ctx context.Context, who, reason string) (*status.Answer, error) {
+	if o.awaited.returned == nil {
+		if err := o.goneBack(ctx, who, reason); err != nil {
+			return nil, err
+		}
+	}
 	p := o.awaited
+	back := p.returned
+	err := o.files.putBack(p, back.file, o.log)
+	if err == nil {
+		o.inForce, o.read = textHash(back.file.Text), stampOf(o.files.config)
+		err = o.files.writePending(nil)
+	}
+	if err != nil {
+		stuck, again := *back, *p // the status reads what is told
+		stuck.err, again.returned = err.Error(), &stuck
+		o.awaited = &again
+		o.tellPending()
+		return nil, fmt.Errorf("the former configuration is in force again, but not in its file: %w", err)
+	}
+	o.awaited, o.stuck = nil, ""
+	o.tellPending()
+	back.answer.Revision = o.archive.current()
+	return back.answer, nil
+}
+
+// goneBack has the former configuration be in force, and in the history.
+func (o *owner) goneBack(ctx context.Context, who, reason string) error {
+	p := *o.awaited
 	file, err := o.archive.file(p.Back, o.files.config)
 	if err != nil {
-		return nil, fmt.Errorf("the way back is lost: %w", err)
+		return fmt.Errorf("the way back is lost: %w", err)
 	}
 	before := o.loader
 	reading := o.options.Reading
@@ -226,29 +256,21 @@ func (o *owner) goBack(ctx context.Context, who, reason string) (*status.Answer,
 	cfg, answer := reading.load(&o.loader, o.files.config, string(file.Text), host)
 	if cfg == nil {
 		o.loader = before
-		return nil, fmt.Errorf("the former configuration %d is not valid any more: %s", p.Back, answer.Rejected)
+		return fmt.Errorf("the former configuration %d is not valid any more: %s", p.Back, answer.Rejected)
 	}
 	o.log.Warn("going back to the former configuration", "revision", p.Revision, "back", p.Back, "who", who, "reason", reason)
 	got, err := o.enforce(ctx, cfg, answer)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := o.files.putBack(p, file, o.log); err != nil {
-		return nil, fmt.Errorf("the former configuration is in force again, but not in its file: %w", err)
-	}
-	o.inForce, o.read = textHash(file.Text), stampOf(o.files.config)
 	why := status.Unconfirmed
 	if who != "" {
 		why = status.ByRollback
 	}
 	_ = o.keep(status.Revision{Taken: time.Now(), Why: why, Who: who, Reason: reason, From: o.files.config, Of: p.Back}, file, cfg) // it was told
-	if err := o.files.writePending(nil); err != nil {
-		return nil, err
-	}
-	o.awaited = nil
-	o.tellPending()
-	got.Revision = o.archive.current()
-	return got, nil
+	p.returned = &returned{file: file, answer: got}
+	o.awaited = &p
+	return nil
 }
 
 // awaitConfirmations goes back when the time for a confirmation is over. It runs until the context is done.
@@ -272,7 +294,7 @@ func (o *owner) awaitConfirmation(ctx context.Context) time.Duration {
 	if o.awaited == nil {
 		return time.Hour // or when there is one
 	}
-	if left := o.awaited.left(o.uptime()); left > 0 {
+	if left := o.awaited.left(o.uptime()); left > 0 && o.awaited.returned == nil {
 		return min(left, lookAgain)
 	}
 	if _, err := o.goBack(ctx, "", "nobody confirmed configuration "+fmt.Sprint(o.awaited.Revision)); err != nil && ctx.Err() == nil {
@@ -287,7 +309,7 @@ func (o *owner) awaitConfirmation(ctx context.Context) time.Duration {
 // unlessPending refuses what would take another configuration while one waits for its confirmation.
 func (o *owner) unlessPending() error {
 	if p := o.pendingStatus(); p != nil {
-		return conflict("%s. ipvsctl confirm keeps it, ipvsctl rollback goes back now; then try again", p)
+		return conflict("%s. %s; then try again", p, p.Hint())
 	}
 	return nil
 }

@@ -357,6 +357,20 @@ func TestFileThatCannotBeWritten(t *testing.T) {
 		if !strings.Contains(h.log.String(), "the former configuration is in force again, but not in its file: ") {
 			t.Errorf("log:\n%s", h.log)
 		}
+		h.pass(10 * lookAgain)
+		if n := strings.Count(h.log.String(), "msg=reloaded"); n != 2 { // applied, gone back
+			t.Errorf("reloaded %d times", n)
+		}
+		history, err := h.History(t.Context())
+		if err != nil || len(history.Revisions) != 3 || history.Revisions[0].Why != status.Unconfirmed {
+			t.Errorf("%v: %d in the history: %+v", err, len(history.Revisions), history.Revisions)
+		}
+		if p := h.status().Config.Pending; p == nil || !strings.Contains(p.String(), "in force again, but its file can't be written") || !strings.Contains(p.Unwritten, home) {
+			t.Errorf("status: %v", p)
+		}
+		if _, err := h.Confirm(t.Context()); err == nil || !strings.Contains(err.Error(), "it is too late: configuration 2 was not confirmed, and configuration 1 is in force again") {
+			t.Errorf("confirmed what is not in force: %v", err)
+		}
 		if err := os.Rename(away, home); err != nil {
 			t.Fatal(err)
 		}
@@ -434,4 +448,42 @@ func TestTimeLeft(t *testing.T) {
 			t.Errorf("%+v: %v", tt, got)
 		}
 	}
+}
+
+// A configuration that is in its file comes into force even if who asked for it goes away meanwhile.
+func TestApplyOfOneWhoHasGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.write(web)
+		h := s.start()
+		h.pass(time.Second)
+		busy := make(chan struct{})
+		go func() {
+			_, _ = ask(t.Context(), h.owner, func(context.Context) struct{} {
+				<-busy
+				return struct{}{}
+			})
+		}()
+		synctest.Wait()
+		ctx, hangUp := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := h.Apply(ctx, control.Application{Text: []byte(without3), Taking: control.Taking{Force: true}})
+			done <- err
+		}()
+		synctest.Wait()
+		hangUp()
+		synctest.Wait()
+		close(busy)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		h.pass(time.Second)
+		if s.read(s.config()) != without3 {
+			t.Error("it is not in the file")
+		}
+		h.wantServing("nobody waits for the answer", first, second)
+		h.wantHistory("nobody waits for the answer", "apply", "start")
+		h.stop()
+	})
 }

@@ -82,6 +82,25 @@ func (b *board) change(removed, added []health.ID, known desired.Verdicts) {
 	}
 }
 
+// past returns the history of a check; an empty one if it is not on the board.
+func (b *board) past(id health.ID) (h health.History) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.checks[id]; p != nil {
+		h = p.history
+	}
+	return h
+}
+
+// adopt puts down what another process knew of a check that is on the board.
+func (b *board) adopt(id health.ID, c health.Checker, h health.History) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.checks[id]; p != nil {
+		p.checker, p.history = c, h
+	}
+}
+
 // copyTo brings verdicts up to date, except those on which there is news: who takes that compares it with what he knew.
 func (b *board) copyTo(v desired.Verdicts) {
 	b.mu.Lock()

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"github.com/ipvsd/ipvsd/pkg/alert/teller"
 	"github.com/ipvsd/ipvsd/pkg/audit/journal"
@@ -48,14 +47,17 @@ type Options struct {
 	Socket     string
 	StateDir   string
 	Reading
-	PIDFiles    []string // each gets the process id
-	DumpDir     string   // where Dump writes; empty: it doesn't
-	JSONVersion int      // of keepalived.json, as in package dump
-	Namespace   string   // network namespace that this process was moved to, whatever the configuration says; empty: to none
-	Force       bool     // start although keepalived or ldirectord runs here
-	KeepTable   bool     // leave the table at the stop whatever the configuration says
-	KeepVRRP    bool     // leave virtual addresses, and all that comes with them, at the stop, and tell no other router
-	Ready       func()   // called once, when all is as it should be; nil: nobody wants to know
+	PIDFiles    []string     // each gets the process id
+	DumpDir     string       // where Dump writes; empty: it doesn't
+	JSONVersion int          // of keepalived.json, as in package dump
+	Namespace   string       // network namespace that this process was moved to, whatever the configuration says; empty: to none
+	Force       bool         // start although keepalived or ldirectord runs here
+	KeepTable   bool         // leave the table at the stop whatever the configuration says
+	KeepVRRP    bool         // leave virtual addresses, and all that comes with them, at the stop, and tell no other router
+	Ready       func()       // called once, when all is as it should be; nil: nobody wants to know
+	Program     string       // path of this program, for upgrades; empty: there are none
+	Environ     []string     // that an upgrade adds to the environment
+	Inheritance *Inheritance // of the process whose place this one takes; nil: there is none
 	Version     string
 	Log         *slog.Logger
 }
@@ -78,6 +80,8 @@ type Daemon struct {
 	failover *failover.Failover
 	teller   *teller.Teller
 	locks    []*os.File
+	server   *control.Server
+	departs  chan struct{}                    // closed when another process is the daemon
 	cleared  map[string]status.RouterCounters // at the last DumpClearStats
 	kernel   *ipvsnl.Client
 	scrapes  *ipvsnl.Client // reads the table for Prometheus, so that rounds don't wait for that
@@ -88,8 +92,19 @@ type Daemon struct {
 // New loads the configuration, takes the locks and opens the kernel, changing nothing there. Its errors wrap ErrConfig, ErrRunning
 // or an *ElsewhereError where these are the reason. The network namespace is the calling thread's.
 func New(o Options) (_ *Daemon, err error) {
+	if i := o.Inheritance; i != nil {
+		defer func() {
+			if err != nil {
+				i.refuse(err)
+			}
+		}()
+		if err := i.open(); err != nil {
+			return nil, err
+		}
+		o.Ready = i.running
+	}
 	files := filesIn(o)
-	awaited, err := files.resumeLocked(o)
+	awaited, err := files.resumeFor(o)
 	if err != nil {
 		return nil, err
 	}
@@ -110,18 +125,20 @@ func New(o Options) (_ *Daemon, err error) {
 		return nil, &ElsewhereError{name}
 	}
 
-	d := &Daemon{options: o}
+	d := &Daemon{options: o, departs: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	if err := alone(o); err != nil {
+	if o.Inheritance != nil {
+		d.locks = o.Inheritance.named(handsLock)
+	} else if err := alone(o); err != nil {
+		return nil, err
+	} else if d.locks, err = takeLocks(o.Socket, o.StateDir); err != nil {
 		return nil, err
 	}
-	if d.locks, err = takeLocks(o.Socket, o.StateDir); err != nil {
-		return nil, err
-	}
+	outlive("/proc/self/oom_score_adj")
 	if d.kernel, err = ipvsnl.Open(); err != nil {
 		return nil, err
 	}
@@ -136,7 +153,7 @@ func New(o Options) (_ *Daemon, err error) {
 		o.Log.Warn("the record of what settings were before can't be read; what left the configuration meanwhile stays set",
 			"file", files.changed, "err", err)
 	}
-	d.owner.wishes.State = files.recallWishes(o.Log)
+	d.owner.wishes = files.recallWishes(o.Log)
 	d.owner.members.pools = files.recallMembers(o.Log)
 	if d.owner.settings.defaults, err = sysctlDefaults(); err != nil {
 		o.Log.Warn("sysctls that are not configured stay as they are", "err", err)
@@ -148,13 +165,13 @@ func New(o Options) (_ *Daemon, err error) {
 	}
 	d.teller = teller.New(o.Log)
 	d.owner.herald = d.teller
-	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles, Tell: d.owner.hearRouters, Observed: d.owner.hearObject, Handover: d.owner.settings.handover, Records: records, Stay: o.KeepVRRP})
+	d.failover = failover.New(failover.Options{Log: o.Log, Roles: d.owner.hearRoles, Tell: d.owner.hearRouters, Observed: d.owner.hearObject, Handover: d.owner.settings.handover, Records: records, Stay: o.KeepVRRP, Await: d.await(), Taken: d.takeCharge})
 	d.owner.routers = d.failover
 	connector, err := probe.NewConnector()
 	if err != nil {
 		return nil, err
 	}
-	d.engine = engine.New(d.owner.sessions.before(probe.Probe), d.owner.board.post, engine.Places(places()), engine.ConnectBy(connector))
+	d.engine = engine.New(d.owner.sessions.before(probe.Probe), d.owner.board.post, engine.Places(places(o.Log)), engine.ConnectBy(connector))
 	d.owner.checks = d.engine
 	if d.scrapes, err = ipvsnl.Open(); err != nil {
 		return nil, err
@@ -164,6 +181,9 @@ func New(o Options) (_ *Daemon, err error) {
 	d.listener = exporter.NewListener(d.exporter, o.Log)
 	d.owner.expose = d.listener.Follow
 	d.owner.moved = cfg.GlobalDefs.NetNamespace
+	if o.Inheritance != nil {
+		d.owner.made = cfg.VRRP.Files // they were
+	}
 	d.owner.makeFiles(cfg)
 	d.owner.dropped = answer.dropped
 	d.owner.adopt(cfg, answer.problems, time.Now())
@@ -171,36 +191,34 @@ func New(o Options) (_ *Daemon, err error) {
 	return d, nil
 }
 
-// places returns how many probes may be under way at once: no more than there are file descriptors for, because a probe that
-// can't open a socket would speak against its server.
-func places() int {
-	const others = 64 + probe.MostIdle // control connections, files, the runtime's own
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return engine.DefaultPlaces
-	}
-	return int(min(engine.DefaultPlaces, max(limit.Cur, others+1)-others))
-}
-
-// Run works until the context is done. It returns nil then, and has removed from the kernel what lvs_flush_on_stop says.
+// Run works until the context is done. It returns nil then, and has done with the services what on_stop says.
 func (d *Daemon) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.close()) }()
-	for _, f := range d.options.PIDFiles {
-		if err := os.WriteFile(f, fmt.Appendln(nil, os.Getpid()), 0o644); err != nil {
-			return fmt.Errorf("pid file: %w", err)
+	if d.options.Inheritance == nil {
+		if err := d.writePID(); err != nil {
+			return err
 		}
-		defer func() { _ = os.Remove(f) }()
+		d.run(ctx, "startup_script", d.owner.cfg.GlobalDefs.Startup)
 	}
-	d.run(ctx, "startup_script", d.owner.cfg.GlobalDefs.Startup)
-	defer func() { d.run(context.WithoutCancel(ctx), "shutdown_script", d.owner.cfg.GlobalDefs.Shutdown) }()
-	server, err := control.Listen(d.options.Socket, d.owner, routing{d.failover, d.owner.sessions}, d.options.Log)
+	defer func() {
+		if d.departed() || !d.options.Inheritance.inCharge() {
+			return // they are another process's
+		}
+		d.run(context.WithoutCancel(ctx), "shutdown_script", d.owner.cfg.GlobalDefs.Shutdown)
+		for _, f := range d.options.PIDFiles {
+			_ = os.Remove(f)
+		}
+	}()
+	server, err := d.listen()
 	if err != nil {
 		return err
 	}
+	d.server, d.owner.upgrade = server, d.upgradeUntil(ctx)
 	server.Measure(d.exporter, d.exporter.Count)
 	server.Welcome(statuspage.New(&shown{owner: d.owner, routers: routing{d.failover, d.owner.sessions}}, server.Holds))
 	log := journal.New(d.owner.files.audit, d.options.Log)
 	server.Audit(log)
+	d.owner.audited = log.Trouble
 	d.owner.serve = server.Follow
 	server.Follow(accessOf(&d.owner.cfg.GlobalDefs.API))
 	telling, endTelling := context.WithCancel(context.WithoutCancel(ctx))
@@ -212,18 +230,19 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		return nil
 	})
 	tasks, ctx := errgroup.WithContext(ctx)
-	tasks.Go(func() error { return server.Run(ctx) })
-	tasks.Go(func() error {
+	begin := func(f func() error) { tasks.Go(func() error { return d.begin(ctx, f) }) }
+	begin(func() error { return server.Run(ctx) })
+	begin(func() error {
 		d.listener.Run(ctx)
 		return nil
 	})
-	tasks.Go(func() error { return ended(ctx, d.engine.Run(ctx)) })
-	tasks.Go(func() error {
+	begin(func() error { return ended(ctx, d.engine.Run(ctx)) })
+	begin(func() error {
 		d.owner.directors.Run(ctx)
 		return nil
 	})
 	handover, endHandover := context.WithCancel(context.WithoutCancel(ctx))
-	tasks.Go(func() error {
+	begin(func() error {
 		d.owner.settings.handover.run(handover)
 		return nil
 	})
@@ -234,17 +253,27 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		defer close(d.owner.ended)
 		return d.failover.Run(ctx)
 	})
-	tasks.Go(func() error { return d.owner.sessions.runner.Run(sessions) })
-	tasks.Go(func() error { return d.owner.run(ctx) })
-	tasks.Go(func() error {
+	begin(func() error { return d.owner.sessions.runner.Run(sessions) })
+	begin(func() error { return d.owner.run(ctx) })
+	begin(func() error {
 		d.owner.autoReload(ctx)
 		return nil
 	})
-	tasks.Go(func() error {
+	begin(func() error {
 		d.owner.awaitConfirmations(ctx)
 		return nil
 	})
-	err = tasks.Wait()
+	over := make(chan error, 1)
+	go func() { over <- tasks.Wait() }()
+	select {
+	case err = <-over:
+	case <-d.departs: // its goroutines stand still for ever
+		for _, f := range d.locks {
+			_ = f.Close() // the new process has them, too; whatever holds this one up must not hold the next daemon up
+		}
+		d.locks = nil
+		d.part(context.WithoutCancel(ctx))
+	}
 	endTelling() // there is nobody left who has news
 	endAuditing()
 	err = errors.Join(err, teller.Wait())

@@ -47,5 +47,5 @@ func (o *owner) pending() bool {
 
 // facts are what decisions rest on now, with the given verdicts.
 func (o *owner) facts(v desired.Verdicts) desired.Facts {
-	return desired.Facts{Verdicts: v, Owned: o.ledger.Owned, Left: o.ledger.Left, Quorums: o.quorums, Wishes: o.wishes.State, Now: time.Now()}
+	return desired.Facts{Verdicts: v, Owned: o.ledger.Owned, Left: o.ledger.Left, Quorums: o.quorums, Wishes: o.wishes, Now: time.Now()}
 }

@@ -1,14 +1,18 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
+	"github.com/ipvsd/ipvsd/pkg/admin/etcdboard"
 	"github.com/ipvsd/ipvsd/pkg/admin/exchange"
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/member"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -19,8 +23,28 @@ const (
 	catchingUp = time.Second
 )
 
-// reach is how another director's API is reached.
-func reach(p config.Peer) exchange.Director { return clientOf(p) }
+// reach is how another director's API, or an etcd, is reached.
+func reach(p exchange.Party) exchange.Director {
+	if p.Etcd != (member.Source{}) {
+		return etcdboard.New(p.Etcd)
+	}
+	return clientOf(p.Peer)
+}
+
+// parties are who is told of what is wanted of servers.
+func parties(g *config.GlobalDefs) (list []exchange.Party) {
+	for _, p := range g.Peers {
+		list = append(list, exchange.Party{Peer: p})
+	}
+	if e := g.Wishes; e != (member.Source{}) {
+		name := e.Kind.String()
+		if slices.ContainsFunc(g.Peers, func(p config.Peer) bool { return p.Name == name }) {
+			name = e.String() // names are labels of metrics: two of a kind would spoil all of them
+		}
+		list = append(list, exchange.Party{Peer: config.Peer{Name: name, Address: e.At}, Etcd: e})
+	}
+	return list
+}
 
 // Exchange takes what is newer in another director's wishes, and answers with what is wanted here.
 func (o *owner) Exchange(ctx context.Context, m admin.Message) (*admin.Message, error) {
@@ -49,7 +73,7 @@ func (o *owner) Hear(ctx context.Context, from string, m admin.Message) (admin.M
 		if err != nil || len(changed) == 0 {
 			return nil, err
 		}
-		before := o.wishes.State
+		before := o.wishes
 		o.hold(next, changed)
 		changed = slices.DeleteFunc(changed, func(w admin.Wish) bool { // the end of what nobody here has heard of
 			_, held := before.Find(w.Key())
@@ -67,34 +91,42 @@ func (o *owner) Hear(ctx context.Context, from string, m admin.Message) (admin.M
 // telling returns what is wanted here after something was done by the owner's goroutine, which returns what it took.
 func (o *owner) telling(ctx context.Context, do func(context.Context, time.Time) ([]admin.Wish, error)) (admin.Message, error) {
 	type told struct {
-		admin.Message
-		err error
+		state admin.State
+		taken []admin.Wish
+		now   time.Time
+		err   error
 	}
 	t, err := ask(ctx, o, func(ctx context.Context) told {
 		now := time.Now()
 		taken, err := do(ctx, now)
-		if err != nil {
-			return told{err: err}
-		}
-		m, err := o.wishes.Message(now)
-		m.Taken = taken
-		return told{m, err}
+		return told{o.wishes, taken, now, err}
 	})
-	return t.Message, errors.Join(err, t.err)
+	if err = errors.Join(err, t.err); err != nil {
+		return admin.Message{}, err
+	}
+	m, err := t.state.Message(t.now) // here: its digest takes long where there are many, and the owner has other things to do
+	m.Taken = t.taken
+	return m, err
 }
 
 // spread has the other directors know of what was ordered, and says which do.
 func (o *owner) spread(ctx context.Context, s *status.Wishes, err error) (*status.Wishes, error) {
-	if err == nil {
-		// That who ordered it has gone is no reason for the others not to hear of it.
-		s.Directors = o.directors.Spread(context.WithoutCancel(ctx), spreading)
+	if err != nil {
+		return s, err
+	}
+	// That who ordered it has gone is no reason for the others not to hear of it.
+	s.Directors = o.directors.Spread(context.WithoutCancel(ctx), spreading)
+	writing, cancel := context.WithTimeout(ctx, keeping)
+	defer cancel()
+	if !o.keeper.await(writing, o.files.wishes) {
+		s.Record = cmp.Or(o.keeper.trouble(time.Now(), o.files.wishes), fmt.Sprintf("%s: the disk has not taken it for %s", o.files.wishes, keeping))
 	}
 	return s, err
 }
 
 // catchUpWishes hears what other directors want, before anything is done by what the disk knew. It answers requests meanwhile.
 func (o *owner) catchUpWishes(ctx context.Context) {
-	if len(o.cfg.GlobalDefs.Peers) == 0 {
+	if len(parties(&o.cfg.GlobalDefs)) == 0 {
 		return
 	}
 	heard := make(chan struct{})

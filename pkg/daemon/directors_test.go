@@ -15,7 +15,6 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/admin/exchange"
-	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
 	"github.com/ipvsd/ipvsd/pkg/status"
@@ -25,7 +24,7 @@ import (
 var wires sync.Map
 
 // wired is a director that is reached by a wire.
-func wired(p config.Peer) exchange.Director { return wire(p.Address) }
+func wired(p exchange.Party) exchange.Director { return wire(p.Address) }
 
 type wire string
 

@@ -39,22 +39,8 @@ func filesIn(o Options) files {
 // readOwned returns the record of what is ours; an absent one is empty.
 func (f files) readOwned() (desired.Owned, error) { return read[desired.Owned](f.record) }
 
-// writeOwned replaces the record of what is ours.
-func (f files) writeOwned(owned desired.Owned) error { return write(f.record, owned) }
-
 // readChanged returns the record of what settings were before; an absent one is empty.
 func (f files) readChanged() (desired.Changed, error) { return read[desired.Changed](f.changed) }
-
-// writeChanged replaces the record of what settings were before. There is none when there is nothing to put back.
-func (f files) writeChanged(changed desired.Changed) error {
-	if len(changed) > 0 {
-		return write(f.changed, changed)
-	}
-	if err := os.Remove(f.changed); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
 
 // readWishes returns what the operator wants of servers; an absent record is nothing.
 func (f files) readWishes() (s admin.State, err error) {
@@ -82,9 +68,6 @@ func (f files) recallWishes(log *slog.Logger) admin.State {
 	return s.Anchored(time.Now())
 }
 
-// writeWishes replaces the record of what the operator wants of servers.
-func (f files) writeWishes(s admin.State) error { return write(f.wishes, s) }
-
 // read returns a record; an absent one is empty, and so is one that can't be read.
 func read[M ~map[K]V, K comparable, V any](name string) (M, error) {
 	text, err := os.ReadFile(name)
@@ -104,11 +87,16 @@ func read[M ~map[K]V, K comparable, V any](name string) (M, error) {
 	return record, nil
 }
 
-// write replaces a record as a whole: after a crash it is either the old or the new one.
-func write(name string, record any) error {
-	text, err := json.Marshal(record)
-	if err != nil {
-		return err
+// writeText replaces a record as a whole: after a crash it is either the old or the new one. Without a text there is none.
+func writeText(name string, text []byte) error {
+	if text == nil {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := syncDir(filepath.Dir(name)); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err

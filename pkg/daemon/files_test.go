@@ -32,7 +32,7 @@ func TestRecordIsWrittenWhenItCanBe(t *testing.T) {
 		if err := os.Remove(obstacle); err != nil {
 			t.Fatal(err)
 		}
-		h.pass(resync + time.Millisecond)
+		h.pass(unseen)
 		owned, err := h.files.readOwned()
 		if s := h.status(); err != nil || len(owned) != 1 || s.Table.Record != "" {
 			t.Errorf("%v: on record: %v, status: %+v", err, owned, s.Table)

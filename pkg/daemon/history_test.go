@@ -400,7 +400,7 @@ func (m *model) compare(ctx context.Context, quiet bool) {
 	if quiet && (len(status.Table.Refused) > 0 || status.Table.Error != "" || status.Table.Record != "") {
 		m.t.Errorf("status: %+v", status.Table)
 	}
-	facts := desired.Facts{Verdicts: m.verdicts, Owned: m.ledger.Owned, Left: m.ledger.Left, Quorums: m.quorums, Wishes: m.wishes.State, Now: time.Now()}
+	facts := desired.Facts{Verdicts: m.verdicts, Owned: m.ledger.Owned, Left: m.ledger.Left, Quorums: m.quorums, Wishes: m.wishes, Now: time.Now()}
 	if quiet {
 		facts.Owned, facts.Left, facts.Verdicts = nil, nil, make(desired.Verdicts)
 		for c := range m.cfg.Checks() {

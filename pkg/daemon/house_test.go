@@ -106,7 +106,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	if h.settings.changed, err = files.readChanged(); err != nil {
 		t.Fatal(err)
 	}
-	h.wishes.State = files.recallWishes(o.Log)
+	h.wishes = files.recallWishes(o.Log)
 	if h.settings.defaults, err = ipvs.SysctlDefaults("6.1"); err != nil {
 		t.Fatal(err)
 	}

@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipvsd/ipvsd/pkg/internal/ipvsd"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
 // From another host, curl gets what its secret or certificate is for, by TLS alone; what it did is in the audit log beside what root did on the
 // socket, which is root's alone. A reload takes rights at once, and files that were made anew count without one.
 func TestKernelAPI(t *testing.T) {
-	c := lab.NewNATCluster(t)
+	c := lab.NewWebCluster(t)
 	const at = "192.168.1.101" // the director's own
 	dir := t.TempDir()
 	ca := []string{"-CA", dir + "/ca.pem", "-CAkey", dir + "/ca.key"}
@@ -35,7 +36,7 @@ func TestKernelAPI(t *testing.T) {
 	api := fmt.Sprintf("[global_defs.api]\nlisten = \"%s:9443\"\ncertificate = \"%s/director.pem\"\nkey = \"%[2]s/director.key\"\n", at, dir)
 	reader := fmt.Sprintf("[[global_defs.api.token]]\nname = \"dashboard\"\nrole = \"read\"\nfile = %q\n", dir+"/token")
 	operator := fmt.Sprintf("client_ca = \"%s/ca.pem\"\n[[global_defs.api.certificate_role]]\nsubject = \"deploy\"\nrole = \"operate\"\n", dir)
-	d := startIPVSD(t, c.Director, service+api+operator+reader)
+	d := ipvsd.Start(t, c.Director, service+api+operator+reader)
 
 	curl := func(args ...string) (string, error) {
 		return c.Client.Output(append([]string{"curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", dir + "/ca.pem"}, args...)...)
@@ -44,7 +45,7 @@ func TestKernelAPI(t *testing.T) {
 	cert := []string{"--cert", dir + "/client.pem", "--key", dir + "/client.key"}
 	want := func(code string, args ...string) {
 		t.Helper()
-		lab.WaitFor(t, patience, fmt.Sprintf("curl %v to print %s", args, code), func() error {
+		lab.WaitFor(t, ipvsd.Patience, fmt.Sprintf("curl %v to print %s", args, code), func() error {
 			got, err := curl(args...)
 			if code == "" && err != nil || err == nil && got == code {
 				return nil
@@ -59,14 +60,14 @@ func TestKernelAPI(t *testing.T) {
 	want("401", url+"status")
 	want("200", append(cert, "-X", "POST", "-H", "X-Reason: new release", url+"reload")...)
 	want("400", append(bearer("first-0123456789"), "http://"+at+":9443/v1/status")...) // without TLS
-	if mode := c.Director.Run("stat", "-c", "%a %U", d.path("socket")); strings.TrimSpace(mode) != "600 root" {
+	if mode := c.Director.Run("stat", "-c", "%a %U", d.Path("socket")); strings.TrimSpace(mode) != "600 root" {
 		t.Errorf("the socket is %s", mode)
 	}
 	if _, err := d.Because("a test").Reload(t.Context(), false); err != nil {
 		t.Error(err)
 	}
 	var seen []string
-	for line := range strings.Lines(c.Director.Run("jq", "-r", `[.who, .address, .action, .status, .reason] | join(" ")`, d.path("state/audit.log"))) {
+	for line := range strings.Lines(c.Director.Run("jq", "-r", `[.who, .address, .action, .status, .reason] | join(" ")`, d.Path("state/audit.log"))) {
 		seen = append(seen, strings.TrimSpace(line))
 	}
 	log := fmt.Sprintf("%q", seen)
@@ -79,9 +80,9 @@ func TestKernelAPI(t *testing.T) {
 	token("second-0123456789")
 	want("200", append(bearer("second-0123456789"), url+"status")...)
 	want("401", append(bearer("first-0123456789"), url+"status")...)
-	d.reload(service + api + operator)
+	d.Load(service + api + operator)
 	want("", append(bearer("second-0123456789"), url+"status")...) // TLS wants a certificate
 	want("200", append(cert, url+"status")...)
-	d.reload(service)
+	d.Load(service)
 	want("", append(cert, url+"status")...)
 }

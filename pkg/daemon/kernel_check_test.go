@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/internal/ipvsd"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -18,16 +19,6 @@ func silentNet(h *lab.Host) {
 	h.Run("ip", "link", "add", "silent", "type", "dummy")
 	h.LinkUp("silent")
 	h.AddAddress("silent", "203.0.113.1/24")
-}
-
-// of returns a server of the first service.
-func of(s *status.Snapshot, addr string) *status.Server {
-	for i := range s.Services[0].Servers {
-		if server := &s.Services[0].Servers[i]; server.Addr.String() == addr {
-			return server
-		}
-	}
-	return &status.Server{}
 }
 
 // Scenario 6 of the peers: a check that hangs for five minutes delays nobody's.
@@ -55,7 +46,7 @@ func TestKernelServerHangsBeside500(t *testing.T) {
 	for i := range group {
 		fmt.Fprintf(&servers, "\"127.1.1.%d:81\", \"127.1.2.%d:82\",\n", i+1, i+1)
 	}
-	d := startIPVSD(t, director, fmt.Sprintf(`
+	d := ipvsd.Start(t, director, fmt.Sprintf(`
 [[virtual_server]]
 address = "192.0.2.1:80"
 protocol = "TCP"
@@ -73,8 +64,8 @@ connect_timeout = 1
 
 	expect := func(when string, serving, down int) {
 		t.Helper()
-		d.waitStatus(when, func(s *status.Snapshot) error {
-			hung := of(s, "203.0.113.5:80")
+		d.WaitStatus(when, func(s *status.Snapshot) error {
+			hung := ipvsd.ServerOf(s, "203.0.113.5:80")
 			if hung.Health != health.Unchecked || hung.Checks[0].Probes != 0 {
 				t.Fatalf("%s: the check that hangs has ended: %+v", when, hung)
 			}
@@ -88,7 +79,7 @@ connect_timeout = 1
 			}
 			return nil
 		})
-		lab.WaitFor(t, patience, when+", the table", func() error {
+		lab.WaitFor(t, ipvsd.Patience, when+", the table", func() error {
 			rows, err := director.ReadTable()
 			if err == nil && len(rows) != 1+serving {
 				err = fmt.Errorf("%d rows, want the service's and %d", len(rows), serving)
@@ -125,7 +116,7 @@ TCP_CHECK = { connect_ip = "203.0.113.5", connect_timeout = "5m" }
 
 // Scenario 2 of the peers: clients that hammer on the service meet no server that no check has passed.
 func TestKernelNoPacketBeforeFirstSuccess(t *testing.T) {
-	c := lab.NewNATCluster(t)
+	c := lab.NewWebCluster(t)
 	silentNet(c.Director)
 	var captures []*lab.Capture
 	newCapture := func(i int) *lab.Capture {
@@ -135,12 +126,12 @@ func TestKernelNoPacketBeforeFirstSuccess(t *testing.T) {
 		captures = append(captures, newCapture(i))
 	}
 	// Until there is a server, clients are refused; they try all the same.
-	stop := until(t.Context(), func() { _, _ = c.Get() })
+	stop := ipvsd.Until(t.Context(), func() { _, _ = c.Get() })
 	defer stop()
 
-	d := startIPVSD(t, c.Director, unproven)
-	d.waitStatus("verdicts", func(s *status.Snapshot) error {
-		a, b, unchecked := of(s, "10.0.100.2:80"), of(s, "10.0.100.3:80"), of(s, "10.0.100.4:80")
+	d := ipvsd.Start(t, c.Director, unproven)
+	d.WaitStatus("verdicts", func(s *status.Snapshot) error {
+		a, b, unchecked := ipvsd.ServerOf(s, "10.0.100.2:80"), ipvsd.ServerOf(s, "10.0.100.3:80"), ipvsd.ServerOf(s, "10.0.100.4:80")
 		if a.Health != health.Up || b.Health != health.Down || unchecked.Health != health.Unchecked {
 			return fmt.Errorf("%s, %s, %s", a.Health, b.Health, unchecked.Health)
 		}
@@ -160,11 +151,11 @@ func TestKernelNoPacketBeforeFirstSuccess(t *testing.T) {
 			t.Errorf("%d packets of clients at web%d, whose check %s; the first is\n%s", len(p), i+1, why, p[0])
 		}
 	}
-	lab.WaitFor(t, patience, "clients at web1", visited(0))
+	lab.WaitFor(t, ipvsd.Patience, "clients at web1", visited(0))
 	avoided(1, "fails")
 	captures[1] = newCapture(1)
-	echo(t, c.Web[1].Host, "10.0.100.3:9")
-	lab.WaitFor(t, patience, "clients at web2, whose check passes now", visited(1))
+	ipvsd.Echo(t, c.Web[1].Host, "10.0.100.3:9")
+	lab.WaitFor(t, ipvsd.Patience, "clients at web2, whose check passes now", visited(1))
 	stop()
 	avoided(2, "has not ended")
 }
@@ -172,9 +163,9 @@ func TestKernelNoPacketBeforeFirstSuccess(t *testing.T) {
 // Without alpha, as by default in keepalived, a server has clients from the start, and the first failure of its first check
 // is final whatever retry says.
 func TestKernelNotAlpha(t *testing.T) {
-	c := lab.NewNATCluster(t)
+	c := lab.NewWebCluster(t)
 	silentNet(c.Director)
-	d := startIPVSD(t, c.Director, `
+	d := ipvsd.Start(t, c.Director, `
 [[virtual_server]]
 address = "192.168.1.202:80"
 protocol = "TCP"
@@ -195,7 +186,7 @@ TCP_CHECK = { connect_ip = "203.0.113.5", connect_timeout = "5m" }
 -a -t 192.168.1.202:80 -r 10.0.100.2:80 -m -w 1
 -a -t 192.168.1.202:80 -r 10.0.100.3:80 -m -w 1
 `
-	waitSaved(t, c.Director, table)
+	ipvsd.WaitSaved(t, c.Director, table)
 	by := map[string]int{}
 	for range 10 {
 		answer, err := c.Get()
@@ -204,12 +195,12 @@ TCP_CHECK = { connect_ip = "203.0.113.5", connect_timeout = "5m" }
 		}
 		by[answer.Server]++
 	}
-	if s := of(d.status(), "10.0.100.3:80"); s.Health != health.Unchecked || by["web2"] != 5 {
+	if s := ipvsd.ServerOf(d.Snapshot(), "10.0.100.3:80"); s.Health != health.Unchecked || by["web2"] != 5 {
 		t.Errorf("a server that is %s has %d of 10 requests, want 5 and it unchecked", s.Health, by["web2"])
 	}
 	c.Director.AddAddress("lo", "203.0.113.5/32") // now the check is refused
-	waitSaved(t, c.Director, without(table, "10.0.100.3:80"))
-	if s := of(d.status(), "10.0.100.3:80"); s.Health != health.Down || s.Checks[0].Failed != 1 {
+	ipvsd.WaitSaved(t, c.Director, ipvsd.Without(table, "10.0.100.3:80"))
+	if s := ipvsd.ServerOf(d.Snapshot(), "10.0.100.3:80"); s.Health != health.Down || s.Checks[0].Failed != 1 {
 		t.Errorf("it is %s after %d failures, want it down after one", s.Health, s.Checks[0].Failed)
 	}
 }

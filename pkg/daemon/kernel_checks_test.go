@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/internal/ipvsd"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -30,7 +31,7 @@ func TestKernelChecksAndProbe(t *testing.T) {
 	if err := os.WriteFile(path, fmt.Appendf(nil, plugin, path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d := startIPVSD(t, c.Director, fmt.Sprintf(`
+	d := ipvsd.Start(t, c.Director, fmt.Sprintf(`
 [global_defs]
 script_user = "root"
 [[virtual_server]]
@@ -61,8 +62,8 @@ HTTP_GET = { url = "/" }
 -A -t 192.168.1.203:80 -s wlc
 -a -t 192.168.1.203:80 -r 10.0.100.2:80 -m -w 1
 `
-	waitSaved(t, c.Director, table)
-	if s := of(d.status(), "10.0.100.2:80"); s.Weight != 10 || s.EffectiveWeight != 5 || !strings.Contains(s.WeightReason, "advises 50%") {
+	ipvsd.WaitSaved(t, c.Director, table)
+	if s := ipvsd.ServerOf(d.Snapshot(), "10.0.100.2:80"); s.Weight != 10 || s.EffectiveWeight != 5 || !strings.Contains(s.WeightReason, "advises 50%") {
 		t.Errorf("status: %+v", s)
 	}
 
@@ -78,7 +79,7 @@ HTTP_GET = { url = "/" }
 		}
 		return checks
 	}
-	lab.WaitFor(t, patience, "more than there is room for", func() error {
+	lab.WaitFor(t, ipvsd.Patience, "more than there is room for", func() error {
 		checks := ask(status.CheckQuery{Server: "10.0.100.2"})
 		page := checks["HTTP_GET"]
 		if len(checks) != 2 || page.State != health.Up || len(page.Servers) != 2 || page.Took == 0 {
@@ -110,10 +111,10 @@ HTTP_GET = { url = "/" }
 	if err := os.WriteFile(down, []byte("1\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	waitSaved(t, c.Director, without(table, "10.0.100.3:80"))
+	ipvsd.WaitSaved(t, c.Director, ipvsd.Without(table, "10.0.100.3:80"))
 
 	c.Web[0].Stop()
-	waitSaved(t, c.Director, without(without(table, "10.0.100.3:80"), "10.0.100.2:80"))
+	ipvsd.WaitSaved(t, c.Director, ipvsd.Without(ipvsd.Without(table, "10.0.100.3:80"), "10.0.100.2:80"))
 	p = probe(status.CheckQuery{Server: "10.0.100.2:80", Type: "HTTP_GET"})
 	if len(p.Probes) != 1 || p.Passed() || p.Probes[0].Error != "connection refused" {
 		t.Errorf("of a server that is down: %+v", p)
@@ -126,7 +127,7 @@ HTTP_GET = { url = "/" }
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.stop()
+	d.Stop()
 	if _, err := os.Stat("/proc/" + strings.TrimSpace(string(pid))); err == nil {
 		t.Error("the plug-in runs on without the daemon")
 	}

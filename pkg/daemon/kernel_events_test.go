@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/event"
+	"github.com/ipvsd/ipvsd/pkg/internal/ipvsd"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
@@ -16,7 +17,7 @@ func TestKernelEvents(t *testing.T) {
 	h.Run("ip", "link", "add", "dummy0", "type", "dummy")
 	h.Run("ip", "address", "add", "10.0.0.1/24", "dev", "dummy0")
 	h.Run("ip", "link", "set", "dummy0", "up")
-	config := unchecked + `
+	config := ipvsd.Unchecked + `
 [vrrp_instance.VI_1]
 interface = "dummy0"
 virtual_router_id = 51
@@ -24,12 +25,12 @@ priority = 150
 advert_int = 0.1
 virtual_ipaddress = ["10.0.0.100/24"]
 `
-	d := startIPVSD(t, h, config)
+	d := ipvsd.Start(t, h, config)
 	var at event.Position
 	// told waits for an event after those that were told of before.
 	told := func(when string, is func(*event.Event) bool) {
 		t.Helper()
-		lab.WaitFor(t, patience, when, func() error {
+		lab.WaitFor(t, ipvsd.Patience, when, func() error {
 			seen := ""
 			for item, err := range d.Events(t.Context(), event.Query{After: at}) {
 				switch {
@@ -53,15 +54,15 @@ virtual_ipaddress = ["10.0.0.100/24"]
 	})
 	h.Run("ip", "link", "set", "dummy0", "down")
 	told("the fault", func(e *event.Event) bool { return e.Kind == event.Router && e.From == "MASTER" && e.To == "FAULT" })
-	d.write("nonsense = 1\n")
+	d.Write("nonsense = 1\n")
 	if a, err := d.Reload(t.Context(), false); err != nil || a.Rejected == "" {
 		t.Errorf("%+v, %v", a, err)
 	}
 	told("the rejection", func(e *event.Event) bool { return e.Kind == event.Reload && e.To == "rejected" && e.Who == "root" })
-	d.reload(config)
+	d.Load(config)
 	told("the reload", func(e *event.Event) bool { return e.Kind == event.Reload && e.To == "accepted" && e.Who == "root" })
-	d.stop()
-	d.start()
+	d.Stop()
+	d.Start()
 	for item, err := range d.Events(t.Context(), event.Query{After: at}) {
 		if err != nil || item.Begin == nil || !item.Begin.Restarted {
 			t.Errorf("after a restart: %+v, %v", item, err)

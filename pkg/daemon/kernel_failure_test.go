@@ -10,64 +10,30 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/internal/ipvsd"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
-// webServer is a web server of the test's own, which may be told anything.
-type webServer struct {
-	mu      sync.Mutex
-	handler http.HandlerFunc
-}
-
-func (s *webServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	handler := s.handler
-	s.mu.Unlock()
-	handler(w, r)
-}
-
-// answers changes what the server does.
-func (s *webServer) answers(f http.HandlerFunc) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.handler = f
-}
-
-// serveWeb starts a web server on a host. Its answer is "OK" at first.
-func serveWeb(t *testing.T, h *lab.Host, at string) *webServer {
-	t.Helper()
-	l, err := h.Listen("tcp", at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &webServer{handler: func(http.ResponseWriter, *http.Request) {}}
-	server := &http.Server{Handler: s} //nolint:gosec // its clients are of the test
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { _ = server.Close() })
-	return s
-}
-
 // webRack is a director and web servers at 10.0.100.2:80 and so on.
-func webRack(t *testing.T, last ...int) (director *lab.Host, servers map[int]*webServer) {
+func webRack(t *testing.T, last ...int) (director *lab.Host, servers map[int]*ipvsd.WebServer) {
 	t.Helper()
 	bridge := lab.NewBridge(t, "internal", 1500)
 	host := lab.NewHost(t, "servers")
 	director = lab.NewHost(t, "director")
 	director.Connect(bridge, "eth0", "10.0.100.1/24")
-	servers = make(map[int]*webServer)
+	servers = make(map[int]*ipvsd.WebServer)
 	for _, n := range last {
 		if n == last[0] {
 			host.Connect(bridge, "eth0", fmt.Sprintf("10.0.100.%d/24", n))
 		} else {
 			host.AddAddress("eth0", fmt.Sprintf("10.0.100.%d/24", n))
 		}
-		servers[n] = serveWeb(t, host, fmt.Sprintf("10.0.100.%d:80", n))
+		servers[n] = ipvsd.ServeWeb(t, host, fmt.Sprintf("10.0.100.%d:80", n))
 	}
 	return director, servers
 }
@@ -92,13 +58,13 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80"]
 `, i+1)
 		fmt.Fprintf(&table, "-A -t 192.0.2.%[1]d:80 -s rr\n-a -t 192.0.2.%[1]d:80 -r 10.0.100.2:80 -m -w 1\n-a -t 192.0.2.%[1]d:80 -r 10.0.100.3:80 -m -w 1\n", i+1)
 	}
-	d := startIPVSD(t, director, config.String())
-	waitSaved(t, director, table.String())
+	d := ipvsd.Start(t, director, config.String())
+	ipvsd.WaitSaved(t, director, table.String())
 
 	// From now on an answer, which is bad, comes when the test lets it.
 	var asked atomic.Int64
 	release := make(chan struct{})
-	servers[2].answers(func(w http.ResponseWriter, r *http.Request) {
+	servers[2].Answers(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		select {
 		case <-release:
@@ -109,7 +75,7 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80"]
 	})
 	for failures := 1; failures <= 2; failures++ {
 		release <- struct{}{}
-		d.waitStatus(fmt.Sprintf("failure %d", failures), func(s *status.Snapshot) error {
+		d.WaitStatus(fmt.Sprintf("failure %d", failures), func(s *status.Snapshot) error {
 			for _, service := range s.Services {
 				if c := service.Servers[0].Checks[0]; c.Failures != failures {
 					return fmt.Errorf("%s: %d failures", service.Key, c.Failures)
@@ -117,14 +83,14 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80"]
 			}
 			return nil
 		})
-		if got, err := saved(director); got != trim(table.String()) {
+		if got, err := ipvsd.Saved(director); got != ipvsd.Trim(table.String()) {
 			t.Errorf("after failure %d the table is\n%s\n%v", failures, got, err)
 		}
 	}
 	release <- struct{}{}
-	waitSaved(t, director, without(table.String(), "10.0.100.2:80"))
+	ipvsd.WaitSaved(t, director, ipvsd.Without(table.String(), "10.0.100.2:80"))
 	close(release)
-	s := d.status()
+	s := d.Snapshot()
 	since := s.Services[0].Servers[0].Since
 	for _, service := range s.Services {
 		if server := service.Servers[0]; server.Health != health.Down || !server.Since.Equal(since) {
@@ -138,7 +104,7 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80"]
 
 // Scenario 7 of the peers: what would fail when it is used is refused before, with its place, and what runs goes on.
 func TestKernelWrongValuesAreRefused(t *testing.T) {
-	director, servers := rack(t, 2, 3)
+	director, servers := ipvsd.Rack(t, 2, 3)
 	insecure := filepath.Join(t.TempDir(), "insecure")
 	if err := os.WriteFile(insecure, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
@@ -159,8 +125,8 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80"]
 	const table = `-A -t 192.0.2.1:80 -s rr
 -a -t 192.0.2.1:80 -r 10.0.100.2:80 -m -w 1
 -a -t 192.0.2.1:80 -r 10.0.100.3:80 -m -w 1`
-	d := startIPVSD(t, director, good)
-	waitSaved(t, director, table)
+	d := ipvsd.Start(t, director, good)
+	ipvsd.WaitSaved(t, director, table)
 	for _, wrong := range []string{ // in line 7, "delay_loop"
 		`lb_algo = "mh2"`,
 		`persistence_granularity = "255.0.255.0"`,
@@ -187,20 +153,20 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80"]
 			lines = slices.Insert(lines, at, wrong)
 		}
 		lines[at] = wrong
-		d.write(strings.Join(lines, "\n"))
+		d.Write(strings.Join(lines, "\n"))
 		answer, err := d.Reload(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if where := fmt.Sprintf("%s:%d:", d.path("ipvsd.toml"), at+1); !strings.Contains(answer.Rejected, where) {
+		if where := fmt.Sprintf("%s:%d:", d.Path("ipvsd.toml"), at+1); !strings.Contains(answer.Rejected, where) {
 			t.Errorf("%s: rejected: %q, want the place %s", wrong, answer.Rejected, where)
 		}
 	}
-	if got, err := saved(director); got != table {
+	if got, err := ipvsd.Saved(director); got != table {
 		t.Errorf("the table is\n%s\n%v", got, err)
 	}
-	servers[2].stop()
-	waitSaved(t, director, without(table, "10.0.100.2:80"))
+	servers[2].Stop()
+	ipvsd.WaitSaved(t, director, ipvsd.Without(table, "10.0.100.2:80"))
 
 	// What this machine lacks now it may have later: that is told at once, and the check fails until then.
 	for _, missing := range []struct{ check, say string }{
@@ -208,7 +174,7 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80"]
 		{fmt.Sprintf(`MISC_CHECK = { misc_path = %q }`, insecure), "chmod"},
 		{`MISC_CHECK = { misc_path = "/bin/true", user = "nobody-knows" }`, "nobody-knows"},
 	} {
-		if a := d.reload(good + missing.check); !strings.Contains(a.Warnings, missing.say) {
+		if a := d.Load(good + missing.check); !strings.Contains(a.Warnings, missing.say) {
 			t.Errorf("%s: warnings %q, want something about %s", missing.check, a.Warnings, missing.say)
 		}
 	}
@@ -238,7 +204,7 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 `, i+1, more)
 		table[i+1] = fmt.Sprintf("-a -t 192.0.2.%[1]d:80 -r 10.0.100.2:80 -m -w 1\n-a -t 192.0.2.%[1]d:80 -r 10.0.100.3:80 -m -w 1\n-a -t 192.0.2.%[1]d:80 -r 10.0.100.4:80 -m -w 1\n", i+1)
 	}
-	d := startIPVSD(t, director, config.String())
+	d := ipvsd.Start(t, director, config.String())
 	full := func(when string, services ...int) {
 		t.Helper()
 		var want strings.Builder
@@ -249,23 +215,23 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 			}
 		}
 		t.Log(when)
-		waitSaved(t, director, want.String())
+		ipvsd.WaitSaved(t, director, want.String())
 	}
 	all := func(f http.HandlerFunc) {
 		for _, s := range servers {
-			s.answers(f)
+			s.Answers(f)
 		}
 	}
 	full("they answer", 1, 2, 3, 4)
 
 	elsewhere := make(chan struct{}, 1)
-	other := serveWeb(t, director, "127.0.0.1:80")
-	other.answers(func(http.ResponseWriter, *http.Request) { elsewhere <- struct{}{} })
+	other := ipvsd.ServeWeb(t, director, "127.0.0.1:80")
+	other.Answers(func(http.ResponseWriter, *http.Request) { elsewhere <- struct{}{} })
 	all(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://127.0.0.1/", http.StatusFound)
 	})
 	full("they redirect to another server", 3, 4)
-	d.waitStatus("the alarm", func(s *status.Snapshot) error {
+	d.WaitStatus("the alarm", func(s *status.Snapshot) error {
 		if !s.Services[3].FailOpen {
 			return errors.New("the checks are believed")
 		}
@@ -276,7 +242,7 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 		}
 		return nil
 	})
-	d.process.WaitLog(patience, "fail-open")
+	d.Process.WaitLog(ipvsd.Patience, "fail-open")
 	select {
 	case <-elsewhere:
 		t.Error("the other server was asked")
@@ -297,7 +263,7 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 
 // Scenario 27 of the peers: whoever is notified hangs, and so do checks that are scripts. The other checks go on, and so does the table.
 func TestKernelNotifiedHangs(t *testing.T) {
-	director, servers := rack(t, 2, 3, 4)
+	director, servers := ipvsd.Rack(t, 2, 3, 4)
 	dir := t.TempDir()
 	script := filepath.Join(dir, "hang")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\n: >\"$1\"\nexec sleep 10000\n"), 0o755); err != nil {
@@ -312,7 +278,7 @@ func TestKernelNotifiedHangs(t *testing.T) {
 -a -t 192.0.2.1:80 -r 10.0.100.2:80 -m -w 1
 -a -t 192.0.2.1:80 -r 10.0.100.3:80 -m -w 1
 -a -t 192.0.2.1:80 -r 10.0.100.4:80 -m -w 1`
-	startIPVSD(t, director, fmt.Sprintf(`
+	ipvsd.Start(t, director, fmt.Sprintf(`
 [global_defs]
 script_user = "root"
 [[virtual_server]]
@@ -332,24 +298,24 @@ MISC_CHECK = { misc_path = "%[1]s %[2]s/check", misc_timeout = "1h" }
 real_servers = ["10.0.100.2:80"]
 `, script, dir, &real))
 	second := func(table string) string { return table + "\n-A -t 192.0.2.2:80 -s rr" }
-	waitSaved(t, director, second(table))
+	ipvsd.WaitSaved(t, director, second(table))
 	hangs := func(name string) {
 		t.Helper()
-		lab.WaitFor(t, patience, "the script of "+name, func() error {
+		lab.WaitFor(t, ipvsd.Patience, "the script of "+name, func() error {
 			_, err := os.Stat(filepath.Join(dir, name))
 			return err
 		})
 	}
 	hangs("check")
 	hangs("up2")
-	servers[2].stop()
-	waitSaved(t, director, second(without(table, "10.0.100.2:80")))
-	servers[3].stop()
-	waitSaved(t, director, second(without(without(table, "10.0.100.2:80"), "10.0.100.3:80")))
-	servers[4].stop()
-	waitSaved(t, director, second("-A -t 192.0.2.1:80 -s rr"))
+	servers[2].Stop()
+	ipvsd.WaitSaved(t, director, second(ipvsd.Without(table, "10.0.100.2:80")))
+	servers[3].Stop()
+	ipvsd.WaitSaved(t, director, second(ipvsd.Without(ipvsd.Without(table, "10.0.100.2:80"), "10.0.100.3:80")))
+	servers[4].Stop()
+	ipvsd.WaitSaved(t, director, second("-A -t 192.0.2.1:80 -s rr"))
 	for _, n := range []int{2, 3, 4} {
-		servers[n].start()
+		servers[n].Start()
 	}
-	waitSaved(t, director, second(table))
+	ipvsd.WaitSaved(t, director, second(table))
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipvsd/ipvsd/pkg/internal/ipvsd"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -17,9 +18,9 @@ import (
 // What Prometheus is told are ipvsadm's counters, of the service and of each server, after traffic of ab's; a server that dies is told of.
 // The port is at an address that comes later, which keeps nobody from starting; on the control socket it is the same.
 func TestKernelMetrics(t *testing.T) {
-	c := lab.NewNATCluster(t)
+	c := lab.NewWebCluster(t)
 	const at, requests = "192.168.1.250", 300
-	d := startIPVSD(t, c.Director, fmt.Sprintf(`[global_defs.metrics]
+	d := ipvsd.Start(t, c.Director, fmt.Sprintf(`[global_defs.metrics]
 listen = "%s:9110"
 [[virtual_server]]
 address = %q
@@ -29,14 +30,14 @@ delay_loop = 1
 TCP_CHECK = true
 real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 `, at, lab.WebVIP))
-	d.waitStatus("all servers to serve", func(s *status.Snapshot) error {
+	d.WaitStatus("all servers to serve", func(s *status.Snapshot) error {
 		if n, _ := s.Services[0].Count(); n != 3 {
 			return fmt.Errorf("%d servers serve", n)
 		}
 		return nil
 	})
-	lab.WaitFor(t, patience, "the log to say why there is no port", func() error {
-		if log := d.process.Log(); !strings.Contains(log, "metrics can't be served") || !strings.Contains(log, "cannot assign requested address") {
+	lab.WaitFor(t, ipvsd.Patience, "the log to say why there is no port", func() error {
+		if log := d.Process.Log(); !strings.Contains(log, "metrics can't be served") || !strings.Contains(log, "cannot assign requested address") {
 			return errors.New("it has no word of it")
 		}
 		return nil
@@ -49,7 +50,7 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 		return series(text), err
 	}
 	c.Client.Run("ab", "-q", "-n", strconv.Itoa(requests), "-c", "10", fmt.Sprintf("http://%s/", lab.WebVIP))
-	lab.WaitFor(t, patience, "the counters of ab's requests", func() error {
+	lab.WaitFor(t, ipvsd.Patience, "the counters of ab's requests", func() error {
 		rows, err := c.Director.ReadTable("--stats", "--exact")
 		if err != nil {
 			return err
@@ -77,7 +78,7 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 	})
 
 	c.Web[0].Stop()
-	lab.WaitFor(t, patience, "the dead server to be told of", func() error {
+	lab.WaitFor(t, ipvsd.Patience, "the dead server to be told of", func() error {
 		told, err := scrape()
 		for key, want := range map[string]string{
 			`ipvsd_server_up{service="tcp 192.168.1.202:80",server="10.0.100.2:80"}`:       "0",
@@ -93,7 +94,7 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 		}
 		return err
 	})
-	here := series(c.Director.Run("curl", "-sSf", "--unix-socket", d.path("socket"), "http://ipvsd/metrics"))
+	here := series(c.Director.Run("curl", "-sSf", "--unix-socket", d.Path("socket"), "http://ipvsd/metrics"))
 	if here["ipvsd_config_last_reload_successful"] != "1" || here[`ipvsd_check_probe_duration_seconds_bucket{type="TCP_CHECK",le="+Inf"}`] == "" ||
 		here["process_start_time_seconds"] == "" || here[`ipvsd_api_requests_total{code="200",path="/v1/status"}`] == "" {
 		t.Errorf("on the control socket: %v", here)
@@ -103,14 +104,14 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 			t.Errorf("the port answers %s with status %s, want %s", path, got, want)
 		}
 	}
-	d.reload("[global_defs.metrics]\nper_server = false\n") // and no port
-	lab.WaitFor(t, patience, "the port to go", func() error {
+	d.Load("[global_defs.metrics]\nper_server = false\n") // and no port
+	lab.WaitFor(t, ipvsd.Patience, "the port to go", func() error {
 		if _, err := scrape(); err == nil || !strings.Contains(err.Error(), "Failed to connect") && !strings.Contains(err.Error(), "Couldn't connect") {
 			return fmt.Errorf("it is still there: %w", cmp.Or(err, errors.New("it answers")))
 		}
 		return nil
 	})
-	d.stop()
+	d.Stop()
 }
 
 // series are the lines of an exposition: values by names with labels.

@@ -8,13 +8,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ipvsd/ipvsd/pkg/internal/ipvsd"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
 // A daemon goes to the network namespace that its configuration names.
 func TestKernelNamespaceOfTheFile(t *testing.T) {
 	here, there := lab.NewHost(t, "here"), lab.NewHost(t, "there")
-	startIPVSD(t, here, `net_namespace = "`+there.Namespace+`"
+	ipvsd.Start(t, here, `net_namespace = "`+there.Namespace+`"
 [[virtual_server]]
 address = "192.0.2.1:80"
 protocol = "TCP"
@@ -34,7 +35,7 @@ TCP_CHECK = false
 func TestKernelStartupAndShutdownScripts(t *testing.T) {
 	host := lab.NewHost(t, "director")
 	log := filepath.Join(t.TempDir(), "log")
-	d := startIPVSD(t, host, `[global_defs]
+	d := ipvsd.Start(t, host, `[global_defs]
 lvs_flush_on_stop = true
 startup_script = ['/bin/sh -c "(echo start; ipvsadm -Sn) >>`+log+`; exit 3"', "root"]
 shutdown_script = ['/bin/sh -c "(echo stop; ipvsadm -Sn) >>`+log+`"', "root"]
@@ -47,7 +48,7 @@ TCP_CHECK = false
 	if got := host.SavedTable(); len(got) != 2 {
 		t.Errorf("while it runs: %q", got)
 	}
-	if err := d.process.Stop(); err != nil {
+	if err := d.Process.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(log)

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ipvsd/ipvsd/pkg/internal/ipvsd"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
@@ -49,7 +50,7 @@ func newSystemd(t *testing.T) *systemd {
 // others. It returns the message's lines.
 func (s *systemd) expect(begin string, others ...string) []string {
 	s.t.Helper()
-	limit := time.After(patience)
+	limit := time.After(ipvsd.Patience)
 	for {
 		select {
 		case m := <-s.messages:
@@ -81,7 +82,7 @@ func monotonic(t *testing.T) int64 {
 // What systemd is told, and the files that there are meanwhile.
 func TestKernelNotifyAndFiles(t *testing.T) {
 	director, manager := lab.NewHost(t, "director"), newSystemd(t)
-	d := startIPVSD(t, director, unchecked, "NOTIFY_SOCKET="+manager.path, "WATCHDOG_USEC=200000")
+	d := ipvsd.Start(t, director, ipvsd.Unchecked, "NOTIFY_SOCKET="+manager.path, "WATCHDOG_USEC=200000")
 	if m := manager.expect("READY=1", "STATUS="); !slices.Contains(m, "STATUS=services: 2, servers alive: 3 of 3") {
 		t.Errorf("at the start systemd got %q", m)
 	}
@@ -92,17 +93,17 @@ func TestKernelNotifyAndFiles(t *testing.T) {
 		name string
 		mode fs.FileMode
 	}{{"socket", fs.ModeSocket | 0o600}, {"state", fs.ModeDir | 0o700}, {"state/owned.json", 0o600}, {"pid", 0o644}} {
-		if info, err := os.Stat(d.path(f.name)); err != nil || info.Mode() != f.mode {
+		if info, err := os.Stat(d.Path(f.name)); err != nil || info.Mode() != f.mode {
 			t.Errorf("%s: %v %v, want mode %v", f.name, info, err, f.mode)
 		}
 	}
-	if text, err := os.ReadFile(d.path("pid")); string(text) != fmt.Sprintln(d.process.PID()) {
+	if text, err := os.ReadFile(d.Path("pid")); string(text) != fmt.Sprintln(d.Process.PID()) {
 		t.Errorf("the pid file holds %q: %v", text, err)
 	}
 
 	before := monotonic(t)
-	d.write(unchecked[strings.LastIndex(unchecked, "[[virtual_server]]"):])
-	d.process.Signal(syscall.SIGHUP)
+	d.Write(ipvsd.Unchecked[strings.LastIndex(ipvsd.Unchecked, "[[virtual_server]]"):])
+	d.Process.Signal(syscall.SIGHUP)
 	m := manager.expect("RELOADING=1", "WATCHDOG=1", "STATUS=")
 	stamp := slices.IndexFunc(m, func(l string) bool { return strings.HasPrefix(l, "MONOTONIC_USEC=") })
 	if stamp < 0 {
@@ -116,20 +117,20 @@ func TestKernelNotifyAndFiles(t *testing.T) {
 	if !slices.Contains(m, "STATUS=services: 1, servers alive: 1 of 1") {
 		t.Errorf("after the reload systemd got %q", m)
 	}
-	waitSaved(t, director, "-A -u 192.0.2.1:53 -s rr\n-a -u 192.0.2.1:53 -r 198.51.100.1:53 -m -w 1")
+	ipvsd.WaitSaved(t, director, "-A -u 192.0.2.1:53 -s rr\n-a -u 192.0.2.1:53 -r 198.51.100.1:53 -m -w 1")
 
-	d.write("wrong")
-	d.process.Signal(syscall.SIGHUP)
+	d.Write("wrong")
+	d.Process.Signal(syscall.SIGHUP)
 	manager.expect("RELOADING=1", "WATCHDOG=1", "STATUS=")
 	m = manager.expect("READY=1", "WATCHDOG=1", "STATUS=")
 	if !strings.Contains(strings.Join(m, "\n"), "a newer configuration was rejected") {
 		t.Errorf("after the reload of a wrong file systemd got %q", m)
 	}
 
-	d.stop()
+	d.Stop()
 	manager.expect("STOPPING=1", "WATCHDOG=1", "STATUS=")
 	for _, gone := range []string{"socket", "pid"} {
-		if _, err := os.Stat(d.path(gone)); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(d.Path(gone)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s at the end: %v, want it gone", gone, err)
 		}
 	}

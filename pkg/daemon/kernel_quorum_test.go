@@ -8,29 +8,9 @@ import (
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
-	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+	"github.com/ipvsd/ipvsd/pkg/internal/ipvsd"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
-
-// rack is a director, and servers that can be stopped one by one.
-func rack(t *testing.T, last ...int) (director *lab.Host, servers map[int]*target) {
-	t.Helper()
-	bridge := lab.NewBridge(t, "internal", 1500)
-	host := lab.NewHost(t, "servers")
-	director = lab.NewHost(t, "director")
-	director.Connect(bridge, "eth0", "10.0.100.1/24")
-	var addrs []string
-	for _, n := range last {
-		addrs = append(addrs, fmt.Sprintf("10.0.100.%d/24", n))
-	}
-	host.Connect(bridge, "eth0", addrs...)
-	servers = make(map[int]*target)
-	for _, n := range last {
-		servers[n] = newTarget(t, host, fmt.Sprintf("10.0.100.%d:80", n))
-		servers[n].start()
-	}
-	return director, servers
-}
 
 // Both services have three servers, of which one is enough, but three are needed to be enough again, and two sorry servers. Of
 // the first one servers leave the table, of the second one they lose their weight.
@@ -67,8 +47,8 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 // TestKernelQuorum: servers die and return one after the other, and sorry servers take over and give back, as quorum and
 // hysteresis say; they are checked like the others, and have ways of their own.
 func TestKernelQuorum(t *testing.T) {
-	director, servers := rack(t, 2, 3, 4, 8, 9)
-	d := startIPVSD(t, director, strings.ReplaceAll(withSorryServers, "[virtual_server.common]", commonOfBoth))
+	director, servers := ipvsd.Rack(t, 2, 3, 4, 8, 9)
+	d := ipvsd.Start(t, director, strings.ReplaceAll(withSorryServers, "[virtual_server.common]", commonOfBoth))
 	for _, step := range []struct {
 		what    string
 		number  int
@@ -92,13 +72,13 @@ func TestKernelQuorum(t *testing.T) {
 		want := health.Up
 		switch step.what {
 		case "start":
-			servers[step.number].start()
+			servers[step.number].Start()
 		case "stop":
-			servers[step.number].stop()
+			servers[step.number].Stop()
 			want = health.Down
 		}
-		d.waitStatus(fmt.Sprintf("%s of %d", step.what, step.number), func(s *status.Snapshot) error {
-			if got := of(s, servers[step.number].addr).Health; got != want {
+		d.WaitStatus(fmt.Sprintf("%s of %d", step.what, step.number), func(s *status.Snapshot) error {
+			if got := ipvsd.ServerOf(s, servers[step.number].Addr).Health; got != want {
 				return fmt.Errorf("it is %s", got)
 			}
 			return nil
@@ -118,7 +98,7 @@ func TestKernelQuorum(t *testing.T) {
 			}
 			second = append(second, fmt.Sprintf("-a -t 192.0.2.2:80 -r 10.0.100.%d:80 %s -w %d", n, ways[1], weights[n]))
 		}
-		waitSaved(t, director, strings.Join(append(first, second...), "\n"))
+		ipvsd.WaitSaved(t, director, strings.Join(append(first, second...), "\n"))
 	}
 }
 
@@ -137,75 +117,75 @@ real_servers = ["10.0.100.2:80", "10.0.100.3:80", "10.0.100.4:80"]
 // Scenario 10 of the peers: when too few servers are up to be true all keep their clients, also through reloads and another
 // start of the daemon meanwhile.
 func TestKernelMinimumHealthy(t *testing.T) {
-	director, servers := rack(t, 2, 3, 4)
+	director, servers := ipvsd.Rack(t, 2, 3, 4)
 	config := fmt.Sprintf(failOpen, "rr")
-	writes := newWatch(t, director, writeRequests)
-	d := startIPVSD(t, director, config)
+	writes := ipvsd.NewWatch(t, director, ipvsd.WriteRequests)
+	d := ipvsd.Start(t, director, config)
 	all := `-A -t 192.0.2.1:80 -s rr
 -a -t 192.0.2.1:80 -r 10.0.100.2:80 -m -w 1
 -a -t 192.0.2.1:80 -r 10.0.100.3:80 -m -w 1
 -a -t 192.0.2.1:80 -r 10.0.100.4:80 -m -w 1`
-	waitSaved(t, director, all)
+	ipvsd.WaitSaved(t, director, all)
 	up := func(want ...int) {
 		t.Helper()
-		d.waitStatus("verdicts", func(s *status.Snapshot) error {
+		d.WaitStatus("verdicts", func(s *status.Snapshot) error {
 			states := map[int]health.State{2: health.Down, 3: health.Down, 4: health.Down}
 			for _, n := range want {
 				states[n] = health.Up
 			}
 			for n, state := range states {
-				if got := of(s, servers[n].addr).Health; got != state {
+				if got := ipvsd.ServerOf(s, servers[n].Addr).Health; got != state {
 					return fmt.Errorf("%d is %s", n, got)
 				}
 			}
 			return nil
 		})
 	}
-	servers[2].stop()
+	servers[2].Stop()
 	up(3, 4)
-	waitSaved(t, director, without(all, "10.0.100.2:80"))
-	servers[3].stop()
+	ipvsd.WaitSaved(t, director, ipvsd.Without(all, "10.0.100.2:80"))
+	servers[3].Stop()
 	up(4)
-	waitSaved(t, director, all)
+	ipvsd.WaitSaved(t, director, all)
 
-	written := writes.count()
+	written := writes.Count()
 	same := func(when string) {
 		t.Helper()
 		up()
-		d.status() // a round
-		if n := writes.count() - written; n != 0 {
+		d.Snapshot() // a round
+		if n := writes.Count() - written; n != 0 {
 			t.Errorf("%s %d messages that write", when, n)
 		}
-		if got, err := saved(director); got != trim(all) || !d.status().Services[0].FailOpen {
+		if got, err := ipvsd.Saved(director); got != ipvsd.Trim(all) || !d.Snapshot().Services[0].FailOpen {
 			t.Errorf("%s the table is\n%s\n%v", when, got, err)
 		}
 	}
-	servers[4].stop()
+	servers[4].Stop()
 	same("when the last one is down")
-	d.reload(config)
+	d.Load(config)
 	same("after a reload of the same")
-	d.stop()
-	d.start()
+	d.Stop()
+	d.Start()
 	same("after a stop and a start")
-	d.kill()
-	d.start()
+	d.Kill()
+	d.Start()
 	same("after SIGKILL and a start")
-	d.reload(strings.Replace(config, "= 0.2", "= 0.1", 1))
+	d.Load(strings.Replace(config, "= 0.2", "= 0.1", 1))
 	same("after a reload that changes the checks")
-	d.reload(fmt.Sprintf(failOpen, "wlc"))
+	d.Load(fmt.Sprintf(failOpen, "wlc"))
 	all = strings.Replace(all, "rr", "wlc", 1)
-	if n := writes.count() - written; n != 1 {
+	if n := writes.Count() - written; n != 1 {
 		t.Errorf("a reload with another scheduler: %d messages that write", n)
 	}
 	up()
-	waitSaved(t, director, all)
-	servers[2].start()
+	ipvsd.WaitSaved(t, director, all)
+	servers[2].Start()
 	up(2)
-	waitSaved(t, director, all)
-	servers[3].start()
+	ipvsd.WaitSaved(t, director, all)
+	servers[3].Start()
 	up(2, 3)
-	waitSaved(t, director, without(all, "10.0.100.4:80"))
-	if d.status().Services[0].FailOpen {
+	ipvsd.WaitSaved(t, director, ipvsd.Without(all, "10.0.100.4:80"))
+	if d.Snapshot().Services[0].FailOpen {
 		t.Error("the checks are still not believed")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipvsd/ipvsd/pkg/internal/ipvsd"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
@@ -24,7 +25,7 @@ func TestKernelUnprivilegedUser(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\ngrep -E 'Uid|CapPrm' /proc/self/status >"+seen+".new && mv "+seen+".new "+seen+"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d := newIPVSD(t, h, fmt.Sprintf(`
+	d := ipvsd.New(t, h, fmt.Sprintf(`
 [global_defs.lvs_sysctl]
 expire_nodest_conn = 1
 [[virtual_server]]
@@ -42,7 +43,7 @@ state = "MASTER"
 virtual_ipaddress = ["192.0.2.80/24"]
 `, script))
 	const nobody = 65534
-	for _, path := range []string{dir, d.dir, "/run/ipvsd"} {
+	for _, path := range []string{dir, d.Dir, "/run/ipvsd"} {
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -54,21 +55,21 @@ virtual_ipaddress = ["192.0.2.80/24"]
 	for path := dir; path != "/tmp"; path = filepath.Dir(path) { // t.TempDir and the program's directory are root's
 		h.Run("chmod", "a+x", path)
 	}
-	h.Run("chmod", "a+x", filepath.Dir(program))
+	h.Run("chmod", "a+x", filepath.Dir(ipvsd.Program))
 
 	const capabilities = "+net_admin,+net_raw,+net_bind_service,+sys_nice,+ipc_lock"
-	d.env = append(d.env, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps="+capabilities,
+	d.Env = append(d.Env, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps="+capabilities,
 		"--ambient-caps="+capabilities, "--bounding-set=-all,"+capabilities)
-	d.start()
-	waitSaved(t, h, "-A -t 192.0.2.80:80 -s wlc\n-a -t 192.0.2.80:80 -r 10.0.0.2:80 -m -w 1")
-	lab.WaitFor(t, patience, "the address", func() error {
+	d.Start()
+	ipvsd.WaitSaved(t, h, "-A -t 192.0.2.80:80 -s wlc\n-a -t 192.0.2.80:80 -r 10.0.0.2:80 -m -w 1")
+	lab.WaitFor(t, ipvsd.Patience, "the address", func() error {
 		out, err := h.Output("ip", "-4", "addr", "show", "dev", "eth0")
 		if err == nil && !strings.Contains(out, "192.0.2.80/24") {
 			err = fmt.Errorf("there is\n%s", out)
 		}
 		return err
 	})
-	lab.WaitFor(t, patience, "the command", func() error {
+	lab.WaitFor(t, ipvsd.Patience, "the command", func() error {
 		got, err := os.ReadFile(seen)
 		if want := "Uid:\t65534\t65534\t65534\t65534\nCapPrm:\t0000000000000000\n"; err == nil && string(got) != want {
 			t.Fatalf("the command is\n%swant\n%s", got, want)
@@ -78,5 +79,5 @@ virtual_ipaddress = ["192.0.2.80/24"]
 	if got := strings.TrimSpace(h.Run("sysctl", "-n", "net.ipv4.vs.expire_nodest_conn")); got != "1" {
 		t.Errorf("expire_nodest_conn is %s", got)
 	}
-	d.stop()
+	d.Stop()
 }

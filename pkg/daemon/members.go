@@ -29,9 +29,6 @@ type members struct {
 	mail   *mailbox
 	read   func(ctx context.Context, source member.Source, post func(member.Report))
 	reads  sync.WaitGroup // readers
-
-	record string    // why the pools could not be written; empty: they were
-	tried  time.Time // when that was last tried
 }
 
 // pool is a pool, and since when no table of members has it.
@@ -341,21 +338,9 @@ func few(list []string) string {
 	return strings.Join(list, " ")
 }
 
-// recordMembers writes the pools to the disk. Where that fails it is tried again some seconds later; the process still knows.
+// recordMembers has the pools be written to the disk.
 func (o *owner) recordMembers() {
-	before := o.members.record
-	o.members.record, o.members.tried = "", time.Now()
-	err := o.files.writeMembers(o.members.pools)
-	switch {
-	case err != nil:
-		o.members.record = err.Error()
-		if before == "" {
-			o.log.Warn("who the members of virtual servers are can't be written to the disk; after a restart, their sources must answer first",
-				"file", o.files.members, "err", err)
-		}
-	case before != "":
-		o.log.Info("who the members of virtual servers are can be written to the disk again", "file", o.files.members)
-	}
+	o.keeper.put(o.files.members, o.members.pools, "after a restart, the sources of members must answer first")
 }
 
 // recallMembers returns the pools as they were before the start. What can't be read is not worth waiting for: sources say it again.
@@ -374,9 +359,6 @@ func (f files) recallMembers(log *slog.Logger) map[string]*pool {
 	}
 	return pools
 }
-
-// writeMembers replaces the record of the pools.
-func (f files) writeMembers(pools map[string]*pool) error { return write(f.members, pools) }
 
 // sourcesNow returns what there is to know of the sources, by name.
 func (m *members) sourcesNow() []status.Source {

@@ -88,7 +88,7 @@ func (o *owner) addServices(f *metrics.Facts, table ipvs.Table, next mark, now t
 // figures are what the owner knows besides services.
 func (o *owner) figures(now time.Time) *metrics.Facts {
 	g := &o.cfg.GlobalDefs.Metrics
-	f := &metrics.Facts{Snapshot: o.outline(now), Limits: metrics.Limits{PerServer: g.PerServer, Servers: g.MaxServers}}
+	f := &metrics.Facts{Snapshot: o.outline(now), Owed: o.keeper.owed(now), Limits: metrics.Limits{PerServer: g.PerServer, Servers: g.MaxServers}}
 	for _, t := range []reconcile.Totals{o.reconciler.Totals(), o.settings.tuner.Totals()} {
 		f.Rounds.Steps += t.Steps
 		f.Rounds.Refused += t.Refused

@@ -100,7 +100,7 @@ func TestTooManyWishes(t *testing.T) {
 			many[i] = admin.Wish{Server: admin.Server{AddrPort: at}, What: admin.Disable, Since: time.Now()}
 		}
 		if _, err := ask(t.Context(), h.owner, func(context.Context) any {
-			h.wishes.State = admin.State{}.Set(many...)
+			h.wishes = admin.State{}.Set(many...)
 			return nil
 		}); err != nil {
 			t.Fatal(err)

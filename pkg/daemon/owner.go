@@ -3,16 +3,14 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/netip"
-	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/admin/exchange"
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/config/dialect"
@@ -37,7 +35,8 @@ const (
 	// lost its power to become one batch, and nothing that a client could notice.
 	debounce = 10 * time.Millisecond
 	// resync is how often a part of the table is compared without any news, to find what others did to it: all of it in
-	// sweep rounds, five seconds. In a large table that takes its time: it gets no more than one part in resyncShare of it.
+	// sweep rounds, five seconds. In a large table that takes its time: it gets no more than one part in resyncShare of it. A
+	// round that was slow among others that were not does not count.
 	resync      = 250 * time.Millisecond
 	sweep       = 20
 	resyncShare = 20
@@ -78,27 +77,29 @@ type owner struct {
 	options Options
 	log     *slog.Logger
 	files   files
+	keeper  *keeper // writes its records
 	kernel  kernel
 	checks  checks
 	routers routers
 
-	board    *board                      // what the engine reports
-	events   *feed.Feed                  // what has happened; others add to it, too
-	requests chan func(context.Context)  // see ask
-	gone     chan struct{}               // closed when run has returned
-	roles    chan map[string]vrrp.State  // the newest; see hearRoles
-	ended    chan struct{}               // closed when the virtual routers have
-	moved    string                      // net_namespace of the configuration that the daemon was started with
-	reloads  sync.Mutex                  // held from reading the file until it is in force
-	loader   dialect.Loader              // guarded by reloads
-	read     stamp                       // guarded by reloads: of the file as it was read last
-	made     map[string]config.TrackFile // guarded by reloads: of the configuration before
-	archive  *archive                    // guarded by reloads
-	awaited  *pending                    // guarded by reloads; nil: no configuration waits for a confirmation
-	inForce  string                      // guarded by reloads: textHash of the file in force
-	stuck    string                      // guarded by reloads: why the former configuration could not be restored
-	shown    atomic.Pointer[pending]     // awaited, for the status
-	armed    chan struct{}               // awaited is another one
+	board    *board                                         // what the engine reports
+	events   *feed.Feed                                     // what has happened; others add to it, too
+	requests chan func(context.Context)                     // see ask
+	gone     chan struct{}                                  // closed when run has returned
+	roles    chan map[string]vrrp.State                     // the newest; see hearRoles
+	ended    chan struct{}                                  // closed when the virtual routers have
+	moved    string                                         // net_namespace of the configuration that the daemon was started with
+	reloads  sync.Mutex                                     // held from reading the file until it is in force
+	loader   dialect.Loader                                 // guarded by reloads
+	read     stamp                                          // guarded by reloads: of the file as it was read last
+	made     map[string]config.TrackFile                    // guarded by reloads: of the configuration before
+	archive  *archive                                       // guarded by reloads
+	awaited  *pending                                       // guarded by reloads; nil: no configuration waits for a confirmation
+	inForce  string                                         // guarded by reloads: textHash of the file in force
+	stuck    string                                         // guarded by reloads: why the former configuration could not be restored
+	shown    atomic.Pointer[pending]                        // awaited, for the status
+	armed    chan struct{}                                  // awaited is another one
+	upgrade  func(context.Context) (*status.Upgrade, error) // of the Daemon
 	uptime   func() (boot string, since time.Duration)
 	neighbor func(config.Peer) snapshooter
 
@@ -107,7 +108,6 @@ type owner struct {
 	roster     roster
 	verdicts   desired.Verdicts
 	ledger     desired.Ledger
-	recorded   time.Time                                 // when the ledger was last written, or could not be
 	outcomes   map[*config.VirtualServer]desired.Outcome // of those of cfg of which nothing has changed since
 	quorums    desired.Quorums
 	told       map[string]*told                 // by name of the virtual server
@@ -119,9 +119,9 @@ type owner struct {
 	members    members
 	suspension suspension
 	tracked    tracked
-	wishes     wishes
+	wishes     admin.State        // what the operator wants of servers
 	directors  *exchange.Exchange // the others, which know of them, too
-	reach      func(config.Peer) exchange.Director
+	reach      func(exchange.Party) exchange.Director
 	sessions   *sessions
 	pace       pace
 	want       desired.State // what the outcomes come to
@@ -134,9 +134,11 @@ type owner struct {
 	due        time.Time            // of the next round
 	swept      time.Time            // when the last round began that looked at more than the news
 	took       engine.Histogram     // rounds
+	usual      usual                // the last ones
 	expose     func(netip.AddrPort) // has metrics be served at an address, or nowhere
 	serve      func(control.Access) // has the API be served by TCP
-	owed       bool                 // such a look, since rounds with news kept it off for longer than turn
+	audited    func() (lost uint64, fault string)
+	owed       bool // such a look, since rounds with news kept it off for longer than turn
 	state      status.Table
 	config     status.Config
 	started    time.Time
@@ -147,6 +149,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		options:    o,
 		log:        o.Log,
 		files:      f,
+		keeper:     newKeeper(o.Log),
 		kernel:     k,
 		board:      newBoard(),
 		events:     feed.New(feed.Size),
@@ -176,12 +179,13 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		},
 		expose:  func(netip.AddrPort) {},
 		serve:   func(control.Access) {},
+		audited: func() (uint64, string) { return 0, "" },
 		started: time.Now(),
 	}
 	n.sessions = newSessions(o.Log, func(object vrrp.Object, r vrrp.Reading) { n.routers.Observe(object, r) }, func(ids []health.ID) { n.checks.Now(ids) })
 	n.prober = newProber(n.sessions.before(probe.Probe))
 	n.reach = reach
-	n.directors = exchange.New(o.Log, n, func(p config.Peer) exchange.Director { return n.reach(p) })
+	n.directors = exchange.New(o.Log, n, func(p exchange.Party) exchange.Director { return n.reach(p) })
 	n.reconciler.Spare(n.spare)
 	return n
 }
@@ -195,6 +199,8 @@ func (o *owner) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	watchdog := watchdogTicks()
+	o.keeper.start()
+	defer o.keeper.close()
 	o.watch(ctx)
 	o.watchFiles(ctx)
 	o.members.run(ctx)
@@ -254,6 +260,17 @@ func ask[T any](ctx context.Context, o *owner, f func(context.Context) T) (resul
 	}
 }
 
+// insist is ask for what must happen, whoever has gone meanwhile, unless the daemon ends.
+func insist[T any](o *owner, f func(context.Context) T) (result T, err error) {
+	done := make(chan T, 1)
+	select {
+	case o.requests <- func(ctx context.Context) { done <- f(ctx) }:
+		return <-done, nil
+	case <-o.gone:
+		return result, errors.New("the daemon ends")
+	}
+}
+
 // soon has a round happen within debounce.
 func (o *owner) soon() {
 	if t := time.Now().Add(debounce); t.Before(o.due) {
@@ -301,7 +318,7 @@ func (o *owner) establish(cfg *config.Config, now time.Time) {
 	o.checks.Limit(engine.Limits(cfg.GlobalDefs.Checks))
 	o.expose(cfg.GlobalDefs.Metrics.Listen)
 	o.serve(accessOf(&cfg.GlobalDefs.API))
-	o.directors.Follow(cfg.GlobalDefs.Peers)
+	o.directors.Follow(parties(&cfg.GlobalDefs))
 	o.engage(gone, fresh)
 	o.announceReload(removed, added)
 	o.stale = true
@@ -343,45 +360,7 @@ func (o *owner) tellProblems(problems config.Diagnostics) {
 	}
 }
 
-// record writes what is ours to the disk. Where that fails it is tried again, with a round some seconds later; the process
-// still knows.
+// record has it be written to the disk what is ours. A round waits for that, but not for long.
 func (o *owner) record() {
-	before := o.state.Record
-	o.state.Record, o.recorded = "", time.Now()
-	err := errors.Join(o.files.writeOwned(o.ledger.Owned), o.files.writeChanged(o.settings.changed))
-	switch {
-	case err != nil:
-		o.state.Record = err.Error()
-		if before == "" {
-			o.log.Warn("the record of what is ours can't be written; after a restart, what leaves the configuration now may stay in the table",
-				"file", o.files.record, "err", err)
-		}
-	case before != "":
-		o.log.Info("the record of what is ours can be written again", "file", o.files.record)
-	}
-}
-
-// stop leaves the table as it is, or clears our services from it if that is configured.
-func (o *owner) stop() error {
-	o.announceStop()
-	if !o.cfg.GlobalDefs.LVSFlushOnStop || o.options.KeepTable {
-		o.log.Info("stopped; the table stays as it is")
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	none := desired.Compute(&config.Config{}, desired.Facts{Owned: o.ledger.Owned})
-	o.reconciler.Retry() // there is no later
-	round, err := o.reconciler.Round(ctx, time.Now(), none, reconcile.Changes)
-	for _, f := range round.Refused {
-		err = errors.Join(err, f.Err)
-	}
-	if err != nil && !errors.Is(err, ipvs.ErrUnavailable) { // without IPVS there is no table to clear
-		return fmt.Errorf("lvs_flush_on_stop: our services may still be in the table: %w", err)
-	}
-	o.log.Info("stopped; our services are removed from the table", "steps", len(round.Taken))
-	if err := os.Remove(o.files.record); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		o.log.Warn("the record of what was ours can't be removed", "err", err)
-	}
-	return nil
+	o.keeper.put(o.files.record, o.ledger.Owned, "after a restart, what leaves the configuration now may stay in the table")
 }

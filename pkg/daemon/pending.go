@@ -29,7 +29,15 @@ type pending struct {
 	Deadline time.Duration `json:"deadline"` // since the boot
 	Who      string        `json:"who,omitempty"`
 
-	restored bool // the former configuration is in its place again
+	restored bool      // the former configuration is in its place again
+	returned *returned // it is in force again, but not in its file; nil: it is not in force
+}
+
+// returned is the former configuration when it is in force again, and only its file is not as it should be.
+type returned struct {
+	file   *control.File
+	answer *status.Answer
+	err    string // why
 }
 
 // uptime is how long ago the machine was started, and which start that was.
@@ -52,7 +60,11 @@ func (p *pending) left(boot string, since time.Duration) time.Duration {
 }
 
 func (p *pending) status(left time.Duration) *status.Pending {
-	return &status.Pending{Revision: p.Revision, Back: p.Back, Left: left, Until: time.Now().Add(left), Who: p.Who}
+	s := &status.Pending{Revision: p.Revision, Back: p.Back, Left: left, Until: time.Now().Add(left), Who: p.Who}
+	if p.returned != nil {
+		s.Unwritten = p.returned.err
+	}
+	return s
 }
 
 // readPending returns what waits for a confirmation; nil: nothing.
@@ -76,7 +88,11 @@ func (f files) readPending() (*pending, error) {
 
 func (f files) writePending(p *pending) error {
 	if p != nil {
-		return write(f.pending, p)
+		text, err := json.Marshal(p)
+		if err != nil {
+			return err
+		}
+		return writeText(f.pending, text)
 	}
 	if err := os.Remove(f.pending); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

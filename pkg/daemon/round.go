@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/event"
@@ -28,11 +29,9 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	if o.stale || !o.until.IsZero() && !start.Before(o.until) {
 		o.decide()
 	}
-	if o.members.record != "" && start.Sub(o.members.tried) >= unseen {
-		o.recordMembers()
-	}
 	// Before the table, so that what leaves it leaves as they say.
 	o.tune(ctx, start, parts == reconcile.Whole)
+	o.keeper.first(o.files.record)
 	round, err := o.reconciler.Round(ctx, start, o.want, parts)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return round // the daemon stops
@@ -51,15 +50,12 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 			o.state.Foreign = append(o.state.Foreign, f.String())
 		}
 	}
-	if o.state.Record != "" && start.Sub(o.recorded) >= unseen {
-		o.record()
-	}
 	if o.note(round, err, start) || news {
 		notify(o.summary())
 	}
 	o.tell(round, took)
 
-	rest := min(resyncShare*took, unseen)
+	rest := min(resyncShare*o.usual.add(took), unseen)
 	switch {
 	case err != nil:
 		o.due = time.Now().Add(again)
@@ -77,6 +73,16 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 		o.due = time.Now()
 	}
 	return round
+}
+
+// usual is what the last rounds took, to tell a table that takes its time from a round that another program kept waiting.
+type usual [3]time.Duration
+
+// add adds a round, and returns what the quickest of the last ones took.
+func (u *usual) add(took time.Duration) time.Duration {
+	copy(u[1:], u[:])
+	u[0] = took
+	return slices.Min(u[:])
 }
 
 // note keeps for the status what came of a round. It says whether the table began or ceased to be a problem.

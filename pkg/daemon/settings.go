@@ -73,6 +73,7 @@ func (o *owner) tune(ctx context.Context, now time.Time, look bool) {
 	}
 	if s.changed.Claim(want) {
 		o.recordSettings()
+		o.keeper.first(o.files.changed)
 	}
 	o.relink(ctx, want)
 	round, err := s.tuner.Round(ctx, now, want, o.before)
@@ -129,6 +130,7 @@ func (o *owner) before(steps []reconcile.SettingStep) {
 	}
 	if news {
 		o.recordSettings()
+		o.keeper.first(o.files.changed)
 	}
 }
 
@@ -143,12 +145,13 @@ func (o *owner) forget(names []string) {
 	}
 }
 
-// recordSettings writes what was there before to the disk. Where that fails, record tries it again later.
+// recordSettings has it be written to the disk what was there before. There is no record when there is nothing to put back.
 func (o *owner) recordSettings() {
-	if err := o.files.writeChanged(o.settings.changed); err != nil && o.state.Record == "" {
-		o.state.Record, o.recorded = err.Error(), time.Now()
-		o.log.Warn("the record of what settings were before can't be written; after a crash they may stay as they are now", "err", err)
+	var changed any
+	if len(o.settings.changed) > 0 {
+		changed = o.settings.changed
 	}
+	o.keeper.put(o.files.changed, changed, "after a crash, settings may stay as they are now")
 }
 
 // tellSettings logs what the last look at the settings found and did.
@@ -173,7 +176,7 @@ func (o *owner) tellSettings() {
 // stopSettings puts back what is not to outlive the daemon.
 func (o *owner) stopSettings() error {
 	s := &o.settings
-	want := desired.SettingsAtStop(&o.cfg.GlobalDefs, s.changed)
+	want := desired.SettingsAtStop(o.cfg, s.changed)
 	if len(want) == 0 {
 		return nil
 	}

@@ -28,11 +28,15 @@ func (o *owner) outline(now time.Time) *status.Snapshot {
 	if p := o.shown.Load(); p != nil {
 		file.Pending = p.status(p.left(o.uptime()))
 	}
+	table := o.state
+	table.Record = o.keeper.trouble(now, o.files.record, o.files.changed)
+	lost, fault := o.audited()
 	return &status.Snapshot{
 		Version: o.options.Version, RouterID: routerID(o.cfg), PID: os.Getpid(), Started: o.started, At: now,
-		Config: file, Table: o.state, Settings: o.settings.status(), Engine: o.engineStatus(),
-		Wishes: o.wishes.All(), WishesRecord: o.wishes.record, Directors: o.directors.Status(),
-		Sources: o.members.sourcesNow(), SourcesRecord: o.members.record,
+		Config: file, Table: table, Settings: o.settings.status(), Engine: o.engineStatus(),
+		Wishes: o.wishes.All(), WishesRecord: o.keeper.trouble(now, o.files.wishes), Directors: o.directors.Status(),
+		Sources: o.members.sourcesNow(), SourcesRecord: o.keeper.trouble(now, o.files.members),
+		Audit: fault, AuditLost: lost,
 		Services: make([]status.Service, 0, len(o.cfg.VirtualServers)),
 	}
 }
@@ -44,6 +48,7 @@ func (o *owner) service(vs *config.VirtualServer, number int, table ipvs.Table, 
 		Key: s.ServiceKey, Options: s.Options(), Servers: make([]status.Server, 0, len(vs.RealServers)+len(vs.SorryServers)),
 		Quorum: status.Quorum{State: outcome.Quorum, Live: outcome.Live, Needed: vs.Quorum.Needed},
 		Sorry:  outcome.Sorry, FailOpen: outcome.FailOpen, Suspended: o.suspension.suspended[vs.Name],
+		OnStop: o.onStop(vs),
 	}
 	if vs.Group != "" {
 		v.Group = vs.Name

@@ -64,6 +64,9 @@ func unfit(cfg *config.Config) (list config.Diagnostics, insecure bool) {
 		for _, id := range slices.Sorted(maps.Keys(i.KeyFiles)) {
 			add(outside{path: i.KeyFiles[id]}, "auth_hmac", i.Name)
 		}
+		if i.PasswordFile != "" {
+			add(outside{path: i.PasswordFile}, "auth_pass_file", i.Name)
+		}
 	}
 	for _, g := range cfg.VRRP.Groups {
 		of(&g.Notify, g.Name)

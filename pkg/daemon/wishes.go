@@ -16,22 +16,15 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
-// wishes is what the operator wants of servers, and whether it is on the disk and with the other directors.
-type wishes struct {
-	admin.State
-	record string    // why it could not be written; empty: it was
-	tried  time.Time // when that was last tried
-}
-
 // hold has wishes hold from now on. The list is those that differ.
 func (o *owner) hold(next admin.State, list []admin.Wish) {
-	o.wishes.State = next
+	o.wishes = next
 	for vs := range o.concerned(list) {
 		delete(o.outcomes, vs)
 	}
 	o.stale = true
 	o.soon()
-	o.recordWishes()
+	o.keeper.put(o.files.wishes, next, "what is wanted of servers holds, but is forgotten if the daemon ends")
 }
 
 // concerned returns the virtual servers that wishes are about, with one of these wishes each.
@@ -59,28 +52,8 @@ func byAddress(list []admin.Wish) map[netip.Addr][]int {
 	return at
 }
 
-// recordWishes writes the wishes to the disk. Where that fails it is tried again some seconds later; the process still knows.
-func (o *owner) recordWishes() {
-	before := o.wishes.record
-	o.wishes.record, o.wishes.tried = "", time.Now()
-	err := o.files.writeWishes(o.wishes.State)
-	switch {
-	case err != nil:
-		o.wishes.record = err.Error()
-		if before == "" {
-			o.log.Warn("what is wanted of servers can't be written to the disk; it holds, but is forgotten if the daemon ends",
-				"file", o.files.wishes, "err", err)
-		}
-	case before != "":
-		o.log.Info("what is wanted of servers can be written to the disk again", "file", o.files.wishes)
-	}
-}
-
 // passTime does what is due by time: wishes that are over, and drains that have come to their deadline.
 func (o *owner) passTime(ctx context.Context, now time.Time) {
-	if o.wishes.record != "" && now.Sub(o.wishes.tried) >= unseen {
-		o.recordWishes()
-	}
 	if due := o.wishes.Deadline(); due.IsZero() || now.Before(due) {
 		return
 	}
@@ -166,7 +139,7 @@ func (o *owner) wishesNow(ctx context.Context, list []admin.Wish) (*status.Wishe
 	if err != nil {
 		return nil, fmt.Errorf("the kernel's table can't be read: %w", err)
 	}
-	return &status.Wishes{At: time.Now(), Wishes: found, Record: o.wishes.record, Directors: o.directors.Status()}, nil
+	return &status.Wishes{At: time.Now(), Wishes: found, Record: o.keeper.trouble(time.Now(), o.files.wishes), Directors: o.directors.Status()}, nil
 }
 
 // found returns wishes with their servers, of a table that is read for it.

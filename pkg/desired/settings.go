@@ -99,13 +99,13 @@ func (s Settings) with(one Setting) Settings {
 
 // SettingsAtStop returns how the settings should be when the daemon has stopped: the timeouts as they were before, as
 // keepalived leaves them; the sysctls if that is configured; and no sync daemon of ours if no service of ours is left either.
-func SettingsAtStop(g *config.GlobalDefs, changed Changed) Settings {
+func SettingsAtStop(cfg *config.Config, changed Changed) Settings {
 	return slices.DeleteFunc(Settings{}.leavers(changed), func(s Setting) bool {
 		switch {
 		case strings.HasPrefix(s.Name, KindSysctl):
-			return !g.LVSSysctl.Restore
+			return !cfg.GlobalDefs.LVSSysctl.Restore
 		case strings.HasPrefix(s.Name, KindSyncDaemon):
-			return !g.LVSFlushOnStop
+			return !ClearsAtStop(cfg)
 		}
 		return false
 	})

@@ -125,10 +125,10 @@ func TestSettingsAtStop(t *testing.T) {
 	}{
 		{config.GlobalDefs{}, []string{"timeout tcp"}},
 		{config.GlobalDefs{LVSSysctl: config.Sysctls{Restore: true}}, []string{"sysctl conntrack", "timeout tcp"}},
-		{config.GlobalDefs{LVSFlushOnStop: true}, []string{"sync daemon master", "timeout tcp"}},
+		{config.GlobalDefs{OnStop: config.StopRemoves}, []string{"sync daemon master", "timeout tcp"}},
 	} {
 		var names []string
-		for _, s := range desired.SettingsAtStop(&tt.global, changed) {
+		for _, s := range desired.SettingsAtStop(&config.Config{GlobalDefs: tt.global}, changed) {
 			if s.Want != desired.Absent {
 				t.Errorf("%+v is not to go", s)
 			}

@@ -24,7 +24,7 @@ func assemble(f *Failover) (*parts, error) {
 		return nil, err
 	}
 	cfg := f.config()
-	runner := vrrpio.New(vrrpio.Options{Log: f.log, Report: f.report, Realtime: vrrpio.Realtime(cfg.Realtime), LogUnknown: cfg.LogUnknown})
+	runner := vrrpio.New(vrrpio.Options{Log: f.log, Report: f.report, Realtime: vrrpio.Realtime(cfg.Realtime), LogUnknown: cfg.LogUnknown, Held: f.await != nil})
 	return &parts{
 		runner: runner,
 		keeper: vipnl.NewKeeper(vipnl.Options{

@@ -24,10 +24,10 @@ func (f *Failover) Change(cfg *config.VRRP) {
 	for _, c := range cfg.Instances {
 		m := &member{config: c, role: new(role), priority: c.Priority}
 		old := before[c.Identity()]
-		if m.keys, m.unfit = readKeys(c.KeyFiles); m.unfit != nil {
-			if old != nil && old.keys != nil {
-				f.log.Error("the keys of a virtual router can't be read; those of before stay in force", "instance", c.Name, "err", m.unfit)
-				m.keys, m.unfit = old.keys, nil
+		if m.secrets, m.unfit = readSecrets(c); m.unfit != nil {
+			if old != nil && old.secrets.cover(c) {
+				f.log.Error("the keys or the password of a virtual router can't be read; those of before stay in force", "instance", c.Name, "err", m.unfit)
+				m.secrets, m.unfit = old.secrets, nil
 			} else {
 				f.log.Error("a virtual router takes no part", "instance", c.Name, "err", m.unfit)
 			}

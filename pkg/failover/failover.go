@@ -45,6 +45,11 @@ type Options struct {
 	// Stay has everything of the active instances stay on the host at the stop, and nobody told of it: for a daemon that comes back before
 	// other routers miss it. What static tables have goes.
 	Stay bool
+	// Await has it take part only when another process no longer does. It is called once, when all is prepared, or with the error for which
+	// nothing can be, and returns what that one left behind. Its error ends Run. Nil: there is no other process.
+	Await func(ctx context.Context, err error) (*Standing, error)
+	// Taken is called when it takes part after Await.
+	Taken func()
 }
 
 // Handover is what keeps connections going while an instance moves between directors that are alive.
@@ -67,6 +72,8 @@ type Failover struct {
 	assemble func(*Failover) (*parts, error)
 	records  string
 	stay     bool
+	taken    func()
+	await    func(ctx context.Context, err error) (*Standing, error) // nil: it takes part; of Run's goroutine
 	scripts  *script.Queues
 	changed  chan struct{} // the configuration is another
 	told     func(...alert.News)
@@ -103,7 +110,7 @@ type reading struct {
 
 func newFailover(o Options, assemble func(*Failover) (*parts, error)) *Failover {
 	return &Failover{
-		log: o.Log, roles: o.Roles, told: o.Tell, observed: o.Observed, handover: cmp.Or[Handover](o.Handover, alone{}), records: o.Records, stay: o.Stay, assemble: assemble, scripts: script.NewQueues(script.Run),
+		log: o.Log, roles: o.Roles, told: o.Tell, observed: o.Observed, handover: cmp.Or[Handover](o.Handover, alone{}), records: o.Records, stay: o.Stay, await: o.Await, taken: o.Taken, assemble: assemble, scripts: script.NewQueues(script.Run),
 		changed: make(chan struct{}, 1), inbox: inbox{dirty: make(chan struct{}, 1)},
 		cfg: new(config.VRRP), members: make(map[string]*member), groups: make(map[string]*group),
 		readings: make(map[vrrp.Object]reading), services: make(map[string]health.State),
@@ -114,10 +121,17 @@ func newFailover(o Options, assemble func(*Failover) (*parts, error)) *Failover 
 // Run runs what the configuration asks for until the context is done. Then no instance is active any more, the others know, and
 // nothing of ours is on the host but what Idle wishes say; scripts had their time. It returns nil.
 func (f *Failover) Run(ctx context.Context) error {
-	defer f.close()
+	defer func() {
+		if f.await == nil { // otherwise nothing was told
+			f.close()
+		}
+	}()
 	next := pause
 	for ctx.Err() == nil {
 		if !f.wanted() {
+			if err := f.awaitNothing(ctx); err != nil {
+				return err
+			}
 			select {
 			case <-ctx.Done():
 			case <-f.changed:
@@ -126,6 +140,9 @@ func (f *Failover) Run(ctx context.Context) error {
 		}
 		start := time.Now()
 		err := f.session(ctx)
+		if f.await != nil {
+			return err
+		}
 		if err == nil || ctx.Err() != nil {
 			continue
 		}

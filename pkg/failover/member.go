@@ -13,13 +13,13 @@ import (
 // member is what is known of an instance of the configuration.
 type member struct {
 	config   *config.Instance
-	keys     map[uint8][]byte // of auth_hmac, from files
-	unfit    error            // why it takes no part
-	role     *role            // as the thread has it
-	state    vrrp.State       // as it was told of
-	priority uint8            // effective
-	told     vrrp.State       // what scripts heard last
-	warned   time.Time        // of another active router
+	secrets  *secrets   // from files; nil: there are none, or they can't be read
+	unfit    error      // why it takes no part
+	role     *role      // as the thread has it
+	state    vrrp.State // as it was told of
+	priority uint8      // effective
+	told     vrrp.State // what scripts heard last
+	warned   time.Time  // of another active router
 }
 
 // group is what is known of a sync group.

@@ -32,6 +32,10 @@ type runner interface {
 	Abandon()
 	Status(ctx context.Context) ([]vrrp.Status, []vrrp.GroupStatus, error)
 	Thread() (t vrrpio.Thread, runs bool)
+	// Ready, Freeze and Resume are for an upgrade: see vrrpio.
+	Ready() <-chan struct{}
+	Freeze(ctx context.Context) (s vrrp.Standing, thaw func(), err error)
+	Resume(s vrrp.Standing)
 }
 
 // tracker watches what instances depend on: track.Tracker.
@@ -49,4 +53,6 @@ type keeper interface {
 	Wish(w vip.Wish)
 	// Together has what is wished in the meantime done at once.
 	Together(say func())
+	// Freeze has it do nothing until thaw is called.
+	Freeze() (thaw func())
 }

@@ -52,13 +52,21 @@ func (t *task) failure(what string) error {
 func (f *Failover) session(ctx context.Context) error {
 	p, err := f.assemble(f)
 	if err != nil {
-		return err
+		return f.cannot(ctx, err)
 	}
 	f.attach(p)
+	if f.await != nil {
+		return f.succeed(ctx, p)
+	}
 	keeper := begin(p.keeper.Run) // first: what an earlier run left is to go
 	tracker := begin(p.tracker.Run)
 	runner := begin(p.runner.Run)
-	watch := begin(func(ctx context.Context) error {
+	return f.goOn(ctx, p, keeper, tracker, runner, f.watch(p))
+}
+
+// watch tells the parts of the interfaces of the host.
+func (f *Failover) watch(p *parts) *task {
+	return begin(func(ctx context.Context) error {
 		p.interfaces(ctx, func(list []vip.Interface, err error) {
 			if err != nil {
 				f.log.Error("the interfaces of this host can't be known; virtual routers go by what was known before", "err", err)
@@ -70,8 +78,12 @@ func (f *Failover) session(ctx context.Context) error {
 		})
 		return nil
 	})
+}
+
+// goOn goes on with parts that have begun.
+func (f *Failover) goOn(ctx context.Context, p *parts, keeper, tracker, runner, watch *task) error {
 	limit := time.AfterFunc(f.config().WaitForChecks, f.Checked)
-	err = f.serve(ctx, keeper, tracker, runner, watch)
+	err := f.serve(ctx, keeper, tracker, runner, watch)
 	switch {
 	case ctx.Err() == nil:
 	case f.stay:

@@ -128,6 +128,21 @@ func (r fakeRunner) Status(context.Context) ([]vrrp.Status, []vrrp.GroupStatus, 
 	return []vrrp.Status{{Name: "VI_1", State: vrrp.Active}}, []vrrp.GroupStatus{{Name: "G1", State: vrrp.Active}}, nil
 }
 
+func (r fakeRunner) Ready() <-chan struct{} { return closed }
+func (r fakeRunner) Freeze(context.Context) (vrrp.Standing, func(), error) {
+	r.note("runner stands still")
+	return vrrp.Standing{}, func() { r.note("runner goes on") }, nil
+}
+func (r fakeRunner) Resume(s vrrp.Standing) {
+	r.note("runner goes on with %d instances", len(s.Instances))
+}
+
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 func (r fakeRunner) Thread() (vrrpio.Thread, bool) { return vrrpio.Thread{Realtime: 50}, true }
 
 type fakeTracker struct{ *stage }
@@ -228,6 +243,10 @@ func (k fakeKeeper) Change(s vipnl.Setup) {
 }
 
 func (fakeKeeper) Together(say func()) { say() }
+func (k fakeKeeper) Freeze() func() {
+	k.note("keeper stands still")
+	return func() { k.note("keeper goes on") }
+}
 
 func (k fakeKeeper) Wish(w vip.Wish) {
 	k.mu.Lock()

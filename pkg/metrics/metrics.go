@@ -3,6 +3,7 @@ package metrics
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 
@@ -16,8 +17,9 @@ type Facts struct {
 	Limits Limits
 	Read   bool // the kernel's table could be read for the occasion; without that there are no counters
 	Rounds Rounds
-	Alerts []Alerts // by destination
-	Lost   uint64   // pieces of news that nobody could be told of
+	Alerts []Alerts      // by destination
+	Lost   uint64        // pieces of news that nobody could be told of
+	Owed   time.Duration // how long the disk has lacked the newest of what it is to hold
 	// Wanted are the sync daemons that are to run now.
 	Wanted []ipvs.SyncRole
 }
@@ -55,7 +57,7 @@ type family struct {
 }
 
 // families are all there are, by name.
-var families = slices.SortedFunc(slices.Values(slices.Concat(serviceFamilies, serverFamilies, checkFamilies, routerFamilies, daemonFamilies)),
+var families = slices.SortedFunc(slices.Values(slices.Concat(serviceFamilies, serverFamilies, checkFamilies, routerFamilies, daemonFamilies, deskFamilies)),
 	func(a, b family) int { return cmp.Compare(a.name, b.name) })
 
 // Names returns the names of all series, those of histograms as they are stored: with _bucket, _sum, _count.

@@ -72,7 +72,7 @@ func (a *Answer) Text(w io.Writer, style Style) error {
 	})
 	steps("waiting:", a.Waiting, func(s string) string { return style.paint(dim, "wait") + " " + s })
 	if a.Pending != nil {
-		b.WriteString(style.paint(yellow, printable(a.Pending.String())) + "\nipvsctl confirm keeps it, ipvsctl rollback goes back now\n")
+		b.WriteString(style.paint(yellow, printable(a.Pending.String())) + "\n" + a.Pending.Hint() + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

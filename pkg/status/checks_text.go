@@ -256,6 +256,9 @@ func ahead(now, t time.Time) string {
 // Printable is a text without what would do something to a terminal.
 func Printable(s string) string { return printable(s) }
 
+// PrintableLines is Printable, but for the ends of lines and for tabs.
+func PrintableLines(s string) string { return printableLines(s) }
+
 // printableLines is printable, but for the ends of lines and for tabs.
 func printableLines(s string) string {
 	return strings.Map(func(r rune) rune {

@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// Director is another director, and whether it has the same wishes.
+// Director is another director, or an etcd where directors meet, and whether it has the same wishes.
 type Director struct {
 	Name         string        `json:"name"`
 	Address      string        `json:"address"`
+	Etcd         bool          `json:"etcd,omitempty"`         // it is an etcd; Address are its endpoints
 	Reached      time.Time     `json:"reached,omitzero"`       // when it last answered
 	FailingSince time.Time     `json:"failing_since,omitzero"` // it can't be told anything since then
 	Error        string        `json:"error,omitempty"`        // why
@@ -16,6 +17,14 @@ type Director struct {
 	Newest       time.Time     `json:"newest,omitzero"`        // of its newest wish, when it was reached
 	Newer        bool          `json:"newer,omitempty"`        // that is newer than all that are known here
 	ClockAhead   time.Duration `json:"clock_ahead,omitempty"`  // nanoseconds, of its clock; below 0 it is behind; 0: less than some seconds
+}
+
+// Title is what it is called in a text: "director lb2", "etcd".
+func (d *Director) Title() string {
+	if d.Etcd {
+		return "etcd"
+	}
+	return "director " + d.Name
 }
 
 // State says in a few words whether a director has the same wishes.

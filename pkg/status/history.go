@@ -48,10 +48,23 @@ type Pending struct {
 	Left     time.Duration `json:"left"`
 	Until    time.Time     `json:"until"`
 	Who      string        `json:"who,omitempty"`
+	// Unwritten is why Back, which is in force again, can't be written to the configuration file. That is tried again until it works.
+	Unwritten string `json:"unwritten,omitempty"`
+}
+
+// Hint says what can be done about it.
+func (p *Pending) Hint() string {
+	if p.Unwritten != "" {
+		return "once the file can be written: ipvsctl rollback does it now"
+	}
+	return "ipvsctl confirm keeps it, ipvsctl rollback goes back now"
 }
 
 // String says what is waited for.
 func (p *Pending) String() string {
+	if p.Unwritten != "" {
+		return fmt.Sprintf("configuration %d was not confirmed, and configuration %d is in force again, but its file can't be written, which is tried again: %s", p.Revision, p.Back, p.Unwritten)
+	}
 	by := ""
 	if p.Who != "" {
 		by = " of " + p.Who
@@ -62,7 +75,7 @@ func (p *Pending) String() string {
 // Text prints the configurations, a line each.
 func (h *History) Text(w io.Writer, style Style) error {
 	if h.Pending != nil {
-		fmt.Fprintf(w, "%s\n%s\n\n", style.paint(yellow, printable(h.Pending.String())), "ipvsctl confirm keeps it, ipvsctl rollback goes back now")
+		fmt.Fprintf(w, "%s\n%s\n\n", style.paint(yellow, printable(h.Pending.String())), h.Pending.Hint())
 	}
 	if h.Error != "" {
 		fmt.Fprintf(w, "%s\n\n", style.paint(red, "the newest configuration could not be kept: "+printable(h.Error)))

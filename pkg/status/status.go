@@ -33,6 +33,9 @@ type Snapshot struct {
 
 	Sources       []Source `json:"sources,omitempty"`        // of members
 	SourcesRecord string   `json:"sources_record,omitempty"` // why their last answers can't be written to the disk
+
+	Audit     string `json:"audit,omitempty"`      // why the audit log can't be written
+	AuditLost uint64 `json:"audit_lost,omitempty"` // entries of it since the start
 }
 
 // Config is which configuration is in force, and why a newer one is not.
@@ -82,6 +85,7 @@ type Service struct {
 	Sorry     bool   `json:"sorry_servers_serve,omitempty"`
 	FailOpen  bool   `json:"fail_open,omitempty"` // so few servers are up that the checks are not believed: all serve
 	Suspended bool   `json:"suspended,omitempty"` // ha_suspend: no checks, the address is on another host
+	OnStop    string `json:"on_stop"`             // what becomes of it when the daemon stops: leave, quiesce or remove
 }
 
 // Quorum is how many servers of a Service live, by weight, and how many it needs.

@@ -81,6 +81,9 @@ func trouble() *status.Snapshot {
 		},
 		Quorum: status.Quorum{State: health.Up, Live: 1, Needed: 1}, FailOpen: true, Suspended: true,
 	}
+	for s, policy := range map[*status.Service]string{&web: "leave", &six: "leave", &sorry: "quiesce", &sorry2: "quiesce", &open: "remove"} {
+		s.OnStop = policy
+	}
 	return &status.Snapshot{
 		Version: "v0.1.0", RouterID: "lb1", PID: 4711, Started: ago(4*time.Hour + 10*time.Minute), At: now,
 		Config: status.Config{

@@ -23,7 +23,7 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 	}
 	line("", "config", "%s, loaded %s ago, %s", s.Config.File, since(s.At, s.Config.Loaded), warnings)
 	if s.Config.Pending != nil {
-		line(yellow, "confirm", "%s\nipvsctl confirm keeps it, ipvsctl rollback goes back now", printable(s.Config.Pending.String()))
+		line(yellow, "confirm", "%s\n%s", printable(s.Config.Pending.String()), s.Config.Pending.Hint())
 	}
 	if s.Config.Rejected != "" {
 		line(red, "rejected", "a newer configuration, %s ago; the one above is still in force\n%s",
@@ -48,6 +48,13 @@ func (s *Snapshot) Text(w io.Writer, style Style) error {
 	if s.Table.Record != "" {
 		line(red, "record", "what is ours can't be written down: %s\nafter a restart, what left the configuration may stay in the table",
 			s.Table.Record)
+	}
+	if s.AuditLost > 0 {
+		text := fmt.Sprintf("entries that are lost since the start: %d", s.AuditLost)
+		if s.Audit != "" {
+			text = "it can't be written: " + printable(s.Audit) + "\n" + text
+		}
+		line(red, "audit log", "%s", text)
 	}
 	s.servers(line)
 	s.sources(line)
@@ -86,6 +93,9 @@ func (s *Snapshot) servers(line func(sgr, label, format string, args ...any)) {
 		text += fmt.Sprintf(", %d off", off)
 	}
 	line("", "services", "%s", text)
+	if text := s.atStop(); text != "" {
+		line("", "stop", "%s", text)
+	}
 	s.Engine.text(line)
 	told := make(map[string]bool)
 	for i := range s.Services {

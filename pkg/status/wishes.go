@@ -92,7 +92,7 @@ func (s *Wishes) Text(w io.Writer, style Style) error {
 		if !d.InStep {
 			sgr = red
 		}
-		if _, err := fmt.Fprintln(w, style.paint(sgr, printable("director "+d.Name+" "+d.State(s.At)))); err != nil {
+		if _, err := fmt.Fprintln(w, style.paint(sgr, printable(d.Title()+" "+d.State(s.At)))); err != nil {
 			return err
 		}
 	}
@@ -185,6 +185,10 @@ func (s *Snapshot) wishes(line func(sgr, label, format string, args ...any)) {
 		sgr := ""
 		if !d.InStep {
 			sgr = red
+		}
+		if d.Etcd {
+			line(sgr, "etcd", "%s %s", d.Address, d.State(s.At))
+			continue
 		}
 		line(sgr, "director", "%s at %s %s", d.Name, d.Address, d.State(s.At))
 	}

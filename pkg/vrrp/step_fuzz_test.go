@@ -30,7 +30,7 @@ func FuzzStep(f *testing.F) {
 		configure(0)
 		for len(data) > 0 {
 			name := names[next(len(names))]
-			switch next(11) {
+			switch next(12) {
 			case 0:
 				c.did(c.r.Step(now, Startup{name, now.Add(-time.Second * time.Duration(next(100)))}))
 			case 1:
@@ -62,6 +62,13 @@ func FuzzStep(f *testing.F) {
 				configure(next(256))
 			case 10:
 				c.did(c.r.Step(now, Placed{name}))
+			case 11:
+				instances, groups := variant(next(256))
+				s := arrived(t, c.r.Standing(now))
+				c.r = NewRouter()
+				c.r.Change(now, instances, groups)
+				c.r.Resume(now, s)
+				c.change()
 			}
 		}
 	})
@@ -148,7 +155,7 @@ func (c *check) did(actions []Action) {
 func (c *check) machine(m *machine) {
 	c.t.Helper()
 	runs := !m.deadline.IsZero()
-	if grace := m.state == Initialize && m.Grace > 0; !grace && runs != (m.state == Active || m.state == Backup && m.willing == "") {
+	if grace := m.state == Initialize && !m.grace.IsZero(); !grace && runs != (m.state == Active || m.state == Backup && m.willing == "") {
 		c.t.Fatalf("%s is %v, and its timer runs: %v; willing %q", m.Name, m.state, runs, m.willing)
 	}
 	if runs != (m.place < len(c.r.timers) && c.r.timers[m.place] == m) {

@@ -222,6 +222,8 @@ func problemsOf(s *status.Snapshot) []problem {
 	}
 	add("The record of what is ours can't be written", s.Table.Record)
 	add("Drains can't be written to the disk", s.WishesRecord)
+	add("Members can't be written to the disk", s.SourcesRecord)
+	add("The audit log can't be written", s.Audit)
 	if s.VRRP != nil {
 		add("The virtual routers don't run", s.VRRP.Error)
 	}

@@ -4,7 +4,9 @@
 // Two directors say with a digest what they have. Where these differ each sends all of it, and takes what is newer: package admin says what
 // that is. So it doesn't matter which messages are lost, come twice or come late, nor who asks whom.
 //
-// An Exchange has a goroutine for each of the other directors while Run runs. None waits for another, and nobody for them.
+// Where several directors meet at an etcd that is one more that they talk with: it has wishes, takes newer ones, and tells when it has others.
+//
+// An Exchange has a goroutine for each of the other directors while Run runs, and two for an etcd. None waits for another, and nobody for them.
 package exchange
 
 import (
@@ -21,6 +23,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/member"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -29,6 +32,8 @@ const (
 	interval = 10 * time.Second
 	// again is how long after one that has failed.
 	again = 2 * time.Second
+	// pause is how long news wait for others: an etcd tells of each batch of keys, also of those written here, and is read as a whole each time.
+	pause = 500 * time.Millisecond
 	// patience is how long a conversation may take.
 	patience = 5 * time.Second
 	// rounds is how many messages a conversation has at most: one to see a difference, one to end it, and another one where something was
@@ -44,6 +49,21 @@ type Director interface {
 	Exchange(ctx context.Context, m admin.Message) (*admin.Message, error)
 }
 
+// Watched is a Director that tells when it has other wishes.
+type Watched interface {
+	Director
+	// Watch calls changed when it may have others, until the context ends.
+	Watch(ctx context.Context, changed func())
+	// Close ends what connects with it.
+	Close() error
+}
+
+// Party is who is talked with. Parties are compared with ==.
+type Party struct {
+	config.Peer
+	Etcd member.Source // instead of another director; of the Peer it has a Name and an Address
+}
+
 // Keeper has the wishes of this director. Its methods may be called concurrently.
 type Keeper interface {
 	// Wanted returns all of them.
@@ -56,31 +76,32 @@ type Keeper interface {
 type Exchange struct {
 	log    *slog.Logger
 	keeper Keeper
-	reach  func(config.Peer) Director
+	reach  func(Party) Director
 
 	mu    sync.Mutex // held for no longer than a look
-	peers map[config.Peer]*peer
+	peers map[Party]*peer
 	start func(*peer) // nil: Run does not run
 }
 
 // New returns an Exchange without directors.
-func New(log *slog.Logger, k Keeper, reach func(config.Peer) Director) *Exchange {
-	return &Exchange{log: log, keeper: k, reach: reach, peers: make(map[config.Peer]*peer)}
+func New(log *slog.Logger, k Keeper, reach func(Party) Director) *Exchange {
+	return &Exchange{log: log, keeper: k, reach: reach, peers: make(map[Party]*peer)}
 }
 
 // peer is one of the other directors.
 type peer struct {
-	config.Peer
+	Party
 	director Director
 	talks    chan struct{} // has room for one conversation at a time
 	left     chan struct{} // closed when it is in the configuration no more
+	news     chan struct{} // has one when it may have other wishes
 
 	mu    sync.Mutex
 	state status.Director
 }
 
 // Follow has these be the other directors from now on. What is known of those that stay is kept.
-func (x *Exchange) Follow(list []config.Peer) {
+func (x *Exchange) Follow(list []Party) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for c, p := range x.peers {
@@ -94,8 +115,8 @@ func (x *Exchange) Follow(list []config.Peer) {
 			continue
 		}
 		p := &peer{
-			Peer: c, director: x.reach(c), talks: make(chan struct{}, 1), left: make(chan struct{}),
-			state: status.Director{Name: c.Name, Address: c.Address},
+			Party: c, director: x.reach(c), talks: make(chan struct{}, 1), left: make(chan struct{}), news: make(chan struct{}, 1),
+			state: status.Director{Name: c.Name, Address: c.Address, Etcd: c.Etcd != member.Source{}},
 		}
 		x.peers[c] = p
 		if x.start != nil {
@@ -122,6 +143,16 @@ func (x *Exchange) Run(ctx context.Context) {
 
 // follow talks with one of them from time to time.
 func (x *Exchange) follow(ctx context.Context, p *peer) {
+	if w, watched := p.director.(Watched); watched {
+		var watching sync.WaitGroup
+		defer func() {
+			watching.Wait()
+			_ = w.Close() // nothing is left to be told
+		}()
+		ctx, end := context.WithCancel(ctx)
+		defer end()
+		watching.Go(func() { w.Watch(ctx, p.hasNews) })
+	}
 	next := time.NewTimer(interval)
 	defer next.Stop()
 	for {
@@ -131,11 +162,37 @@ func (x *Exchange) follow(ctx context.Context, p *peer) {
 		}
 		select {
 		case <-next.C:
+		case <-p.news:
+			next.Reset(pause)
+			select {
+			case <-next.C:
+			case <-p.left:
+				return
+			case <-ctx.Done():
+				return
+			}
+			p.readAll() // what is asked now is newer
 		case <-p.left:
 			return
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// readAll forgets that there are news.
+func (p *peer) readAll() {
+	select {
+	case <-p.news:
+	default:
+	}
+}
+
+// hasNews has it be talked with soon.
+func (p *peer) hasNews() {
+	select {
+	case p.news <- struct{}{}:
+	default:
 	}
 }
 
@@ -219,7 +276,9 @@ func (x *Exchange) converse(ctx context.Context, p *peer, eager bool) (h heard, 
 			return h, err
 		}
 		took := time.Since(asked)
-		h.theirs, h.ahead = *answer, answer.At.Sub(asked.Add(took/2))
+		if h.theirs = *answer; !answer.At.IsZero() {
+			h.ahead = answer.At.Sub(asked.Add(took / 2))
+		}
 		if answer.State != nil {
 			if h.ours, err = x.keeper.Hear(ctx, p.Name, *answer); err != nil {
 				return h, err
@@ -255,6 +314,10 @@ func (x *Exchange) note(p *peer, h heard, err error) {
 	p.mu.Unlock()
 	log := x.log.With("director", p.Name, "address", p.Address)
 	switch {
+	case is.Etcd && is.Error != "" && was.Error == "":
+		log.Warn("what is wanted of servers can't be kept in etcd; it holds here, and is written when etcd can be reached", "err", err)
+	case is.Etcd && is.Error == "" && (was.Error != "" || was.Reached.IsZero()):
+		log.Info("what is wanted of servers is kept in etcd", "in_step", is.InStep)
 	case is.Error != "" && was.Error == "":
 		log.Warn("another director can't be told what is wanted of servers; it is told when it can be reached", "err", err)
 	case is.Error == "" && (was.Error != "" || was.Reached.IsZero()):

@@ -57,11 +57,11 @@ func newNetwork(t *testing.T, names ...string) *network {
 
 // run starts a director that knows the others.
 func (d *director) run(names []string) {
-	d.x = New(slog.New(slog.NewTextHandler(&d.log, nil)), d, func(p config.Peer) Director { return way{d, p.Name} })
-	var peers []config.Peer
+	d.x = New(slog.New(slog.NewTextHandler(&d.log, nil)), d, func(p Party) Director { return way{d, p.Name} })
+	var peers []Party
 	for _, name := range names {
 		if name != d.name {
-			peers = append(peers, config.Peer{Name: name, Address: name + ":9443"})
+			peers = append(peers, other(name, name+":9443"))
 		}
 	}
 	d.x.Follow(peers)
@@ -72,6 +72,11 @@ func (d *director) run(names []string) {
 		close(ended)
 	}()
 	d.stop = func() { cancel(); <-ended }
+}
+
+// other is another director.
+func other(name, address string) Party {
+	return Party{Peer: config.Peer{Name: name, Address: address}}
 }
 
 // set has its clock be ahead.
@@ -410,7 +415,7 @@ func TestFollow(t *testing.T) {
 		a := n.directors["a"]
 		time.Sleep(time.Second)
 		before := a.x.Status()[0]
-		a.x.Follow([]config.Peer{{Name: "b", Address: "b:9443"}, {Name: "c", Address: "elsewhere:9443"}})
+		a.x.Follow([]Party{other("b", "b:9443"), other("c", "elsewhere:9443")})
 		synctest.Wait()
 		after := a.x.Status()
 		if len(after) != 2 || after[0] != before || after[1].Address != "elsewhere:9443" || after[1].State(time.Now()) != "not asked yet" {
@@ -429,7 +434,7 @@ func TestFollow(t *testing.T) {
 			t.Errorf("%d messages, %+v", n.messages, a.x.Status())
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		a.x.Follow([]config.Peer{{Name: "b", Address: "b:9443"}})
+		a.x.Follow([]Party{other("b", "b:9443")})
 		time.Sleep(time.Second)
 		before = a.x.Status()[0]
 		cancel() // who asked for it has gone

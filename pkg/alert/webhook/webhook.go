@@ -16,6 +16,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/alert"
 	"github.com/ipvsd/ipvsd/pkg/alert/outbox"
+	"github.com/ipvsd/ipvsd/pkg/config"
 )
 
 // Signature is the header with the HMAC-SHA256 of the body: "sha256=" and hexadecimal digits.
@@ -26,19 +27,22 @@ const Signature = "X-Ipvsd-Signature"
 func Send(ctx context.Context, p alert.Post) error {
 	ctx, cancel := context.WithTimeout(ctx, p.To.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.To.URL, bytes.NewReader(p.Body))
+	address, err := address(p.To)
 	if err != nil {
-		return outbox.Permanent(err)
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(p.Body))
+	if err != nil {
+		return outbox.Permanent(errors.New("the address is none")) // without it: it may have a secret in it
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "ipvsd")
 	if p.To.SecretFile != "" {
-		secret, err := outbox.ReadFile(p.To.SecretFile)
+		secret, err := firstLine(p.To.SecretFile)
 		if err != nil {
 			return fmt.Errorf("secret_file: %w", err)
 		}
-		first, _, _ := bytes.Cut(secret, []byte("\n"))
-		request.Header.Set(Signature, Sign(bytes.TrimSuffix(first, []byte("\r")), p.Body))
+		request.Header.Set(Signature, Sign(secret, p.Body))
 	}
 	client, err := client(p.To.CA)
 	if err != nil {
@@ -61,6 +65,29 @@ func Send(ctx context.Context, p alert.Post) error {
 	default:
 		return outbox.Permanent(fmt.Errorf("status %s", response.Status))
 	}
+}
+
+// address returns where a webhook is. What is wrong with one in a file is told without it: the next attempt reads it again.
+func address(to config.Webhook) (string, error) {
+	if to.URLFile == "" {
+		return to.URL, nil
+	}
+	line, err := firstLine(to.URLFile)
+	if err != nil {
+		return "", fmt.Errorf("url_file: %w", err)
+	}
+	u, err := url.Parse(string(line))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", fmt.Errorf("url_file: the first line of %s is no address such as https://alerts.example.org/ipvsd", to.URLFile)
+	}
+	return string(line), nil
+}
+
+// firstLine returns that of a file, without its end.
+func firstLine(name string) ([]byte, error) {
+	text, err := outbox.ReadFile(name)
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	return bytes.TrimSuffix(line, []byte("\r")), err
 }
 
 // Sign returns the value of the header Signature.

@@ -114,3 +114,25 @@ func TestSecretInPipe(t *testing.T) {
 		}
 	}
 }
+
+// An address that is a secret stands in a file, and no error has it.
+func TestAddressInFile(t *testing.T) {
+	got := make(chan string, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got <- r.URL.Path
+	}))
+	defer s.Close()
+	p := alert.Post{Body: []byte("{}"), To: config.Webhook{URLFile: file(t, s.URL+"/hunter2\r\nmore\n"), Timeout: time.Minute}}
+	if err := Send(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if path := <-got; path != "/hunter2" {
+		t.Errorf("it asks for %q", path)
+	}
+	for _, text := range []string{"", "hunter2", "ftp://x/hunter2", "http://x/hunter2 \x7f", "http://127.0.0.1:1/hunter2"} {
+		p.To.URLFile = file(t, text+"\n")
+		if err := Send(t.Context(), p); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,7 +43,23 @@ type Journal struct {
 	lost   uint64 // since the start
 	untold uint64 // of those, since the last entry that could be written
 	fault  error  // why nothing can be written
-	full   chan struct{}
+
+	now  atomic.Pointer[trouble] // of the above, for who asks
+	full chan struct{}
+}
+
+// trouble is what there is to know of entries that are lost.
+type trouble struct {
+	lost  uint64
+	fault string
+}
+
+// Trouble says how many entries were lost since the start, and why none can be written now; empty: the last one was.
+func (j *Journal) Trouble() (lost uint64, fault string) {
+	if t := j.now.Load(); t != nil {
+		return t.lost, t.fault
+	}
+	return 0, ""
 }
 
 // message is an entry, or a question.
@@ -131,6 +148,7 @@ func (j *Journal) miss(err error) {
 	j.fault = err
 	j.lost++
 	j.untold++
+	j.now.Store(&trouble{j.lost, err.Error()})
 }
 
 // write appends an entry, and before it one about those that were lost.
@@ -142,6 +160,7 @@ func (j *Journal) write(e audit.Entry) error {
 		}
 		j.log.Info("the audit log is written again", "file", j.path, "lost", j.untold)
 		j.untold, j.fault = 0, nil
+		j.now.Store(&trouble{lost: j.lost})
 	}
 	return j.append(e)
 }

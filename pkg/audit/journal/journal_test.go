@@ -164,8 +164,14 @@ func TestFullDisk(t *testing.T) {
 	if len(list) != 1 || r.Lost != 2 || !strings.Contains(r.Error, "file too large") || r.Skipped != 0 {
 		t.Error(list, r)
 	}
+	if lost, fault := j.Trouble(); lost != 2 || !strings.Contains(fault, "file too large") {
+		t.Error(lost, fault)
+	}
 	j.Record(entry(4))
 	list, r = entries(t, j)
+	if lost, fault := j.Trouble(); lost != 2 || fault != "" {
+		t.Error(lost, fault)
+	}
 	if len(list) != 3 || !strings.HasPrefix(list[1], "2 entries before this one could not be written: ") || list[2] != "number 4" || r.Lost != 2 || r.Error != "" || r.Skipped != 0 {
 		t.Error(list, r)
 	}

@@ -2,6 +2,8 @@ package ldirectord
 
 import (
 	"strings"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
 )
 
 // globalDefs writes what is for all services.
@@ -22,12 +24,13 @@ func (t *translation) globalDefs(top []*line, services []*service) {
 			}
 		}
 	}
-	t.cleanStop(at, services)
-	if v := t.global["autoreload"]; yes(v, false) {
+	v := t.global["cleanstop"]
+	t.put(v, at, "on_stop", atStop(v))
+	if v = t.global["autoreload"]; yes(v, false) {
 		t.set(v, "autoreload", true)
 	}
 	t.alerts(t.global)
-	if v := t.global["emailalertfrom"]; v != nil {
+	if v = t.global["emailalertfrom"]; v != nil {
 		t.set(v, "notification_email_from", v.data)
 	}
 	if t.mails(services) {
@@ -39,20 +42,12 @@ func (t *translation) globalDefs(top []*line, services []*service) {
 	t.remaining(top...)
 }
 
-// cleanStop writes what becomes of the services when ipvsd stops, which is the same for all of them.
-func (t *translation) cleanStop(at *line, services []*service) {
-	v := t.global["cleanstop"]
-	clean := yes(v, true)
-	for _, s := range services {
-		if own := s.values["cleanstop"]; own != nil && yes(own, true) != clean {
-			if v == nil && len(services) == 1 {
-				v, clean = own, !clean
-				continue
-			}
-			t.Warn(own.line.at, "write cleanstop before the first service", "cleanstop is for all services alike, and has no effect here")
-		}
+// atStop is what becomes of services when ipvsd stops, by a cleanstop or its default.
+func atStop(v *value) string {
+	if yes(v, true) {
+		return config.StopRemoves
 	}
-	t.put(v, at, "lvs_flush_on_stop", clean)
+	return config.StopLeaves
 }
 
 // mails says whether somebody gets mail.

@@ -14,8 +14,8 @@ import (
 
 // probed are services that a host of the lab has at 10.0.100.2, and nobody at 10.0.100.3.
 const probed = `checkinterval=5
-negotiatetimeout=60
-checktimeout=60
+negotiatetimeout=20
+checktimeout=20
 quiescent=no
 virtual=192.0.2.1:21
 	real=10.0.100.2:21 masq

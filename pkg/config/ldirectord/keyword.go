@@ -62,7 +62,7 @@ var keywords = []keyword{
 	{in: inGlobal, name: "fork", fate: idle, remark: "checks don't wait for each other anyway", read: yesNo},
 	{in: inGlobal | inService, name: "quiescent", fate: mapped, remark: "inhibit_on_failure", read: yesNo},
 	{in: inGlobal, name: "readdquiescent", fate: idle, remark: "servers that somebody removes are put back, with weight 0 if they are down and quiescent", read: yesNo},
-	{in: inGlobal | inService, name: "cleanstop", fate: mapped, remark: "lvs_flush_on_stop, for all services alike", read: yesNo},
+	{in: inGlobal | inService, name: "cleanstop", fate: mapped, remark: "on_stop", read: yesNo},
 	{in: inGlobal, name: "maintenancedir", fate: mapped, remark: "MISC_CHECK that looks for the files; not for those with names that addresses have in the DNS", read: text},
 
 	{in: inService, name: "real", fate: mapped, remark: "real_server; a range is a server for each address"},

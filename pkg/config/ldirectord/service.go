@@ -122,6 +122,9 @@ func (t *translation) service(s *service) {
 		t.Set(s.from, "address", s.at.String())
 		t.put(s.values["protocol"], s.line, "protocol", strings.ToUpper(s.protocol()))
 	}
+	if v := s.values["cleanstop"]; v != nil {
+		t.set(v, "on_stop", atStop(v))
+	}
 	for _, name := range []string{"servicename", "comment"} {
 		if v := s.values[name]; v != nil {
 			t.set(v, name, v.data)

@@ -27,6 +27,20 @@ type Feed struct {
 // New returns a feed for so many events, in an epoch of its own.
 func New(size int) *Feed { return &Feed{ring: event.NewRing(rand.Text()[:10], size)} }
 
+// Past returns what has happened, for another process.
+func (f *Feed) Past() event.Past {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ring.Past()
+}
+
+// Resume goes on with the past of another process. Nothing may have been added before, and nobody watch yet.
+func (f *Feed) Resume(p event.Past) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ring = event.Resume(p, f.ring.Epoch(), Size)
+}
+
 // longest is how many bytes of a reason are remembered: some are what a script or a server has said.
 const longest = 2 << 10
 

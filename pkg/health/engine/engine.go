@@ -29,10 +29,11 @@ type Engine struct {
 	random    func() float64
 
 	mu     sync.Mutex
-	inbox  inbox            // for the goroutine of Run; guarded by mu
-	rang   bool             // the connector's alarm did; guarded by mu
-	dirty  chan struct{}    // there is something in it
-	counts map[string]*kind // by Check.Type; guarded by mu
+	inbox  inbox                        // for the goroutine of Run; guarded by mu
+	rang   bool                         // the connector's alarm did; guarded by mu
+	dirty  chan struct{}                // there is something in it
+	counts map[string]*kind             // by Check.Type; guarded by mu
+	heirs  map[health.ID]health.Checker // see Adopt; of the goroutine of Run
 
 	checks, running, queued atomic.Int64
 	waited                  atomic.Uint64
@@ -101,6 +102,7 @@ type inbox struct {
 type change struct {
 	removed, added, suspended, resumed, hurried []health.ID
 	limits                                      *Limits
+	freeze                                      func(map[health.ID]health.Checker)
 }
 
 // Change takes checks away and adds others, and never blocks. A check that is in neither list keeps its state and its
@@ -122,6 +124,14 @@ func (e *Engine) Now(checks []health.ID) { e.ask(change{hurried: checks}) }
 
 // Limit changes how much the checks may take together; it never blocks. Probes that are under way go on.
 func (e *Engine) Limit(l Limits) { e.ask(change{limits: &l}) }
+
+// Freeze has f called with what is known of all checks, by the goroutine of Run: until f returns no probe is started, and no result counts.
+// It never blocks.
+func (e *Engine) Freeze(f func(map[health.ID]health.Checker)) { e.ask(change{freeze: f}) }
+
+// Adopt has checks that are added go on with what another engine knew of them, in place of beginning as unchecked. It is called once, before
+// Run; the map is the engine's from then on.
+func (e *Engine) Adopt(known map[health.ID]health.Checker) { e.heirs = known }
 
 func (e *Engine) ask(c change) {
 	e.mu.Lock()

@@ -100,6 +100,13 @@ func (r *runner) empty(ctx context.Context, box *inbox) {
 // change takes jobs away, adds others, and has some rest.
 func (r *runner) change(c change) {
 	now := time.Now()
+	if c.freeze != nil {
+		known := make(map[health.ID]health.Checker, len(r.jobs))
+		for id, j := range r.jobs {
+			known[id] = j.checker
+		}
+		c.freeze(known)
+	}
 	if l := c.limits; l != nil {
 		r.ordinary.places = min(cmp.Or(l.InFlight, r.places), r.places)
 		r.scripts.places = cmp.Or(l.Scripts, DefaultScripts)
@@ -149,7 +156,12 @@ func (r *runner) change(c change) {
 
 func (r *runner) add(id health.ID, legacy health.Legacy, now time.Time) {
 	c := id.Check()
-	checker, known := legacy.Heir(id, now)
+	checker, known := r.heirs[id]
+	if known {
+		delete(r.heirs, id)
+	} else {
+		checker, known = legacy.Heir(id, now)
+	}
 	if !known {
 		checker = health.New(c.Policy, now, r.random())
 	}

@@ -18,7 +18,8 @@
 //	pkg/ipvs/ipvsproc   | io   | ipvs                                           | sysctls, by way of /proc
 //	pkg/ipvs/ipvstest   | test | ipvs                                           | a fake kernel with errnos and faults
 //	pkg/admin           | pure |                                                | what the operator wants of servers
-//	pkg/admin/exchange  | io   | admin config status                            | tells other directors of it
+//	pkg/admin/exchange  | io   | admin config member status                     | tells other directors of it
+//	pkg/admin/etcdboard | io   | admin etcd member                              | and has it in an etcd, where they look
 //	pkg/audit           | pure |                                                | who did what by way of the API
 //	pkg/audit/journal   | io   | audit                                          | keeps that in files
 //	pkg/vip             | pure |                                                | addresses, routes, rules, their announcement
@@ -32,7 +33,7 @@
 //	pkg/alert           | pure | config status                                  | who is told of what, in which words
 //	pkg/alert/outbox    | io   |                                                | keeps what is to be delivered
 //	pkg/alert/smtp      | io   | alert alert/outbox config                      | hands over e-mail
-//	pkg/alert/webhook   | io   | alert alert/outbox                             | posts events
+//	pkg/alert/webhook   | io   | alert alert/outbox config                      | posts events
 //	pkg/alert/teller    | io   | alert alert/outbox alert/smtp alert/webhook config fifo status | tells all of them, in order
 //	pkg/fifo            | io   | config script                                  | lines for whoever reads a named pipe
 //	pkg/script          | io   |                                                | runs the user's commands, in order
@@ -45,7 +46,8 @@
 //	pkg/member/dnssource | io  | member                                         | members from DNS, while their records live
 //	pkg/member/filesource | io | member                                         | members from the files of a directory
 //	pkg/member/access   | io   | member                                         | how etcd and Consul know who asks
-//	pkg/member/etcdsource | io | member member/access                           | members from the keys of an etcd
+//	pkg/member/etcdsource | io | etcd member                                    | members from the keys of an etcd
+//	pkg/etcd            | io   | member member/access                           | a client whose answers are bounded
 //	pkg/member/consulsource | io | member member/access                         | members from the catalogue of a Consul
 //	pkg/config          | pure | bfd health ipvs member vip vrrp + github.com/BurntSushi/toml net/mail       | TOML to Config, or diagnostics
 //	pkg/config/document | pure | config                                         | foreign files as TOML, with their places
@@ -71,16 +73,27 @@
 //	pkg/dump            | pure | config health ipvs status vip vrrp              | the same as keepalived's dumps show it
 //	pkg/event           | pure |                                                | what has happened: ring, queries, stream
 //	pkg/event/feed      | io   | event                                          | shares the ring with those who watch
+//	pkg/upgrade         | pure | admin desired event health                     | what a daemon tells the one that takes its place
+//	pkg/upgrade/successor | io |                                                | starts that one, and the two talk
 //	pkg/control         | io   | admin audit connection counterpart event ipvs status                   | HTTP over a Unix socket, and TCP
 //	pkg/web             | io   | admin control event health ipvs status        | the status page
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state
 //	pkg/manual          | test | internal/golden                                | manual pages from what the programs say
+//	pkg/etcd/etcdtest   | test | etcd internal/authority member                 | a real one on loopback
+//	pkg/internal/authority | test |                                             | signs certificates
 //	pkg/internal/arch   | test |                                                | this table
 //	pkg/internal/corpus | test |                                                | finds configuration files of the field
 //	pkg/internal/golden | test |                                                | compares output with files in testdata
 //	pkg/internal/lab    | test |                                                | hosts, servers, observers on a kernel
+//	pkg/internal/ipvsd  | test | control internal/lab status                    | the real ipvsd and ipvsctl on a host
+//	pkg/internal/table  | test | internal/ipvsd                                 | tests of the kernel's table
+//	pkg/internal/traffic | test | internal/ipvsd                                | tests of what clients feel
+//	pkg/internal/likeness | test | internal/ipvsd                               | tests beside keepalived and in pairs
 //	pkg/internal/pair   | test | internal/lab                                   | two directors, ipvsd's or keepalived's
 //	pkg/internal/compat | test | internal/lab                                   | ipvsd against keepalived, file by file
-//	pkg/internal/bench  | test | desired health health/engine health/probe internal/lab internal/pair ipvs ipvs/ipvsnl reconcile | what make bench measures
+//	pkg/internal/bench/book | test |                                             | tables and plots of what was measured
+//	pkg/internal/bench  | test | desired health health/engine health/probe internal/bench/book internal/lab internal/pair ipvs ipvs/ipvsnl reconcile | what make bench measures
+//	pkg/internal/chaos  | pure | + math/rand/v2                                 | from a seed to faults, from what was seen to a verdict
+//	pkg/internal/chaos/arena | test | internal/chaos internal/lab internal/pair  | what make chaos does
 //	pkg/internal/demo   | test | internal/lab                                   | what make demo shows
 package arch

@@ -35,14 +35,6 @@ const (
 	serverNet      = "10.2.0.0/16"
 )
 
-// checked is what was measured of a contender under a load.
-type checked struct {
-	cpu    series // computing time for a check, with the kernel's and the server's part
-	calls  series // system calls for a check, as so many seconds
-	rate   series // of checks in a second, likewise
-	memory bytes
-}
-
 // checker is a program that checks servers over TCP.
 type checker struct {
 	name  string
@@ -51,7 +43,7 @@ type checker struct {
 	most  int // servers that it can be expected to watch; 0: any number
 }
 
-func (c checker) measure(b *bench, l load, r *checked) {
+func (c checker) measure(b *bench, l load, t tell) {
 	server, count := serve(b)
 	director := lab.NewHost(b, "director")
 	link(b, director, server)
@@ -67,14 +59,14 @@ func (c checker) measure(b *bench, l load, r *checked) {
 		})
 	}
 	await(2 * l.servers) // all servers are up
-	r.memory = append(r.memory, memory(b, director))
+	t(memoryUsed, c.name, float64(memory(b, director)))
 
 	checks := count()
 	used, took := others.used()
 	checks = count() - checks
 	others.end()
-	r.cpu = append(r.cpu, used/time.Duration(max(checks, 1)))
-	r.rate = append(r.rate, time.Duration(float64(checks)/took.Seconds()*float64(time.Second)))
+	t(cpuOfCheck, c.name, used.Seconds()/float64(max(checks, 1)))
+	t(checkRate, c.name, float64(checks)/took.Seconds())
 
 	list := filepath.Join(b.tempDir(), "calls")
 	args := []string{"strace", "-f", "-c", "-o", list}
@@ -88,7 +80,7 @@ func (c checker) measure(b *bench, l load, r *checked) {
 	checks = count() - checks
 	tracer.Signal(syscall.SIGINT)
 	<-tracer.Done()
-	r.calls = append(r.calls, time.Duration(float64(calls(b, list))/float64(max(checks, 1))*float64(time.Second)))
+	t(callsOfCheck, c.name, float64(calls(b, list))/float64(max(checks, 1)))
 	b.Must(p.Stop())
 }
 
@@ -181,9 +173,8 @@ func checkers(bin, dir string) []checker {
 func ipvsdChecks(bin, dir string) checker {
 	file := filepath.Join(dir, "checks.toml")
 	return checker{
-		name: "ipvsd",
-		start: []string{filepath.Join(bin, "ipvsd"), "-f", file, "--socket", filepath.Join(dir, "socket"),
-			"--state-dir", dir, "--log-level", "error"},
+		name:  "ipvsd",
+		start: ipvsdCommand(bin, dir, file),
 		write: func(b *bench, l load) {
 			_ = os.Remove(filepath.Join(dir, "owned.json"))
 			lines := []string{"[[virtual_server]]", fmt.Sprintf("address = %q", vip(0)+":80"), `protocol = "TCP"`, `lb_algo = "rr"`,
@@ -199,9 +190,8 @@ func ipvsdChecks(bin, dir string) checker {
 func keepalivedChecks(dir string) checker {
 	file := filepath.Join(dir, "checks.conf")
 	return checker{
-		name: "keepalived",
-		start: []string{"keepalived", "--dont-fork", "--check", "--log-console", "--use-file", file,
-			"--pid", filepath.Join(dir, "checks.pid"), "--checkers_pid", filepath.Join(dir, "checkers.pid")},
+		name:  "keepalived",
+		start: keepalivedCommand(dir, file),
 		write: func(b *bench, l load) {
 			lines := []string{fmt.Sprintf("virtual_server %s 80 {", vip(0)), fmt.Sprintf("delay_loop %g", l.interval.Seconds()),
 				fmt.Sprintf("warmup %g", l.interval.Seconds()), "protocol TCP", "lb_algo rr", "lb_kind NAT"}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
 	"github.com/ipvsd/ipvsd/pkg/health/probe"
+	"github.com/ipvsd/ipvsd/pkg/internal/bench/book"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
@@ -25,59 +25,70 @@ var loads = []load{
 // paces are those at which the lateness of our engine is measured.
 var paces = []load{{10_000, 10 * time.Second}, {10_000, 2 * time.Second}}
 
+// What is measured of a checker.
+const (
+	cpuOfCheck   = "cpu"
+	callsOfCheck = "calls"
+	checkRate    = "rate"
+	memoryUsed   = "memory"
+)
+
 // measureChecks measures TCP checks. HTTP checks would be more rows of loads.
-func measureChecks(b *bench, bin string, runs int) {
-	dir := b.tempDir()
-	programs := checkers(bin, dir)
-	results := make(map[load][]checked)
-	late := make(map[load][]engine.Histogram)
-	for n := range runs {
+func measureChecks(r *run) {
+	dir := r.tempDir()
+	loads, paces := loads, paces
+	if r.quick {
+		loads, paces = loads[:1], []load{{1000, time.Second}}
+	}
+	r.turns(func(n int) {
 		for _, l := range loads {
-			if results[l] == nil {
-				results[l] = make([]checked, len(programs))
-			}
-			for i, c := range programs {
+			for _, c := range inTurn(n, checkers(r.bin, dir)) {
 				if c.most > 0 && l.servers > c.most {
 					continue
 				}
-				b.Within(func() { c.measure(b, l, &results[l][i]) })
+				r.Within(func() {
+					c.measure(r.bench, l, func(what, contender string, value float64) {
+						r.checkTable(what).Cell(l.String(), contender).Add(value)
+					})
+				})
 			}
 		}
+		late := r.table(book.Table{Name: "late", Title: "Probes that our engine started more than 25 ms late", Unit: book.Count, Contenders: []string{"ipvsd"}})
 		for _, l := range paces {
-			b.Within(func() { late[l] = append(late[l], lateness(b, l)) })
+			r.Within(func() {
+				h := lateness(r.bench, l)
+				late.Cell(l.String(), "ipvsd").AddOf(float64(later(h, 25*time.Millisecond)), float64(h.Count()))
+				r.Logf("%v: %v", l, quantiles(h))
+			})
 		}
-		fmt.Fprintf(os.Stderr, "run %d of %d\n", n+1, runs)
-	}
-	fmt.Printf("TCP checks, %d runs in turns, one boot: median (least to most)\n", runs)
-	fmt.Println("CPU is what is missing from the time that is left to others: with the kernel's part, and the server's")
-	for _, l := range loads {
-		fmt.Printf("\n%v\n", l)
-		ours := results[l][0]
-		for i, c := range programs {
-			r := results[l][i]
-			if len(r.cpu) == 0 {
-				continue
-			}
-			fmt.Printf("  %-12s %-34s %5.2f x ipvsd's\n", c.name, fmt.Sprintf("CPU %v a check", r.cpu),
-				float64(r.cpu.median())/float64(ours.cpu.median()))
-			fmt.Printf("  %-12s %s checks/s, %s system calls a check, %v\n", "", counts(r.rate), counts(r.calls), r.memory)
-		}
-	}
-	fmt.Println("\nhow late the engine starts probes")
-	for _, l := range paces {
-		for _, h := range late[l] {
-			fmt.Printf("  %v: %v\n", l, quantiles(h))
-		}
-	}
+	})
 }
 
-// counts prints a series of numbers that are so many seconds.
-func counts(s series) string {
-	low, high := s[0], s[0]
-	for _, d := range s {
-		low, high = min(low, d), max(high, d)
+// checkTable returns the table for one thing.
+func (r *run) checkTable(what string) *book.Table {
+	t := book.Table{Name: what, Contenders: []string{"ipvsd", "keepalived", "ldirectord"}}
+	switch what {
+	case cpuOfCheck:
+		t.Title, t.Unit = "CPU for a check", book.Time
+	case callsOfCheck:
+		t.Title, t.Unit = "System calls for a check", book.Count
+	case checkRate:
+		t.Title, t.Unit = "Checks in a second", book.Rate
+	case memoryUsed:
+		t.Title, t.Unit = "Memory", book.Bytes
 	}
-	return fmt.Sprintf("%.1f (%.1f to %.1f)", s.median().Seconds(), low.Seconds(), high.Seconds())
+	return r.table(t)
+}
+
+// later returns how many were later than that, which is one of the bounds.
+func later(h engine.Histogram, bound time.Duration) (n uint64) {
+	n = h.Count()
+	for i, below := range h.Buckets[:len(engine.Bounds)] {
+		if engine.Bounds[i] <= bound {
+			n -= below
+		}
+	}
+	return n
 }
 
 // lateness runs the engine alone, on this host.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -9,34 +8,31 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
-// measureDropIn has ipvsd and keepalived read the same keepalived.conf, of the size of keepalived's issue 2318 if -services 2300
-// -servers 16 say so: every server is one of its own, and answers its check.
-func measureDropIn(b *bench, bin string, runs int, z size) {
-	dir := b.tempDir()
-	contenders := []contender{dropIn(bin, dir, z), keepalived(dir, z)}
-	contenders[1].dies = true // it kills its checker, which takes longer than a second
-	results := make([]result, len(contenders))
-	for n := range runs {
-		for i, c := range contenders {
-			b.Within(func() { c.measure(b, z, &results[i]) })
+// measureDropIn has ipvsd and keepalived read the same keepalived.conf, of the size of keepalived's issue 2318: every server is one of
+// its own, and answers its check.
+func measureDropIn(r *run) {
+	dir := r.tempDir()
+	r.turns(func(n int) {
+		for _, z := range r.sizes(size{services: 50, servers: 4}, size{services: 2300, servers: 16}) {
+			z.checked = true
+			t := r.tables(z, "ipvsd", "keepalived")
+			other := keepalived(dir, z)
+			other.dies = true // it kills its checker, which takes longer than a second
+			for _, c := range inTurn(n, []contender{dropIn(r.bin, dir, z), other}) {
+				r.Within(func() { c.measure(r.bench, z, t) })
+			}
 		}
-		fmt.Fprintf(os.Stderr, "run %d of %d\n", n+1, runs)
-	}
-	printRows(contenders, results, z, runs)
+	})
 }
 
 // dropIn is ipvsd with keepalived's file.
 func dropIn(bin, dir string, z size) contender {
 	file := filepath.Join(dir, "dropin.conf")
-	write := writeKeepalived(file, z)
 	return contender{
-		name: "ipvsd",
-		start: []string{filepath.Join(bin, "ipvsd"), "-f", file, "--socket", filepath.Join(dir, "socket"),
-			"--state-dir", dir, "--log-level", "error"},
-		write: func(b *bench, weight int) {
-			_ = os.Remove(filepath.Join(dir, "owned.json")) // each start is the first
-			write(b, weight)
-		},
+		name:  "ipvsd",
+		start: ipvsdCommand(bin, dir, file),
+		fresh: func() { _ = os.Remove(filepath.Join(dir, "owned.json")) },
+		write: writeKeepalived(file, z),
 	}
 }
 

@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/internal/bench/book"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 	"github.com/ipvsd/ipvsd/pkg/internal/pair"
 )
@@ -74,74 +75,66 @@ var accidents = []accident{
 		returned: "switchover back"},
 }
 
-// suffered is what clients saw of one kind of accident.
-type suffered struct {
-	mu           sync.Mutex
-	web, dns     series
-	failed, sent int
-	missed       int   // so often it did not come to the end that it should have
-	why          error // the last time
-}
-
-func (s *suffered) String() string {
-	if len(s.web) == 0 {
-		return fmt.Sprintf("never as it should be (%d runs): %v", s.missed, s.why)
-	}
-	text := fmt.Sprintf("%-32v %-32v %d of %d", s.web, s.dns, s.failed, s.sent)
-	if s.missed > 0 {
-		text += fmt.Sprintf("; %d runs of %d not as they should be: %v", s.missed, s.missed+len(s.web), s.why)
-	}
-	return text
-}
-
 // contest is one burden with one rhythm: the tools take turns, on the same hosts.
 type contest struct {
-	besides burden
-	every   rhythm
-	seen    map[string]map[pair.Tool]*suffered
-	rows    []string
+	run           *run
+	besides       burden
+	every         rhythm
+	times, failed *book.Table
 }
 
-func measureFailover(b *bench, bin string, runs int, only string) {
-	fmt.Printf("longest time without an answer, %d runs, one boot, tools in turns: median (fastest to slowest); HTTP and DNS clients that each ask every 10 ms\n\n", runs)
-	fmt.Printf("%-18s %-22s %-16s %-11s %-32s %-32s %s\n", "adverts", "besides", "", "", "HTTP", "DNS", "failed requests")
+func measureFailover(r *run) {
+	only := r.only
+	if r.quick && only == "" {
+		only = "idle,0.1"
+	}
 	for _, besides := range burdens {
 		for _, every := range rhythms {
 			if only != "" && only != besides.name && only != every.interval && only != besides.name+","+every.interval {
 				continue
 			}
-			c := &contest{besides: besides, every: every, seen: make(map[string]map[pair.Tool]*suffered)}
-			b.Within(func() { c.measure(b, bin, runs) })
-			c.print()
+			r.Within(func() { newContest(r, besides, every).measure() })
 		}
 	}
+}
+
+func newContest(r *run, besides burden, every rhythm) *contest {
+	c := &contest{run: r, besides: besides, every: every}
+	names := []string{string(pair.IPVSD), string(pair.Keepalived)}
+	file := strings.ReplaceAll(besides.name, " ", "-") + "-" + every.interval
+	title := fmt.Sprintf("Adverts every %s, %s", every.name, besides.name)
+	c.times = r.table(book.Table{Name: file, Title: title + ": longest time without an answer", Unit: book.Time, Contenders: names})
+	c.failed = r.table(book.Table{Name: file + "-failed", Title: title + ": failed requests", Unit: book.Count, Contenders: names})
+	return c
 }
 
 // enough is how many runs of a tool may end badly before it has no more.
 const enough = 3
 
-func (c *contest) measure(b *bench, bin string, runs int) {
+func (c *contest) measure() {
+	b := c.run.bench
 	p := lab.NewNATPair(b)
 	var couples []*couple
 	for _, tool := range []pair.Tool{pair.IPVSD, pair.Keepalived} {
-		couples = append(couples, newCouple(b, p, bin, tool, c.every))
+		couples = append(couples, newCouple(b, p, c.run.bin, tool, c.every))
 	}
 	end := c.besides.begin(b, p)
 	defer end()
-	for n := range runs {
+	for n := range c.run.runs {
 		for _, couple := range couples {
 			if couple.bad < enough {
 				began := time.Now()
-				c.run(couple)
-				fmt.Fprintf(os.Stderr, "%s, %s: run %d of %d, %s: %v\n", c.every.name, c.besides.name, n+1, runs, couple.tool, time.Since(began).Round(time.Second))
+				c.once(couple)
+				c.run.save()
+				b.Logf("%s, %s: run %d of %d, %s: %v", c.every.name, c.besides.name, n+1, c.run.runs, couple.tool, time.Since(began).Round(time.Second))
 			}
 		}
 		slices.Reverse(couples) // who was first is second
 	}
 }
 
-// run has all accidents happen to a couple, which it starts and stops.
-func (c *contest) run(p *couple) {
+// once has all accidents happen to a couple, which it starts and stops.
+func (c *contest) once(p *couple) {
 	bad := p.start()
 	if bad != nil {
 		p.Logf("%s does not start: %v", p.tool, bad)
@@ -162,11 +155,6 @@ func (c *contest) run(p *couple) {
 		p.bad++
 	}
 	p.stop()
-	for _, row := range c.rows {
-		if s := c.seen[row][p.tool]; s != nil && len(s.web) > 0 {
-			p.Logf("  %-16s %v, %v", row, round(s.web[len(s.web)-1]), round(s.dns[len(s.dns)-1]))
-		}
-	}
 }
 
 // row is where a tool's measurements of a kind are written. No name: nowhere.
@@ -174,32 +162,36 @@ func (c *contest) row(name string, tool pair.Tool) *suffered {
 	if name == "" {
 		return new(suffered)
 	}
-	if c.seen[name] == nil {
-		c.seen[name] = make(map[pair.Tool]*suffered)
-		c.rows = append(c.rows, name)
+	return &suffered{
+		web: c.times.Cell(name+", HTTP", string(tool)), dns: c.times.Cell(name+", DNS", string(tool)), failed: c.failed.Cell(name, string(tool)),
 	}
-	if c.seen[name][tool] == nil {
-		c.seen[name][tool] = new(suffered)
-	}
-	return c.seen[name][tool]
 }
 
-func (c *contest) print() {
-	for _, row := range c.rows {
-		for _, tool := range []pair.Tool{pair.IPVSD, pair.Keepalived} {
-			if s := c.seen[row][tool]; s != nil {
-				fmt.Printf("%-18s %-22s %-16s %-11s %v\n", c.every.name, c.besides.name, row, tool, s)
-			}
-		}
-	}
-}
+// suffered is where it is written what clients saw of one kind of accident.
+type suffered struct{ web, dns, failed *book.Cell }
+
+// writing: one client may still be waited for when another one is done.
+var writing sync.Mutex
 
 func (s *suffered) add(web, dns lab.Seen) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.web, s.dns = append(s.web, web.Silence), append(s.dns, dns.Silence)
-	s.failed += web.Failed + dns.Failed
-	s.sent += web.Sent + dns.Sent
+	writing.Lock()
+	defer writing.Unlock()
+	if s.web == nil {
+		return
+	}
+	s.web.Add(web.Silence.Seconds())
+	s.dns.Add(dns.Silence.Seconds())
+	s.failed.AddOf(float64(web.Failed+dns.Failed), float64(web.Sent+dns.Sent))
 }
 
-func (s *suffered) miss(why error) { s.missed, s.why = s.missed+1, why }
+// miss tells that a run did not come to the end that it should have.
+func (s *suffered) miss(why error) {
+	writing.Lock()
+	defer writing.Unlock()
+	if s.web == nil {
+		return
+	}
+	var before int
+	_, _ = fmt.Sscanf(s.failed.Note, "not reached in %d", &before)
+	s.failed.Note = fmt.Sprintf("not reached in %d runs: %v", before+1, why)
+}

@@ -16,17 +16,17 @@ import (
 // sweep is the number of rounds in which the daemon reads the whole table once.
 const sweep = 20
 
-// inside measures rounds of the reconciler without the program around it.
+// inside is what was measured of the reconciler without the program around it.
 type inside struct {
-	program series // an empty table
-	quiet   series // a round when nothing changed
-	whole   series // such a round that reads everything
+	program time.Duration   // an empty table
+	quiet   []time.Duration // rounds when nothing changed
+	whole   time.Duration   // such a round that reads everything
 
-	snapshot, ipvsadm series // of the same table
-	sent              int    // commands, in all of those
+	snapshot, ipvsadm time.Duration // of the same table
+	sent              int           // commands, in all rounds when nothing changed
 }
 
-func (in *inside) measure(b *bench, z size) {
+func measureInside(b *bench, z size) (in inside) {
 	host := lab.NewHost(b, "director")
 	kernel := open(b, host)
 	want := state(z)
@@ -41,26 +41,26 @@ func (in *inside) measure(b *bench, z size) {
 	if n != z.services+z.destinations() {
 		b.Fatalf("programming took %d commands", n)
 	}
-	in.program = append(in.program, took)
+	in.program = took
 	for range 20 {
 		n, took = round(sweep)
 		in.sent += n
 		in.quiet = append(in.quiet, took)
 	}
-	n, took = round(reconcile.Whole)
+	n, in.whole = round(reconcile.Whole)
 	in.sent += n
-	in.whole = append(in.whole, took)
 
 	began := time.Now()
 	table, err := kernel.Snapshot(context.Background())
-	in.snapshot = append(in.snapshot, time.Since(began))
+	in.snapshot = time.Since(began)
 	b.Must(err)
 	if _, n := table.Len(); n != z.destinations() {
 		b.Fatalf("a snapshot has %d servers", n)
 	}
 	began = time.Now()
 	host.Run("ipvsadm", "-Sn")
-	in.ipvsadm = append(in.ipvsadm, time.Since(began))
+	in.ipvsadm = time.Since(began)
+	return in
 }
 
 // open returns a client of the host's table.

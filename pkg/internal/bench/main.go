@@ -1,9 +1,10 @@
-// Command bench measures ipvsd against keepalived and ipvsadm: the same tables, in one boot of one kernel, in turns, each on a
-// host of its own. scripts/bench runs it. Times are from the start of a program, or from its signal, until an observer sees
-// the result in /proc/net/ip_vs; only their ratios mean anything on another machine.
+// Command bench measures ipvsd against keepalived, ldirectord, ipvsadm, HAProxy and Pen, and writes the benchmark book: chapter by chapter, each in
+// a boot of its own, the contenders in turns, each on a host of its own. scripts/bench runs it. It starts itself once more
+// in the lab for each chapter; -inside names the file for what was measured there.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -11,152 +12,131 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+	"github.com/ipvsd/ipvsd/pkg/internal/bench/book"
 )
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == spareCommand {
-		fmt.Fprintln(os.Stderr, "bench:", count())
+	if len(os.Args) >= 2 && strings.HasPrefix(os.Args[1], errand) {
+		fmt.Fprintln(os.Stderr, "bench:", runErrand(os.Args[1:]))
 		os.Exit(1)
 	}
-	bin := flag.String("bin", "bin", "`DIR` of ipvsd")
-	runs := flag.Int("runs", 5, "`NUMBER` of runs of everything")
-	services := flag.Int("services", 500, "`NUMBER` of services")
-	servers := flag.Int("servers", 20, "`NUMBER` of servers of each")
-	checks := flag.Bool("checks", false, "measure health checks instead of tables")
-	detection := flag.Bool("detection", false, "measure how soon a server that dies is noticed instead of tables")
-	failover := flag.Bool("failover", false, "measure what clients see of a pair of directors instead of tables")
-	drop := flag.Bool("drop-in", false, "measure how soon ipvsd and keepalived have the table of one keepalived.conf, with a check for each server")
-	only := flag.String("only", "", "of -failover: `WHAT` is measured, a burden, an advert_int, or both with a comma between")
+	var o options
+	flag.StringVar(&o.bin, "bin", "bin", "`DIR` of ipvsd")
+	flag.StringVar(&o.chapters, "chapters", "", "`NAMES` of the chapters that are measured, with spaces between; all of them if there are none")
+	flag.IntVar(&o.runs, "runs", 0, "`NUMBER` of runs of everything in a boot; 0: what each chapter needs")
+	flag.IntVar(&o.boots, "boots", 1, "`NUMBER` of boots for each chapter")
+	flag.BoolVar(&o.quick, "quick", false, "one run with small sizes, which only shows that everything works; writes to bin/book")
+	flag.BoolVar(&o.add, "add", false, "put the measurements to those that the book has, of the same commit, machine and programs")
+	flag.StringVar(&o.out, "out", "", "`DIR` of the book (contrib/bench/book)")
+	flag.BoolVar(&o.render, "render", false, "measure nothing: write the book's text and plots from its JSON")
+	flag.IntVar(&o.size.services, "services", 0, "programming, restart and drop-in: `NUMBER` of services instead of the chapter's")
+	flag.IntVar(&o.size.servers, "servers", 0, "the same: `NUMBER` of servers of each")
+	flag.StringVar(&o.only, "only", "", "failover: `WHAT` is measured, a burden, an advert_int, or both with a comma between")
+	flag.StringVar(&o.inside, "inside", "", "measure one chapter here, and write it to `FILE`")
+	list := flag.Bool("list", false, "list the chapters")
 	flag.Parse()
 
-	b := &bench{}
-	run := func() { measure(b, *bin, *runs, size{services: *services, servers: *servers}) }
-	if *checks {
-		run = func() { measureChecks(b, *bin, *runs) }
+	err := o.check()
+	switch {
+	case err != nil:
+	case *list:
+		for _, c := range chapters {
+			fmt.Printf("%-12s %s\n", c.name, c.title)
+		}
+	case o.inside != "":
+		err = o.measure()
+	default:
+		err = o.publish()
 	}
-	if *detection {
-		run = func() { measureDetection(b, *bin, *runs) }
-	}
-	if *drop {
-		run = func() { measureDropIn(b, *bin, *runs, size{services: *services, servers: *servers, checked: true}) }
-	}
-	if *failover {
-		run = func() { measureFailover(b, *bin, *runs, *only) }
-	}
-	if err := b.Run(run); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// size is that of a table.
-type size struct {
-	services, servers int
-	checked           bool // each server is one of its own, and has a check
+// options are those of the command line.
+type options struct {
+	bin, chapters, out, only, inside string
+	runs, boots                      int
+	quick, add, render               bool
+	size                             size
 }
 
-// rip is the address of a server.
-func (z size) rip(service, server int) string {
-	if z.checked {
-		return rip(service*z.servers + server)
+func (o *options) check() error {
+	if flag.NArg() > 0 {
+		return fmt.Errorf("no arguments are known, %q neither: chapters are named by -chapters", flag.Args())
 	}
-	return rip(server)
-}
-
-func (z size) destinations() int { return z.services * z.servers }
-
-func measure(b *bench, bin string, runs int, z size) {
-	dir := b.tempDir()
-	contenders := []contender{ipvsd(bin, dir, z), keepalived(dir, z), restore(dir, z)}
-	results := make([]result, len(contenders))
-	var inside inside
-	for n := range runs {
-		for i, c := range contenders {
-			b.Within(func() { c.measure(b, z, &results[i]) })
-		}
-		b.Within(func() { inside.measure(b, z) })
-		fmt.Fprintf(os.Stderr, "run %d of %d\n", n+1, runs)
+	if (o.size.services > 0) != (o.size.servers > 0) {
+		return errors.New("-services and -servers belong together")
 	}
-
-	printRows(contenders, results, z, runs)
-	fmt.Println("reading all of the table")
-	fmt.Printf("  %-12s %v\n  %-12s %-28v %5.1f x ipvsd's\n", "ipvsd", inside.snapshot, "ipvsadm -Sn", inside.ipvsadm,
-		float64(inside.ipvsadm.median())/float64(inside.snapshot.median()))
-	fmt.Println("rounds of ipvsd's reconciler, without the program around it")
-	for _, row := range []struct {
-		what  string
-		times series
-	}{
-		{"filling the table", inside.program},
-		{"nothing changed", inside.quiet},
-		{"the same, over the whole table", inside.whole},
-	} {
-		fmt.Printf("  %-30s %-28v %6.3f x filling\n", row.what, row.times, float64(row.times.median())/float64(inside.program.median()))
-	}
-	fmt.Printf("  commands sent when nothing changed: %d\n", inside.sent)
-}
-
-// printRows prints what was measured of all contenders, the first of which is ipvsd.
-func printRows(contenders []contender, results []result, z size, runs int) {
-	fmt.Printf("%d services x %d servers, %d runs in turns, one boot: median (fastest to slowest)\n\n", z.services, z.servers, runs)
-	for _, row := range []struct {
-		what  string
-		times func(result) series
-	}{
-		{"from the start to a full table", func(r result) series { return r.start }},
-		{"of that, from the first service to the last server", func(r result) series { return r.fill }},
-		{"from SIGHUP to one changed weight", func(r result) series { return r.reload }},
-		{"from SIGTERM to an empty table", func(r result) series { return r.stop }},
-	} {
-		fmt.Println(row.what)
-		ours := row.times(results[0]).median()
-		for i, c := range contenders {
-			if s := row.times(results[i]); len(s) > 0 {
-				fmt.Printf("  %-12s %-28v %5.1f x ipvsd's\n", c.name, s, float64(s.median())/float64(ours))
-			}
+	for name := range strings.FieldsSeq(o.chapters) {
+		if !slices.ContainsFunc(chapters, func(c chapter) bool { return c.name == name }) {
+			return fmt.Errorf("there is no chapter %q: -list lists them", name)
 		}
 	}
-	fmt.Println("memory with the full table")
-	for i, c := range contenders {
-		if m := results[i].memory; len(m) > 0 {
-			fmt.Printf("  %-12s %-28v %5.1f x ipvsd's\n", c.name, m, float64(m.median())/float64(results[0].memory.median()))
+	if o.inside != "" && len(o.wanted()) != 1 {
+		return errors.New("-inside wants one chapter")
+	}
+	if o.out == "" {
+		o.out = "contrib/bench/book"
+		if o.quick {
+			o.out = "bin/book"
 		}
 	}
+	return nil
 }
 
-// series are measurements of one thing.
-type series []time.Duration
+// wanted are the chapters that are to be measured.
+func (o *options) wanted() []chapter {
+	names := strings.Fields(o.chapters)
+	return slices.DeleteFunc(slices.Clone(chapters), func(c chapter) bool { return len(names) > 0 && !slices.Contains(names, c.name) })
+}
 
-func (s series) median() time.Duration {
-	if len(s) == 0 {
-		return 0
+// runsOf returns how many runs a chapter has.
+func (o *options) runsOf(c chapter) int {
+	switch {
+	case o.runs > 0:
+		return o.runs
+	case o.quick:
+		return 1
 	}
-	sorted := slices.Sorted(slices.Values(s))
-	return sorted[len(sorted)/2]
+	return c.runs
 }
 
-func (s series) String() string {
-	return fmt.Sprintf("%v (%v to %v)", round(s.median()), round(slices.Min(s)), round(slices.Max(s)))
-}
-
-func round(d time.Duration) time.Duration {
-	if d < 100*time.Millisecond {
-		return d.Round(10 * time.Microsecond)
+// command is how anybody measures a chapter again.
+func (o *options) command(c chapter) string {
+	words := []string{"make bench", "CHAPTERS=" + c.name}
+	if o.quick {
+		words = append(words, "QUICK=1")
 	}
-	return d.Round(time.Millisecond)
+	if o.size.services > 0 || o.only != "" {
+		words[0], words[1] = "scripts/bench", "-chapters "+c.name
+		if o.quick {
+			words[2] = "-quick"
+		}
+	}
+	if o.size.services > 0 {
+		words = append(words, fmt.Sprintf("-services %d -servers %d", o.size.services, o.size.servers))
+	}
+	if o.only != "" {
+		words = append(words, fmt.Sprintf("-only %q", o.only))
+	}
+	return strings.Join(words, " ")
 }
 
-// bench is the lab's TB.
-type bench struct{ lab.Program }
-
-func (b *bench) tempDir() string {
-	dir, err := os.MkdirTemp("", "bench")
-	b.Must(err)
-	b.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
-func (b *bench) write(file string, lines []string) {
-	b.Must(os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+// measure measures a chapter on this machine, and writes what there is after every run.
+func (o *options) measure() error {
+	c := o.wanted()[0]
+	r := &run{bench: new(bench), options: *o, runs: o.runsOf(c), chapter: &book.Chapter{Name: c.name, Title: c.title, Command: o.command(c), Notes: c.notes}}
+	r.chapter.Boots = []book.Boot{{Runs: r.runs, Quick: o.quick, Kernel: kernel(), Versions: versions(), Unfit: "a program or the kernel was stuck, or ended"}}
+	r.save()
+	began := time.Now()
+	err := r.Run(func() { c.measure(r) })
+	r.chapter.Boots[0].Unfit = ""
+	if err != nil {
+		r.chapter.Boots[0].Unfit = err.Error()
+	}
+	r.save()
+	fmt.Fprintf(os.Stderr, "%s: %v\n", c.name, time.Since(began).Round(time.Second))
+	return err
 }

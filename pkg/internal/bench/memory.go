@@ -5,26 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
-
-// bytes are measurements of memory.
-type bytes []int64
-
-func (s bytes) median() int64 {
-	if len(s) == 0 {
-		return 0
-	}
-	return slices.Sorted(slices.Values(s))[len(s)/2]
-}
-
-func (s bytes) String() string {
-	const mega = 1 << 20
-	return fmt.Sprintf("%.1f MB (%.1f to %.1f)", float64(s.median())/mega, float64(slices.Min(s))/mega, float64(slices.Max(s))/mega)
-}
 
 // memory returns what all processes on a host use, pages that several of them share counted once (Pss).
 func memory(b *bench, host *lab.Host) (sum int64) {

@@ -31,7 +31,7 @@ func newSpare(b *bench) *spare {
 	memory := os.NewFile(uintptr(fd), "spare")
 	defer func() { _ = memory.Close() }()
 	b.Must(memory.Truncate(int64(os.Getpagesize())))
-	s := &spare{process: exec.Command(self, spareCommand)}
+	s := &spare{process: exec.Command(self, spareErrand)}
 	s.counted, err = shared(fd)
 	b.Must(err)
 	s.process.ExtraFiles, s.process.Stderr = []*os.File{memory}, os.Stderr
@@ -58,9 +58,6 @@ func (s *spare) end() {
 	_ = s.process.Process.Kill()
 	_ = s.process.Wait()
 }
-
-// spareCommand is the argument that makes the program count.
-const spareCommand = "count-what-is-spare"
 
 // count is what the process does.
 func count() error {

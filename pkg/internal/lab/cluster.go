@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // The addresses that the clients of the clusters use, and theirs.
@@ -44,9 +45,8 @@ func (c *Cluster) Resolve() (string, error) {
 	return name, err
 }
 
-// start starts all servers; when it returns, they serve.
-func (c *Cluster) start() {
-	servers := append(append([]*Server(nil), c.Web...), c.DNS...)
+// start starts servers; when it returns, they serve.
+func (c *Cluster) start(servers ...*Server) {
 	for _, s := range servers {
 		s.launch()
 	}
@@ -85,10 +85,18 @@ type NATCluster struct {
 // NewNATCluster makes the cluster and starts all real servers; when it returns, they serve.
 func NewNATCluster(tb TB) *NATCluster {
 	tb.Helper()
+	c := NewWebCluster(tb)
+	c.start(c.DNS...)
+	return c
+}
+
+// NewWebCluster is NewNATCluster with name servers that do not run yet: in User Mode Linux a bind9 takes half a second of processor time.
+func NewWebCluster(tb TB) *NATCluster {
+	tb.Helper()
 	c := newNATNetworks(tb)
 	c.Director = c.newDirector(tb, "director", append(vips(), "192.168.1.101/24", "2001:db8:1::101/64"),
 		[]string{"10.0.100.1/24", GatewayVIP.String() + "/32", "2001:db8:100::1/64", GatewayVIP6.String() + "/128"})
-	c.start()
+	c.start(c.Web...)
 	return c
 }
 
@@ -110,8 +118,14 @@ func NewNATPair(tb TB) *NATPair {
 	p.Directors[0] = p.newDirector(tb, "director1", []string{"192.168.1.101/24", "2001:db8:1::101/64"}, []string{"10.0.100.1/24", "2001:db8:100::1/64"})
 	p.Directors[1] = p.newDirector(tb, "director2", []string{"192.168.1.102/24", "2001:db8:1::102/64"}, []string{"10.0.100.50/24", "2001:db8:100::50/64"})
 	p.Director = p.Directors[0]
-	p.start()
+	p.start(append(slices.Clone(p.Web), p.DNS...)...)
 	return p
+}
+
+// Third makes one more director of the pair's kind, at 192.168.1.103 and 10.0.100.51.
+func (p *NATPair) Third(tb TB) *Host {
+	tb.Helper()
+	return p.newDirector(tb, "director3", []string{"192.168.1.103/24", "2001:db8:1::103/64"}, []string{"10.0.100.51/24", "2001:db8:100::51/64"})
 }
 
 // newNATNetworks makes all of a cluster but its directors. Nothing runs yet.
@@ -155,7 +169,7 @@ func (c *NATCluster) newRealServer(tb TB, name string, last byte) (*Host, netip.
 	return h, at
 }
 
-// DirectCluster is a client, a director and two real servers, each with web and name service, on one network:
+// DirectCluster is a client, a director and real servers, most often two, each with web and name service, on one network:
 //
 //	client 192.168.1.10 ---+--- director 192.168.1.101, VIPs .200 .202
 //	                       +--- real1-2 192.168.1.21-22, the same VIPs on lo
@@ -171,18 +185,24 @@ type DirectCluster struct {
 // NewDirectCluster makes the cluster and starts all servers; when it returns, they serve.
 func NewDirectCluster(tb TB) *DirectCluster {
 	tb.Helper()
+	return NewDirectClusterOf(tb, 2)
+}
+
+// NewDirectClusterOf is NewDirectCluster with so many real servers.
+func NewDirectClusterOf(tb TB, servers byte) *DirectCluster {
+	tb.Helper()
 	c := &DirectCluster{Network: NewBridge(tb, "network", 1500)}
 	c.Client = NewHost(tb, "client")
 	c.Client.Connect(c.Network, "eth0", ClientAddr.String()+"/24", ClientAddr6.String()+"/64")
 	c.Director = NewHost(tb, "director")
 	c.Director.Connect(c.Network, "eth0", append(vips(), "192.168.1.101/24", "2001:db8:1::101/64")...)
-	for i := range byte(2) {
+	for i := range servers {
 		h, at := c.newRealServer(tb, fmt.Sprintf("real%d", i+1), 21+i)
 		c.Real = append(c.Real, h)
 		c.Web = append(c.Web, NewNginx(h, at).both("2001:db8:1::", 21+i))
 		c.DNS = append(c.DNS, NewBind(h, at).both("2001:db8:1::", 21+i))
 	}
-	c.start()
+	c.start(append(slices.Clone(c.Web), c.DNS...)...)
 	return c
 }
 

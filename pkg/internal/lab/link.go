@@ -93,6 +93,24 @@ func (b *Bridge) Hear(h *Host) {
 	b.on.Run("bridge", "link", "set", "dev", b.of[h], "state", "forwarding")
 }
 
+// Impair has the switch treat what goes to the host as netem(8) says: "loss", "5%".
+func (b *Bridge) Impair(h *Host, how ...string) { b.on.Impair(b.of[h], how...) }
+
+// Mend ends that, and a Deafen.
+func (b *Bridge) Mend(h *Host) { b.on.Mend(b.of[h]) }
+
+// Impair treats what the host sends by an interface as netem(8) says.
+func (h *Host) Impair(ifname string, how ...string) {
+	h.tb.Helper()
+	h.Run(append([]string{"tc", "qdisc", "replace", "dev", ifname, "root", "netem"}, how...)...)
+}
+
+// Mend ends that.
+func (h *Host) Mend(ifname string) {
+	h.tb.Helper()
+	h.Run("tc", "qdisc", "delete", "dev", ifname, "root")
+}
+
 // AddAddress adds an address such as "10.0.100.2/24". IPv6 ones can be used at once, without duplicate detection. Those
 // with all 128 bits, which are VIPs, are nobody's source: the kernel would take them for the nearest to their neighbours.
 func (h *Host) AddAddress(ifname, prefix string) {

@@ -5,12 +5,18 @@ import (
 	"time"
 )
 
-// Poll calls f until it returns nil or the limit is over; then it returns the last error.
+// A look at what is waited for may cost a process, which takes long to start in User Mode Linux: what is waited for needs that processor, too.
+const (
+	shortestPause = 20 * time.Millisecond
+	longestPause  = 500 * time.Millisecond
+	looksInAPause = 3 // so many would fit in
+)
+
+// Poll calls f until it returns nil or the limit is over; then it returns the last error. The longer f takes the less often it is called.
 func Poll(limit time.Duration, f func() error) error {
 	deadline := time.After(limit)
-	pause := time.NewTicker(20 * time.Millisecond)
-	defer pause.Stop()
 	for {
+		begin := time.Now()
 		err := f()
 		if err == nil {
 			return nil
@@ -18,7 +24,7 @@ func Poll(limit time.Duration, f func() error) error {
 		select {
 		case <-deadline:
 			return fmt.Errorf("not within %v: %w", limit, err)
-		case <-pause.C:
+		case <-time.After(min(max(shortestPause, looksInAPause*time.Since(begin)), longestPause)):
 		}
 	}
 }

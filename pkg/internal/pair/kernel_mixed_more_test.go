@@ -103,9 +103,13 @@ func hostilePackets(x *table) {
 	x.start(high, low)
 	x.active(0, high)
 	transitions := regexp.MustCompile(`Entering \w+ STATE|virtual router changed`)
-	var before [2]int
-	for i, d := range x.Directors {
-		before[i] = len(transitions.FindAllString(d.Process.Log(), -1))
+	stalls := regexp.MustCompile(`this host was too busy|this host did not run`)
+	// logged counts the lines of each director.
+	logged := func(what *regexp.Regexp) (n [2]int) {
+		for i, d := range x.Directors {
+			n[i] = len(what.FindAllString(d.Process.Log(), -1))
+		}
+		return n
 	}
 
 	enemy := lab.NewHost(x.t, "enemy")
@@ -119,15 +123,23 @@ func hostilePackets(x *table) {
 		pause = 100 * time.Millisecond // among a thousand packets a second a backup keepalived misses adverts
 	}
 	go func() { done <- storm(enemy, pause, stop) }()
-	for range 2 {
-		x.active(0, high)
-	}
-	for i, d := range x.Directors {
-		for _, why := range []string{"length", "ttl", "version", "auth_type", "password", "interval", "type", "checksum"} {
-			x.shows(i, "rejected", " for "+why+": ")
+	for try := range 5 { // where a director says itself that its host stood still, packets are not to blame
+		before, stalled := logged(transitions), logged(stalls)
+		for range 2 {
+			x.active(0, high)
 		}
-		if after := len(transitions.FindAllString(d.Process.Log(), -1)); after != before[i] {
-			x.t.Errorf("%s: %d transitions", d.Name, after-before[i])
+		for i := range x.Directors {
+			for _, why := range []string{"length", "ttl", "version", "auth_type", "password", "interval", "type", "checksum"} {
+				x.shows(i, "rejected", " for "+why+": ")
+			}
+		}
+		after := logged(transitions)
+		if after == before {
+			break
+		}
+		if try == 4 || logged(stalls) == stalled {
+			x.t.Errorf("transitions: %d before, %d after", before, after)
+			break
 		}
 	}
 	close(stop)

@@ -6,19 +6,16 @@
 package etcdsource
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 
+	"github.com/ipvsd/ipvsd/pkg/etcd"
 	"github.com/ipvsd/ipvsd/pkg/member"
-	"github.com/ipvsd/ipvsd/pkg/member/access"
 )
 
 const (
@@ -26,41 +23,26 @@ const (
 	relook = 10 * time.Second
 	// settle is how long after a change they are read: keys often change together.
 	settle = 50 * time.Millisecond
-	// patience is how long one answer may take.
-	patience = 5 * time.Second
-	// firstRetry and lastRetry are when etcd is asked again after it failed: twice as late each time.
-	firstRetry, lastRetry = time.Second, 30 * time.Second
+	// maxBytes is how large all keys may be together.
+	maxBytes = 64 << 20
 )
 
 // Run reads the keys until the context is done, and posts what they say.
 func Run(ctx context.Context, source member.Source, post func(member.Report)) {
 	r := reader{source: source, post: post}
-	retry := firstRetry
+	var retry etcd.Retry
 	for {
 		answered, err := r.session(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		post(member.Report{Source: source, Err: plainly(err)})
+		post(member.Report{Source: source, Err: etcd.Plainly(err)})
 		if answered {
-			retry = firstRetry
+			retry = etcd.Retry{}
 		}
-		if !rest(ctx, retry) {
+		if !retry.Rest(ctx) {
 			return
 		}
-		retry = min(2*retry, lastRetry)
-	}
-}
-
-// rest waits, and says whether the context allows to go on.
-func rest(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 
@@ -75,7 +57,7 @@ type reader struct {
 func (r *reader) session(ctx context.Context) (answered bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	client, err := r.connect(ctx)
+	client, err := etcd.Connect(ctx, r.source.At, r.source.Access)
 	if err != nil {
 		return false, err
 	}
@@ -101,7 +83,7 @@ func (r *reader) session(ctx context.Context) (answered bool, err error) {
 			case w.Err() != nil:
 				return true, fmt.Errorf("watch: %w", w.Err())
 			}
-			if !rest(ctx, settle) {
+			if !etcd.Rest(ctx, settle) {
 				return true, ctx.Err()
 			}
 		}
@@ -111,44 +93,21 @@ func (r *reader) session(ctx context.Context) (answered bool, err error) {
 	}
 }
 
-func (r *reader) connect(ctx context.Context) (*clientv3.Client, error) {
-	secret, err := access.Secret(r.source.Access)
-	if err != nil {
-		return nil, err
-	}
-	c := clientv3.Config{
-		Context: ctx, Endpoints: strings.Split(r.source.At, ","), Username: r.source.User, Password: secret,
-		DialTimeout: patience, DialKeepAliveTime: relook, DialKeepAliveTimeout: patience, Logger: zap.NewNop(),
-	}
-	if strings.HasPrefix(r.source.At, "https://") {
-		if c.TLS, err = access.TLS(r.source.Access); err != nil {
-			return nil, err
-		}
-	}
-	return clientv3.New(c)
-}
-
 // read reads all keys, posts what they say, and returns the revision that they are of.
 func (r *reader) read(ctx context.Context, client *clientv3.Client) (revision int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	a, err := client.Get(ctx, r.source.Name, clientv3.WithPrefix(), clientv3.WithLimit(member.MaxMembers))
+	keys, revision, err := etcd.All(ctx, client, r.source.Name, member.MaxMembers, maxBytes)
 	if err != nil {
 		return 0, err
 	}
-	if a.More {
-		return 0, fmt.Errorf("there are more than %d keys", member.MaxMembers)
-	}
-	there := make(map[string]bool, len(a.Kvs))
-	for _, kv := range a.Kvs {
-		key := string(kv.Key)
-		there[key] = true
-		list, err := parse(key, kv.Value)
-		r.shelf.Put(key, list, err)
+	there := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		there[k.Name] = true
+		list, err := parse(k.Name, k.Value)
+		r.shelf.Put(k.Name, list, err)
 	}
 	r.shelf.Keep(func(key string) bool { return there[key] })
 	r.post(r.shelf.Report(r.source))
-	return a.Header.Revision, nil
+	return revision, nil
 }
 
 // parse reads what a key is set to. A server without a name has that of its key.
@@ -160,16 +119,4 @@ func parse(key string, value []byte) ([]member.Member, error) {
 		}
 	}
 	return list, err
-}
-
-// plainly says what went wrong without what gRPC adds.
-func plainly(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Sprintf("no answer within %v", patience)
-	}
-	text := err.Error()
-	if _, desc, found := strings.Cut(text, "desc = "); found {
-		text = desc
-	}
-	return cmp.Or(text, "it failed")
 }

@@ -1,94 +1,21 @@
 package etcdsource
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 
+	"github.com/ipvsd/ipvsd/pkg/etcd/etcdtest"
+	"github.com/ipvsd/ipvsd/pkg/internal/authority"
 	"github.com/ipvsd/ipvsd/pkg/member"
 )
-
-// etcd is Debian's etcd on loopback, with its data in a directory.
-type etcd struct {
-	t       *testing.T
-	dir     string
-	address string
-	process *exec.Cmd
-	log     *bytes.Buffer
-}
-
-func newEtcd(t *testing.T) *etcd {
-	t.Helper()
-	e := &etcd{t: t, dir: t.TempDir(), address: "http://" + freeAddress(t)}
-	t.Cleanup(func() { e.stop() })
-	return e
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func (e *etcd) start() {
-	e.t.Helper()
-	peer := "http://" + freeAddress(e.t)
-	e.log = new(bytes.Buffer)
-	e.process = exec.Command("etcd", "--data-dir", filepath.Join(e.dir, "data"), "--listen-client-urls", e.address, "--advertise-client-urls", e.address,
-		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer)
-	e.process.Stdout, e.process.Stderr = e.log, e.log
-	e.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := e.process.Start(); err != nil {
-		e.t.Fatalf("%v: run scripts/install etcd-server", err)
-	}
-}
-
-func (e *etcd) stop() {
-	if e.process != nil {
-		_ = e.process.Process.Kill()
-		_ = e.process.Wait()
-		e.process = nil
-	}
-}
-
-// do does something in etcd, as soon as that is there.
-func (e *etcd) do(f func(context.Context, *clientv3.Client) error) {
-	e.t.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{e.address}, DialTimeout: time.Minute, Logger: zap.NewNop()})
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(e.t.Context(), time.Minute)
-	defer cancel()
-	if err := f(ctx, client); err != nil {
-		e.t.Fatalf("%v\n%s", err, e.log)
-	}
-}
-
-func (e *etcd) put(key, value string) {
-	e.t.Helper()
-	e.do(func(ctx context.Context, c *clientv3.Client) error {
-		_, err := c.Put(ctx, key, value)
-		return err
-	})
-}
 
 // told are the reports of a reader.
 type told struct {
@@ -159,58 +86,60 @@ func (r *told) await(want string) {
 	}
 }
 
+// awaitError waits for an error.
+func (r *told) awaitError(want string) {
+	r.t.Helper()
+	limit := time.After(2 * time.Minute)
+	for {
+		r.mu.Lock()
+		all := strings.Join(r.all, "\n")
+		r.mu.Unlock()
+		if strings.Contains(all, want) {
+			return
+		}
+		select {
+		case <-r.news:
+		case <-limit:
+			r.t.Fatalf("never heard of %q, but of\n%s", want, all)
+		}
+	}
+}
+
 // What is put and deleted below the prefix is told at once; an etcd that goes is an error, and one that comes back answers again.
 func TestRun(t *testing.T) {
 	t.Parallel()
-	e := newEtcd(t)
-	r := read(t, member.Source{Kind: member.Etcd, Name: "/web/", At: e.address})
+	e := etcdtest.New(t)
+	r := read(t, member.Source{Kind: member.Etcd, Name: "/web/", At: e.Address})
 	r.await("error") // it isn't there yet
-	e.start()
+	e.Start()
 	r.await("")
-	e.put("/web/web1", "10.0.0.1:80")
+	e.Put("/web/web1", "10.0.0.1:80")
 	r.await("10.0.0.1:80=web1")
-	e.put("/webb", "10.0.0.9:80")
-	e.put("/web/rack2/web2", `{"address": "10.0.0.2", "weight": 3, "tags": ["web"]}`)
+	e.Put("/webb", "10.0.0.9:80")
+	e.Put("/web/rack2/web2", `{"address": "10.0.0.2", "weight": 3, "tags": ["web"]}`)
 	r.await("10.0.0.1:80=web1 10.0.0.2:0=web2*3web")
-	e.put("/web/web1", "web1.example.org:80")
+	e.Put("/web/web1", "web1.example.org:80")
 	r.await(`10.0.0.1:80=web1 10.0.0.2:0=web2*3web warning: /web/web1: "web1.example.org:80" is no address, with or without a port; it counts as it was before`)
-	e.do(func(ctx context.Context, c *clientv3.Client) error {
+	e.Do(func(ctx context.Context, c *clientv3.Client) error {
 		_, err := c.Delete(ctx, "/web/web1")
 		return err
 	})
 	r.await("10.0.0.2:0=web2*3web")
-	e.stop()
+	e.Stop()
 	r.await("error")
-	e.start()
+	e.Start()
 	r.await("10.0.0.2:0=web2*3web")
-	e.put("/web/web3", "[2001:db8::3]:80")
+	e.Put("/web/web3", "[2001:db8::3]:80")
 	r.await("10.0.0.2:0=web2*3web 2001:db8::3:80=web3")
 }
 
 // Who must log in does, with the password of the file, and says so where it is the wrong one.
 func TestLogin(t *testing.T) {
 	t.Parallel()
-	e := newEtcd(t)
-	e.start()
-	e.put("/web/web1", "10.0.0.1:80")
-	e.do(func(ctx context.Context, c *clientv3.Client) error {
-		for _, user := range []struct{ name, password, role string }{{"root", "top", "root"}, {"ipvsd", "s3cret", "reader"}} {
-			if _, err := c.UserAdd(ctx, user.name, user.password); err != nil {
-				return err
-			}
-			if _, err := c.RoleAdd(ctx, user.role); err != nil {
-				return err
-			}
-			if _, err := c.UserGrantRole(ctx, user.name, user.role); err != nil {
-				return err
-			}
-		}
-		if _, err := c.RoleGrantPermission(ctx, "reader", "/web/", clientv3.GetPrefixRangeEnd("/web/"), clientv3.PermissionType(clientv3.PermRead)); err != nil {
-			return err
-		}
-		_, err := c.AuthEnable(ctx)
-		return err
-	})
+	e := etcdtest.New(t)
+	e.Start()
+	e.Put("/web/web1", "10.0.0.1:80")
+	e.Admit("ipvsd", "s3cret", "/web/", clientv3.PermissionType(clientv3.PermRead))
 	file := filepath.Join(t.TempDir(), "password")
 	write := func(text string) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -218,7 +147,7 @@ func TestLogin(t *testing.T) {
 		}
 	}
 	write("wrong\n")
-	r := read(t, member.Source{Kind: member.Etcd, Name: "/web/", At: e.address, Access: member.Access{User: "ipvsd", Secret: file}})
+	r := read(t, member.Source{Kind: member.Etcd, Name: "/web/", At: e.Address, Access: member.Access{User: "ipvsd", Secret: file}})
 	r.await("error")
 	r.mu.Lock()
 	all := strings.Join(r.all, "\n")
@@ -228,4 +157,50 @@ func TestLogin(t *testing.T) {
 	}
 	write("s3cret\n")
 	r.await("10.0.0.1:80=web1")
+}
+
+// Over TLS etcd and its reader know each other by their certificates. Who shows none hears nothing.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	ca, stranger := authority.New(t), authority.New(t)
+	e := etcdtest.NewTLS(t, ca)
+	e.Start()
+	e.Put("/web/web1", "10.0.0.1:80")
+	certificate, key := ca.Issue("ipvsd")
+	strange, its := stranger.Issue("ipvsd")
+	for name, try := range map[string]struct {
+		access member.Access
+		want   string
+	}{
+		"both known":          {member.Access{CA: ca.File, Certificate: certificate, Key: key}, ""},
+		"nothing shown":       {member.Access{CA: ca.File}, "error"}, // whether it is heard why is chance
+		"a stranger's shown":  {member.Access{CA: ca.File, Certificate: strange, Key: its}, "error"},
+		"etcd is a stranger":  {member.Access{CA: stranger.File, Certificate: certificate, Key: key}, "certificate signed by unknown authority"},
+		"the file is no more": {member.Access{CA: ca.File, Certificate: certificate + ".gone", Key: key}, "no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := read(t, member.Source{Kind: member.Etcd, Name: "/web/", At: e.Address, Access: try.access})
+			if try.want == "" {
+				r.await("10.0.0.1:80=web1")
+			} else {
+				r.awaitError(try.want)
+			}
+		})
+	}
+}
+
+// More than is allowed is an error, and not read to its end; who was there stays.
+func TestTooMuch(t *testing.T) {
+	t.Parallel()
+	e := etcdtest.New(t)
+	e.Start()
+	e.Put("/web/web1", "10.0.0.1:80")
+	r := read(t, member.Source{Kind: member.Etcd, Name: "/web/", At: e.Address})
+	r.await("10.0.0.1:80=web1")
+	large := strings.Repeat(" ", 1<<20) + "10.0.0.2:80"
+	for n := range 20 {
+		e.Put(fmt.Sprintf("/web/large%d", n), large)
+	}
+	r.awaitError("the keys below /web/ are too large: 1000 of them in more than 16 MB")
 }

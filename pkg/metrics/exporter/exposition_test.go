@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/internal/golden"
 	"github.com/ipvsd/ipvsd/pkg/metrics"
+	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // scraped returns the answer to a scrape.
@@ -139,5 +140,18 @@ func TestLittle(t *testing.T) {
 	text := scraped(t, telling(f))
 	if bytes.Contains([]byte(text), []byte("vrrp")) || strings.Contains(text, "ipvsd_sync_daemon_running") || !strings.Contains(text, "ipvsd_config_last_reload_successful 0\n") {
 		t.Error(text)
+	}
+}
+
+// Two sources of one name, such as that of two name servers, are one series, which is up if both are.
+func TestSourcesOfOneName(t *testing.T) {
+	f := director()
+	f.Sources = append(f.Sources, status.Source{Source: "dns web.example.org", Servers: 3, Error: "refused", Failed: loaded})
+	text := scraped(t, telling(f))
+	for _, line := range []string{"servers", "up"} {
+		name := "ipvsd_member_source_" + line + `{source="dns web.example.org"}`
+		if want := map[string]string{"servers": " 5\n", "up": " 0\n"}[line]; strings.Count(text, name) != 1 || !strings.Contains(text, name+want) {
+			t.Errorf("%s is not there once, as%s", name, want)
+		}
 	}
 }

@@ -48,9 +48,18 @@ func director() *metrics.Facts {
 		Lost:   1, Wanted: []ipvs.SyncRole{ipvs.SyncMaster, ipvs.SyncBackup},
 		Snapshot: &status.Snapshot{
 			RouterID: "director1", Wishes: make([]admin.Wish, 3), WishesRecord: "disk full",
-			Config: status.Config{Loaded: loaded, Rejected: "no", RejectedAt: loaded.Add(time.Hour), Warnings: 2},
+			Config: status.Config{Loaded: loaded, Rejected: "no", RejectedAt: loaded.Add(time.Hour), Warnings: 2, Pending: &status.Pending{Revision: 2, Back: 1}},
 			Table: status.Table{
 				Error: "no IPVS", Record: "disk full", Read: loaded, Changed: loaded, Refused: make([]status.Refused, 2), Foreign: make([]string, 3),
+			},
+			Audit: "disk full", AuditLost: 4,
+			Sources: []status.Source{
+				{Source: "dns web.example.org", Servers: 2, Answered: loaded, Held: make([]status.KeptMember, 1)},
+				{Source: "etcd", Error: "refused", Failed: loaded, Answered: loaded, Unfit: make([]status.UnfitMember, 3)},
+				{Source: "directory /etc/m"},
+			},
+			Directors: []status.Director{
+				{Name: "director2", Reached: loaded, InStep: true, ClockAhead: -3 * time.Second}, {Name: "director3", FailingSince: loaded, Error: "refused"},
 			},
 			Settings: &status.Settings{Master: &status.SyncDaemon{Interface: "eth1"}},
 			Services: []status.Service{web, mail},

@@ -37,6 +37,8 @@ type Keeper struct {
 	wake   chan struct{}
 	spoken atomic.Int32 // so many of Together
 
+	working sync.Mutex // held by a step
+
 	// The rest is of the goroutine of Run.
 	kernel  rtnetlink
 	tables  tables
@@ -151,6 +153,12 @@ func (k *Keeper) Together(say func()) {
 	k.poke()
 }
 
+// Freeze has nothing be done about the host from now on, until thaw is called, which must be once: another process does it.
+func (k *Keeper) Freeze() (thaw func()) {
+	k.working.Lock()
+	return k.working.Unlock
+}
+
 func (k *Keeper) poke() {
 	if k.spoken.Load() > 0 {
 		return
@@ -180,7 +188,9 @@ func (k *Keeper) run(ctx context.Context, r rtnetlink) error {
 		return fmt.Errorf("keep the addresses: %w", err)
 	}
 	for ctx.Err() == nil {
+		k.working.Lock()
 		k.step()
+		k.working.Unlock()
 		var again <-chan time.Time
 		if !k.next.IsZero() {
 			again = time.After(time.Until(k.next))

@@ -21,7 +21,9 @@ type loop struct {
 	over  bool
 
 	logUnknown bool
-	hosts      hosts // nil: not known yet
+	held       bool
+	ready      func() // called once
+	hosts      hosts  // nil: not known yet
 	instances  []*instance
 	changes    int // of the configuration until now
 	named      map[string]*instance
@@ -34,7 +36,7 @@ type loop struct {
 
 func newLoop(net network, log *scribe, porter *porter, options Options) *loop {
 	return &loop{
-		net: net, log: log, porter: porter, report: options.Report, logUnknown: options.LogUnknown,
+		net: net, log: log, porter: porter, report: options.Report, logUnknown: options.LogUnknown, held: options.Held, ready: func() {},
 		router: vrrp.NewRouter(), named: map[string]*instance{}, links: map[spec]*link{},
 	}
 }

@@ -259,8 +259,14 @@ func (n *lan) start(t *testing.T, number byte, instances ...vrrp.Instance) *rout
 // host is start without an interface and instances.
 func (n *lan) host(t *testing.T, number byte) *router {
 	t.Helper()
+	return n.process(t, number, false)
+}
+
+// process is a runner on a host, which may be held.
+func (n *lan) process(t *testing.T, number byte, held bool) *router {
+	t.Helper()
 	r := &router{t: t, port: n.connect(), addr: netip.AddrFrom4([4]byte{192, 0, 2, number}), log: &lines{}, done: make(chan struct{})}
-	r.Runner = New(Options{Log: slog.New(slog.NewTextHandler(r.log, nil)), LogUnknown: true, Report: func(actions []vrrp.Action) {
+	r.Runner = New(Options{Log: slog.New(slog.NewTextHandler(r.log, nil)), LogUnknown: true, Held: held, Report: func(actions []vrrp.Action) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.actions = append(r.actions, actions...)

@@ -94,6 +94,7 @@ func (l *loop) place() {
 	for _, in := range l.instances {
 		l.inform(in)
 	}
+	l.look()
 }
 
 // wish finds an instance's source, and returns what its socket must be like but for the buffer. If there can't be one, it says why in
@@ -171,6 +172,7 @@ func (l *loop) opened(s spec, socket socket, err error) {
 			l.inform(in)
 		}
 	}
+	l.look()
 }
 
 // drop closes a link.
@@ -208,7 +210,7 @@ func (l *loop) inform(in *instance) {
 		in.told = now
 		l.step(vrrp.Sourced{Instance: in.Name, Addr: now.addr, Why: now.why})
 	}
-	if !in.started {
+	if !in.started && !l.held {
 		in.started = true
 		l.step(vrrp.Startup{Instance: in.Name, Boot: l.boot})
 	}

@@ -20,6 +20,8 @@ type Options struct {
 	Realtime Realtime
 	// LogUnknown has adverts logged whose VRID no instance has: log_unknown_vrids.
 	LogUnknown bool
+	// Held has it open its sockets and listen, but take part only after Resume: another process still does.
+	Held bool
 }
 
 // Runner runs a vrrp.Router.
@@ -32,6 +34,7 @@ type Runner struct {
 	interfaces atomic.Pointer[hosts]         // the same
 	net        atomic.Pointer[network]       // nil: it does not run yet
 	thread     atomic.Pointer[Thread]
+	ready      chan struct{} // closed when all sockets are open that can be
 	ended      chan struct{} // closed at the end of Run
 }
 
@@ -40,7 +43,7 @@ var ErrEnded = errors.New("VRRP does not run any more")
 
 // New returns a runner, which does nothing before Run.
 func New(options Options) *Runner {
-	return &Runner{options: options, network: newKernel, ended: make(chan struct{})}
+	return &Runner{options: options, network: newKernel, ready: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // Run takes part in VRRP in the network namespace of its caller's thread, until the context is done. Then the other routers are told
@@ -57,6 +60,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	defer log.stop()
 	porter := newPorter(net, log, r.send)
 	l := newLoop(net, log, porter, r.options)
+	l.ready = func() { close(r.ready) }
 	r.net.Store(&net)
 	defer context.AfterFunc(ctx, func() { r.send((*loop).stop) })()
 

@@ -1,0 +1,92 @@
+package health
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Record is what is known by a check, for another process that goes on with it. Times are the wall clock's of one moment, which Record is
+// told: whoever reads it soon reads the same clock.
+type Record struct {
+	State, Was State
+	Since      time.Time
+	LastRun    time.Time
+	LastResult Result
+	Failures   int
+	Successes  int
+	Probes     uint64
+	Failed     uint64
+	Doubled    uint8
+	Turn       uint16
+	Jitter     float64
+	Recovery   time.Duration
+	Next       time.Time // when a probe is due; one that runs ends with its process, and is due again
+	History    []Run     `json:",omitempty"` // the newest first
+}
+
+// Key stands for a check in other processes, of other versions, too. Two checks of the same content have the same key, and others have not.
+func (c Check) Key() string {
+	text, _ := json.Marshal(c) // all that a check is made of has a form
+	sum := sha256.Sum256(text) // it may hold secrets
+	return hex.EncodeToString(sum[:16])
+}
+
+// MarshalJSON is of an array, for Check.Key.
+func (l List[T]) MarshalJSON() ([]byte, error) { return json.Marshal(slices.AppendSeq([]T{}, l.All())) }
+
+// Record returns what is known at a moment.
+func (c Checker) Record(h History, now time.Time) Record {
+	wall := func(t time.Time) time.Time {
+		if t.IsZero() {
+			return t
+		}
+		return now.Round(0).Add(t.Sub(now)) // the clock may have been set since
+	}
+	r := Record{
+		State: c.State, Was: c.Was, Since: wall(c.Since), LastRun: wall(c.LastRun), LastResult: c.LastResult, Failures: c.Failures,
+		Successes: c.Successes, Probes: c.Probes, Failed: c.Failed, Doubled: c.doubled, Turn: c.turn, Jitter: c.jitter,
+		Recovery: c.recovery, Next: wall(c.next), History: slices.Collect(h.All()),
+	}
+	if c.running {
+		r.Next = wall(now)
+	}
+	return r
+}
+
+// Checker returns the checker of a record under a policy, and its history. What no record of ours can say is corrected, so that a false one
+// does no harm but to be wrong.
+func (r Record) Checker(p Policy, now time.Time) (Checker, History) {
+	here := func(t time.Time) time.Time {
+		if t.IsZero() {
+			return t
+		}
+		return now.Add(t.Sub(now.Round(0)))
+	}
+	c := New(p, now, min(max(r.Jitter, 0), 1))
+	if r.State > Down || r.Was > Down {
+		return c, History{}
+	}
+	c.State, c.Was, c.Advice = r.State, r.Was, r.LastResult.Advice
+	c.Since, c.LastRun, c.LastResult = here(r.Since), here(r.LastRun), r.LastResult
+	c.Failures, c.Successes, c.Probes, c.Failed = max(r.Failures, 0), max(r.Successes, 0), r.Probes, r.Failed
+	c.doubled, c.turn, c.recovery = min(r.Doubled, mostDoubled), r.Turn%p.turns(), r.Recovery
+	if c.next = here(r.Next); c.next.After(now.Add(c.longest(p))) || r.Next.IsZero() {
+		c.next = now
+	}
+	var h History
+	for _, run := range slices.Backward(r.History[:min(len(r.History), Kept)]) {
+		h.Add(Checker{Standing: Standing{State: min(run.State, Down)}, LastRun: run.At.Add(-run.Took), LastResult: run.Result})
+	}
+	return c, h
+}
+
+// mostDoubled is more often than a hold can double.
+const mostDoubled = 62
+
+// longest returns the longest that a check waits for its next probe.
+func (c Checker) longest(p Policy) time.Duration {
+	return max(2*p.DelayLoop, p.DelayBeforeRetry, p.FastInterval, p.Warmup, soon) + p.holdLimit()
+}

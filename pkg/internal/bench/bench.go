@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/ipvsd/ipvsd/pkg/internal/bench/book"
+	"github.com/ipvsd/ipvsd/pkg/internal/lab"
+)
+
+// bench is the lab's TB.
+type bench struct{ lab.Program }
+
+func (b *bench) tempDir() string {
+	dir, err := os.MkdirTemp("", "bench")
+	b.Must(err)
+	b.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func (b *bench) write(file string, lines []string) {
+	b.Must(os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+}
+
+// run is a chapter while it is measured.
+type run struct {
+	*bench
+	options
+	runs    int
+	chapter *book.Chapter
+}
+
+// turns has everything measured as often as it should be, and cleans up in between. N counts from 0.
+func (r *run) turns(f func(n int)) {
+	for n := range r.runs {
+		r.Within(func() { f(n) })
+		r.Logf("%s: run %d of %d", r.chapter.Name, n+1, r.runs)
+	}
+}
+
+// Within is a part after which all that was measured is saved: a kernel that gets stuck in the next one costs no more than that.
+func (r *run) Within(f func()) {
+	r.bench.Within(f)
+	r.save()
+}
+
+func (r *run) save() {
+	text, err := json.MarshalIndent(r.chapter, "", "\t")
+	r.Must(err)
+	r.Must(os.WriteFile(r.inside, append(text, '\n'), 0o644))
+}
+
+func (r *run) table(t book.Table) *book.Table { return r.chapter.Table(t) }
+
+// sizes returns the chapter's sizes of tables, or what was asked for instead.
+func (r *run) sizes(quick size, all ...size) []size {
+	switch {
+	case r.size.services > 0:
+		return []size{r.size}
+	case r.quick:
+		return []size{quick}
+	}
+	return all
+}
+
+// inTurn is the order of a run: who was first in one is last in the next.
+func inTurn[T any](n int, list []T) []T {
+	list = slices.Clone(list)
+	if n%2 == 1 {
+		slices.Reverse(list)
+	}
+	return list
+}
+
+// size is that of a table.
+type size struct {
+	services, servers int
+	checked           bool // each server is one of its own, and has a check
+}
+
+func (z size) String() string { return fmt.Sprintf("%d x %d", z.services, z.servers) }
+
+// file is a part of a file's name.
+func (z size) file() string { return fmt.Sprintf("%dx%d", z.services, z.servers) }
+
+// rip is the address of a server.
+func (z size) rip(service, server int) string {
+	if z.checked {
+		return rip(service*z.servers + server)
+	}
+	return rip(server)
+}
+
+func (z size) destinations() int { return z.services * z.servers }

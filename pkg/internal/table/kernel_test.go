@@ -1,0 +1,12 @@
+//go:build kernel
+
+package table
+
+import (
+	"os"
+	"testing"
+
+	"github.com/ipvsd/ipvsd/pkg/internal/ipvsd"
+)
+
+func TestMain(m *testing.M) { os.Exit(ipvsd.Main(m)) }
