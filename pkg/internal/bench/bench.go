@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/bench/book"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
@@ -31,26 +32,40 @@ type run struct {
 	options
 	runs    int
 	chapter *book.Chapter
+	faults  []error // of parts that were not measured
 }
 
-// turns has everything measured as often as it should be, and cleans up in between. N counts from 0.
+// tolerated is how many parts may fail before nothing more is expected of a chapter.
+const tolerated = 3
+
+// turns has everything measured as often as it should be, and cleans up in between. N counts on from the number of the boot.
 func (r *run) turns(f func(n int)) {
 	for n := range r.runs {
-		r.Within(func() { f(n) })
-		r.Logf("%s: run %d of %d", r.chapter.Name, n+1, r.runs)
+		began := time.Now()
+		r.bench.Within(func() { f(r.boot + n) })
+		r.save()
+		r.Logf("%s: run %d of %d: %v", r.chapter.Name, n+1, r.runs, time.Since(began).Round(time.Second))
 	}
 }
 
-// Within is a part after which all that was measured is saved: a kernel that gets stuck in the next one costs no more than that.
+// Within is a part after which all that was measured is saved: one that fails, or a kernel that gets stuck in it, costs no more than that part.
 func (r *run) Within(f func()) {
-	r.bench.Within(f)
+	if err := r.Run(f); err != nil {
+		r.Logf("%s: a part was not measured: %v", r.chapter.Name, err)
+		r.faults = append(r.faults, err)
+	}
 	r.save()
+	if len(r.faults) > tolerated {
+		r.Fatalf("%d parts were not measured", len(r.faults))
+	}
 }
 
+// save replaces what was saved before, whenever it is interrupted.
 func (r *run) save() {
 	text, err := json.MarshalIndent(r.chapter, "", "\t")
 	r.Must(err)
-	r.Must(os.WriteFile(r.inside, append(text, '\n'), 0o644))
+	r.Must(os.WriteFile(r.inside+".new", append(text, '\n'), 0o644))
+	r.Must(os.Rename(r.inside+".new", r.inside))
 }
 
 func (r *run) table(t book.Table) *book.Table { return r.chapter.Table(t) }
@@ -66,13 +81,10 @@ func (r *run) sizes(quick size, all ...size) []size {
 	return all
 }
 
-// inTurn is the order of a run: who was first in one is last in the next.
+// inTurn is the order of a run: everybody is first as often as the others.
 func inTurn[T any](n int, list []T) []T {
-	list = slices.Clone(list)
-	if n%2 == 1 {
-		slices.Reverse(list)
-	}
-	return list
+	first := n % len(list)
+	return slices.Concat(list[first:], list[:first])
 }
 
 // size is that of a table.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
+	"github.com/ipvsd/ipvsd/pkg/internal/bench/book"
 )
 
 func TestParseAB(t *testing.T) {
@@ -75,6 +77,65 @@ func TestPi(t *testing.T) {
 	}
 }
 
+func TestTaken(t *testing.T) {
+	for _, c := range []struct {
+		during, before, after, part float64
+		restless                    bool
+	}{
+		{during: 75, before: 100, after: 100, part: 0.25},
+		{during: 75, before: 90, after: 110, part: 0.25},
+		{during: 75, before: 70, after: 130, restless: true},
+		{during: 101, before: 100, after: 100, restless: true},
+		{during: 100, before: 100, after: 100, restless: true},
+	} {
+		if part, err := taken(c.during, c.before, c.after); part != c.part || (err != nil) != c.restless {
+			t.Errorf("%+v: %g, %v", c, part, err)
+		}
+	}
+}
+
+// TestInTurn: in as many runs as there are contenders, each has each place.
+func TestInTurn(t *testing.T) {
+	places := make(map[string][3]int)
+	for n := range 6 {
+		for at, name := range inTurn(n, []string{"a", "b", "c"}) {
+			had := places[name]
+			had[at]++
+			places[name] = had
+		}
+	}
+	for name, had := range places {
+		if had != [3]int{2, 2, 2} {
+			t.Errorf("%s: %v", name, had)
+		}
+	}
+}
+
+func TestWanted(t *testing.T) {
+	usual := new(options).wanted()
+	if len(usual) != len(chapters)-1 || slices.ContainsFunc(usual, func(c chapter) bool { return c.name == "soak" }) {
+		t.Errorf("%d chapters of %d: the hour of soak is measured where it is named", len(usual), len(chapters))
+	}
+	if named := (&options{chapters: "soak web"}).wanted(); len(named) != 2 {
+		t.Errorf("%d chapters of two", len(named))
+	}
+}
+
+// TestPartsFail: what fails costs no other part, unless there are too many.
+func TestPartsFail(t *testing.T) {
+	r := &run{bench: new(bench), runs: 2 + tolerated, chapter: new(book.Chapter), options: options{inside: filepath.Join(t.TempDir(), "file")}}
+	var done int
+	err := r.Run(func() {
+		r.turns(func(int) {
+			r.Within(func() { done++ })
+			r.Within(func() { r.Fatalf("a fault") })
+		})
+	})
+	if err == nil || done != 1+tolerated || len(r.faults) != 1+tolerated {
+		t.Errorf("%d parts were measured, %d failed: %v", done, len(r.faults), err)
+	}
+}
+
 func TestLater(t *testing.T) {
 	var h engine.Histogram
 	for i, bound := range engine.Bounds {
@@ -96,10 +157,12 @@ func TestOptions(t *testing.T) {
 		command string
 		wrong   bool
 	}{
-		{options{chapters: "growth"}, "make bench CHAPTERS=growth", false},
-		{options{chapters: "growth", quick: true}, "make bench CHAPTERS=growth QUICK=1", false},
-		{options{chapters: "drop-in", size: size{services: 3, servers: 4}, quick: true}, "scripts/bench -chapters drop-in -quick -services 3 -servers 4", false},
-		{options{chapters: "failover", only: "idle,1"}, `scripts/bench -chapters failover -only "idle,1"`, false},
+		{options{chapters: "growth", boots: 1}, "make bench CHAPTERS=growth RUNS=3 BOOTS=1", false},
+		{options{chapters: "growth", runs: 7, boots: 2}, "make bench CHAPTERS=growth RUNS=7 BOOTS=2", false},
+		{options{chapters: "growth", boots: 1, quick: true}, "make bench CHAPTERS=growth RUNS=1 BOOTS=1 QUICK=1", false},
+		{options{chapters: "drop-in", boots: 1, size: size{services: 3, servers: 4}, quick: true},
+			"scripts/bench -chapters drop-in -runs 1 -boots 1 -quick -services 3 -servers 4", false},
+		{options{chapters: "failover", runs: 4, boots: 1, only: "idle,1"}, `scripts/bench -chapters failover -runs 4 -boots 1 -only "idle,1"`, false},
 		{options{chapters: "grwth"}, "", true},
 		{options{chapters: "growth", size: size{services: 3}}, "", true},
 		{options{chapters: "growth web", inside: "file"}, "", true},

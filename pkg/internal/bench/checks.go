@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/internal/bench/book"
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
 
@@ -43,12 +46,15 @@ type checker struct {
 	most  int // servers that it can be expected to watch; 0: any number
 }
 
-func (c checker) measure(b *bench, l load, t tell) {
+// measure writes what it found to the cells of these names.
+func (c checker) measure(b *bench, l load, cell func(what string) *book.Cell) {
 	server, count := serve(b)
 	director := lab.NewHost(b, "director")
 	link(b, director, server)
 	c.write(b, l)
-	others := newSpare(b)
+	spare := newSpare(b)
+	defer spare.end()
+	before := spare.rate(window / 2)
 	p := director.Start(c.start...)
 	await := func(checks int) {
 		lab.WaitFor(b, patience, c.name, func() error {
@@ -59,14 +65,13 @@ func (c checker) measure(b *bench, l load, t tell) {
 		})
 	}
 	await(2 * l.servers) // all servers are up
-	t(memoryUsed, c.name, float64(memory(b, director)))
+	cell(memoryUsed).Add(float64(memory(b, director)))
 
-	checks := count()
-	used, took := others.used()
-	checks = count() - checks
-	others.end()
-	t(cpuOfCheck, c.name, used.Seconds()/float64(max(checks, 1)))
-	t(checkRate, c.name, float64(checks)/took.Seconds())
+	began, checks := time.Now(), count()
+	during := spare.rate(window)
+	rate := float64(count()-checks) / time.Since(began).Seconds()
+	spare.pause()
+	cell(checkRate).Add(rate)
 
 	list := filepath.Join(b.tempDir(), "calls")
 	args := []string{"strace", "-f", "-c", "-o", list}
@@ -80,8 +85,16 @@ func (c checker) measure(b *bench, l load, t tell) {
 	checks = count() - checks
 	tracer.Signal(syscall.SIGINT)
 	<-tracer.Done()
-	t(callsOfCheck, c.name, float64(calls(b, list))/float64(max(checks, 1)))
+	cell(callsOfCheck).Add(float64(calls(b, list)) / float64(max(checks, 1)))
 	b.Must(p.Stop())
+
+	spare.resume()
+	part, err := taken(during, before, spare.rate(window/2))
+	if err != nil || rate == 0 {
+		cell(cpuOfCheck).Miss(cmp.Or(err, errors.New("there were no checks")))
+		return
+	}
+	cell(cpuOfCheck).Add(part / rate)
 }
 
 // serve makes a host that has all servers' addresses and accepts what comes. Count tells of how many connections so far.

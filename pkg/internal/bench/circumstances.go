@@ -35,11 +35,21 @@ func kernel() string {
 	return name
 }
 
-// commit is what this program was built of, which ipvsd was, too.
+// sources is what the programs are made of, this one included. Changes of anything else, such as the book, change no figure.
+var sources = []string{"--", "cmd", "pkg", "scripts", "go.mod", "go.sum"}
+
+// changed is the end of a commit's name where there are sources that it does not have.
+const changed = " with changes"
+
+// commit is the last one that changed the sources of this program, and of ipvsd, which was built at the same time.
 func commit() string {
-	name, err := exec.Command("git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty= with changes").Output()
+	name, err := exec.Command("git", append([]string{"log", "-1", "--abbrev=12", "--format=%h"}, sources...)...).Output()
 	if err != nil {
-		return "unknown"
+		return "unknown" + changed
+	}
+	status, err := exec.Command("git", append([]string{"status", "--porcelain"}, sources...)...).Output()
+	if err != nil || len(status) > 0 {
+		return string(bytes.TrimSpace(name)) + changed
 	}
 	return string(bytes.TrimSpace(name))
 }

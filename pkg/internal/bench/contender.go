@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a measured thing may take before it counts as stuck.
-const patience = 30 * time.Minute
+const patience = 8 * time.Minute
 
 // contender is a program that brings a table into the kernel.
 type contender struct {
@@ -151,7 +151,7 @@ func ipvsd(bin, dir string, z size) contender {
 		write: func(b *bench, weight int) {
 			check := "TCP_CHECK = false"
 			if z.checked {
-				check = "TCP_CHECK = { connect_timeout = 30 }"
+				check = "TCP_CHECK = { connect_timeout = 30 }\ndelay_loop = 60" // keepalived's default
 			}
 			lines := []string{"[global_defs]", "lvs_flush_on_stop = true"}
 			for n := range z.services {

@@ -12,7 +12,7 @@ import (
 
 func measureDNS(r *run) {
 	c := lab.NewNATCluster(r.bench)
-	crowds, length := crowds, 5*time.Second
+	crowds, length := crowds, 3*time.Second
 	if r.quick {
 		crowds, length = []int{1, 12}, time.Second
 	}
@@ -29,6 +29,7 @@ func measureDNS(r *run) {
 				d := pair.NewDirector(r.bench, c.Director, tool, r.bin)
 				d.Write(pair.Setup{Services: true})
 				d.Start()
+				r.Cleanup(d.Stop)
 				settled(r.bench, c.Director, 2+6)
 				for _, clients := range crowds {
 					got := dnsperf(r.bench, c.Client, questions, clients, length)
@@ -36,7 +37,6 @@ func measureDNS(r *run) {
 					latency.At(float64(clients), string(tool)).Add(got.median)
 					lost.At(float64(clients), string(tool)).AddOf(got.failed, got.sent)
 				}
-				d.Stop()
 			})
 			c.Director.Run("ipvsadm", "--clear")
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/big"
@@ -28,7 +29,7 @@ func runErrand(args []string) error {
 		return count()
 	case len(args) != 2:
 	case args[0] == piErrand:
-		return serveHTTP(args[1], func() string { return pi(1000) })
+		return serveHTTP(args[1], func(context.Context) string { return pi(1000) })
 	case args[0] == slowErrand:
 		turns := make(chan struct{})
 		go func() {
@@ -36,17 +37,20 @@ func runErrand(args []string) error {
 				turns <- struct{}{}
 			}
 		}()
-		return serveHTTP(args[1], func() string {
-			<-turns
+		return serveHTTP(args[1], func(asked context.Context) string {
+			select {
+			case <-turns:
+			case <-asked.Done(): // who gave up takes no turn of those who ask next
+			}
 			return "one of 100 in this second\n"
 		})
 	}
 	return fmt.Errorf("no such errand: %q", args)
 }
 
-func serveHTTP(address string, page func() string) error {
-	server := http.Server{Addr: address, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, page())
+func serveHTTP(address string, page func(asked context.Context) string) error {
+	server := http.Server{Addr: address, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, page(r.Context()))
 	})}
 	return server.ListenAndServe()
 }

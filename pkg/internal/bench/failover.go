@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -90,7 +89,8 @@ func measureFailover(r *run) {
 	}
 	for _, besides := range burdens {
 		for _, every := range rhythms {
-			if only != "" && only != besides.name && only != every.interval && only != besides.name+","+every.interval {
+			usual := besides.name == "idle" || every.interval == "0.1"
+			if only == "" && !usual || only != "" && only != besides.name && only != every.interval && only != besides.name+","+every.interval {
 				continue
 			}
 			r.Within(func() { newContest(r, besides, every).measure() })
@@ -121,7 +121,7 @@ func (c *contest) measure() {
 	end := c.besides.begin(b, p)
 	defer end()
 	for n := range c.run.runs {
-		for _, couple := range couples {
+		for _, couple := range inTurn(c.run.boot+n, couples) {
 			if couple.bad < enough {
 				began := time.Now()
 				c.once(couple)
@@ -129,7 +129,6 @@ func (c *contest) measure() {
 				b.Logf("%s, %s: run %d of %d, %s: %v", c.every.name, c.besides.name, n+1, c.run.runs, couple.tool, time.Since(began).Round(time.Second))
 			}
 		}
-		slices.Reverse(couples) // who was first is second
 	}
 }
 
@@ -191,7 +190,7 @@ func (s *suffered) miss(why error) {
 	if s.web == nil {
 		return
 	}
-	var before int
-	_, _ = fmt.Sscanf(s.failed.Note, "not reached in %d", &before)
-	s.failed.Note = fmt.Sprintf("not reached in %d runs: %v", before+1, why)
+	for _, cell := range []*book.Cell{s.web, s.dns, s.failed} {
+		cell.Miss(why)
+	}
 }

@@ -4,12 +4,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/bench/book"
@@ -22,11 +25,11 @@ func main() {
 	}
 	var o options
 	flag.StringVar(&o.bin, "bin", "bin", "`DIR` of ipvsd")
-	flag.StringVar(&o.chapters, "chapters", "", "`NAMES` of the chapters that are measured, with spaces between; all of them if there are none")
+	flag.StringVar(&o.chapters, "chapters", "", "`NAMES` of the chapters that are measured, with spaces between; all but soak if there are none")
 	flag.IntVar(&o.runs, "runs", 0, "`NUMBER` of runs of everything in a boot; 0: what each chapter needs")
 	flag.IntVar(&o.boots, "boots", 1, "`NUMBER` of boots for each chapter")
+	flag.IntVar(&o.boot, "boot", 0, "with -inside, the `NUMBER` of the boot, which says who begins")
 	flag.BoolVar(&o.quick, "quick", false, "one run with small sizes, which only shows that everything works; writes to bin/book")
-	flag.BoolVar(&o.add, "add", false, "put the measurements to those that the book has, of the same commit, machine and programs")
 	flag.StringVar(&o.out, "out", "", "`DIR` of the book (contrib/bench/book)")
 	flag.BoolVar(&o.render, "render", false, "measure nothing: write the book's text and plots from its JSON")
 	flag.IntVar(&o.size.services, "services", 0, "programming, restart and drop-in: `NUMBER` of services instead of the chapter's")
@@ -46,7 +49,9 @@ func main() {
 	case o.inside != "":
 		err = o.measure()
 	default:
-		err = o.publish()
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		err = o.publish(ctx)
+		stop()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -57,8 +62,8 @@ func main() {
 // options are those of the command line.
 type options struct {
 	bin, chapters, out, only, inside string
-	runs, boots                      int
-	quick, add, render               bool
+	runs, boots, boot                int
+	quick, render                    bool
 	size                             size
 }
 
@@ -89,7 +94,9 @@ func (o *options) check() error {
 // wanted are the chapters that are to be measured.
 func (o *options) wanted() []chapter {
 	names := strings.Fields(o.chapters)
-	return slices.DeleteFunc(slices.Clone(chapters), func(c chapter) bool { return len(names) > 0 && !slices.Contains(names, c.name) })
+	return slices.DeleteFunc(slices.Clone(chapters), func(c chapter) bool {
+		return !slices.Contains(names, c.name) && (len(names) > 0 || c.named)
+	})
 }
 
 // runsOf returns how many runs a chapter has.
@@ -103,17 +110,15 @@ func (o *options) runsOf(c chapter) int {
 	return c.runs
 }
 
-// command is how anybody measures a chapter again.
+// command is how anybody measures a chapter again, with everything that make or a chapter would choose.
 func (o *options) command(c chapter) string {
-	words := []string{"make bench", "CHAPTERS=" + c.name}
-	if o.quick {
-		words = append(words, "QUICK=1")
-	}
+	form, quick := "make bench CHAPTERS=%s RUNS=%d BOOTS=%d", "QUICK=1"
 	if o.size.services > 0 || o.only != "" {
-		words[0], words[1] = "scripts/bench", "-chapters "+c.name
-		if o.quick {
-			words[2] = "-quick"
-		}
+		form, quick = "scripts/bench -chapters %s -runs %d -boots %d", "-quick"
+	}
+	words := []string{fmt.Sprintf(form, c.name, o.runsOf(c), o.boots)}
+	if o.quick {
+		words = append(words, quick)
 	}
 	if o.size.services > 0 {
 		words = append(words, fmt.Sprintf("-services %d -servers %d", o.size.services, o.size.servers))
@@ -127,13 +132,13 @@ func (o *options) command(c chapter) string {
 // measure measures a chapter on this machine, and writes what there is after every run.
 func (o *options) measure() error {
 	c := o.wanted()[0]
-	r := &run{bench: new(bench), options: *o, runs: o.runsOf(c), chapter: &book.Chapter{Name: c.name, Title: c.title, Command: o.command(c), Notes: c.notes}}
+	r := &run{bench: new(bench), options: *o, runs: o.runsOf(c), chapter: &book.Chapter{Name: c.name, Title: c.title, Notes: c.notes}}
 	r.chapter.Boots = []book.Boot{{Runs: r.runs, Quick: o.quick, Kernel: kernel(), Versions: versions(), Unfit: "a program or the kernel was stuck, or ended"}}
 	r.save()
 	began := time.Now()
 	err := r.Run(func() { c.measure(r) })
 	r.chapter.Boots[0].Unfit = ""
-	if err != nil {
+	if err = errors.Join(append(r.faults, err)...); err != nil {
 		r.chapter.Boots[0].Unfit = err.Error()
 	}
 	r.save()

@@ -78,7 +78,7 @@ func measureGrowth(r *run) {
 		for _, z := range sizes {
 			for _, c := range inTurn(n, []contender{ipvsd(r.bin, dir, z), keepalived(dir, z), restore(dir, z), ldirectord(dir, z)}) {
 				if c.most > 0 && z.destinations() > c.most {
-					r.grown(toFull).At(float64(z.destinations()), c.name).Note = "left out: minutes"
+					r.grown(toFull).At(float64(z.destinations()), c.name).Note = "left out: takes minutes"
 					continue
 				}
 				r.Within(func() {

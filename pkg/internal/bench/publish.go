@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,53 +13,58 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/bench/book"
 )
 
-// publish measures the chapters that are wanted, each in a boot of its own, and writes the book. A chapter that is stuck costs no other.
-func (o *options) publish() error {
+// publish measures the chapters that are wanted, each in a boot of its own, and writes the book after each. A chapter that is stuck or interrupted
+// costs no other, and no more of itself than what was going on.
+func (o *options) publish(ctx context.Context) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
-	var failed error
-	if !o.render {
-		for _, c := range o.wanted() {
-			if err := o.chapter(c); err != nil {
-				fmt.Fprintf(os.Stderr, "bench: %v\n", err)
-				failed = errors.Join(failed, err)
-			}
-		}
+	if o.render {
+		return o.print()
 	}
-	return errors.Join(failed, o.print())
+	var failed error
+	programs := commit()
+	for _, c := range o.wanted() {
+		if ctx.Err() != nil {
+			return errors.Join(failed, fmt.Errorf("interrupted before chapter %s", c.name))
+		}
+		if err := o.chapter(ctx, c, programs); err != nil {
+			fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+			failed = errors.Join(failed, err)
+		}
+		failed = errors.Join(failed, o.print())
+	}
+	return failed
 }
 
-// chapter measures one and writes its JSON. What was measured before something went wrong counts, and the book says that it did.
-func (o *options) chapter(c chapter) error {
+// chapter measures one and writes its JSON. What was measured before something went wrong counts, and the book says that it did. What the book has
+// already of the same programs on the same machine stays: more runs of everything tell more.
+func (o *options) chapter(ctx context.Context, c chapter, programs string) error {
 	file := filepath.Join(o.out, c.name+".json")
-	var all book.Chapter
-	if o.add {
-		var err error
-		if all, err = read(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	all, err := read(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	var failed error
-	for range o.boots {
-		got, err := o.boot(c)
+	for n := range o.boots {
+		got, err := o.start(ctx, c, n, programs)
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("chapter %s: %w", c.name, err))
 		}
-		switch {
-		case !measured(got):
+		if !measured(got) {
 			continue
-		case all.Name == "":
+		}
+		switch differs := all.Merge(got); {
+		case n == 0 && (differs != nil || o.quick || strings.HasSuffix(programs, changed)):
 			all = got
-		default:
-			if err := all.Merge(got); err != nil {
-				return errors.Join(failed, err)
-			}
+		case differs != nil:
+			return errors.Join(failed, differs)
 		}
 		text, err := json.MarshalIndent(all, "", "\t")
 		if err != nil {
@@ -86,8 +92,8 @@ func read(file string) (c book.Chapter, err error) {
 	return c, nil
 }
 
-// boot measures a chapter in a lab of its own.
-func (o *options) boot(c chapter) (got book.Chapter, err error) {
+// start measures a chapter in a lab of its own.
+func (o *options) start(ctx context.Context, c chapter, n int, programs string) (got book.Chapter, err error) {
 	dir, err := os.MkdirTemp("", "bench-out-")
 	if err != nil {
 		return got, err
@@ -102,21 +108,22 @@ func (o *options) boot(c chapter) (got book.Chapter, err error) {
 	if o.quick {
 		limit = 5 * time.Minute
 	}
-	outside := book.Boot{When: time.Now().UTC().Format("2006-01-02 15:04"), Load: load1(), Machine: machine(), Commit: commit()}
-	fmt.Fprintf(os.Stderr, "%s: %s\n", c.name, o.command(c))
+	outside := book.Boot{When: time.Now().UTC().Format("2006-01-02 15:04"), Command: o.command(c), Load: load1(), Machine: machine(), Commit: programs}
+	fmt.Fprintf(os.Stderr, "%s: %s\n", c.name, outside.Command)
 	args := []string{"-t", strconv.Itoa(int(limit.Seconds())), "-o", dir, self, "-inside", file, "-chapters", c.name, "-bin", o.bin,
-		"-runs", strconv.Itoa(o.runsOf(c)), "-only", o.only, "-services", strconv.Itoa(o.size.services), "-servers", strconv.Itoa(o.size.servers)}
+		"-runs", strconv.Itoa(o.runsOf(c)), "-boot", strconv.Itoa(n), "-only", o.only, "-services", strconv.Itoa(o.size.services), "-servers", strconv.Itoa(o.size.servers)}
 	if o.quick {
 		args = append(args, "-quick")
 	}
-	lab := exec.Command("scripts/lab", args...)
+	lab := exec.CommandContext(ctx, "scripts/lab", args...)
+	lab.Cancel, lab.WaitDelay = func() error { return lab.Process.Signal(syscall.SIGTERM) }, time.Minute
 	lab.Stdout, lab.Stderr = os.Stderr, os.Stderr
 	failed := lab.Run()
 	if got, err = read(file); err != nil {
 		return got, errors.Join(failed, err)
 	}
 	b := &got.Boots[0]
-	b.When, b.Load, b.Machine, b.Commit = outside.When, outside.Load, outside.Machine, outside.Commit
+	b.When, b.Command, b.Load, b.Machine, b.Commit = outside.When, outside.Command, outside.Load, outside.Machine, outside.Commit
 	return got, failed
 }
 

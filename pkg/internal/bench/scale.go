@@ -19,22 +19,27 @@ func measureScale(r *run) {
 		h.Sysctl("net.core.somaxconn", "4096")
 		send(r.bench, h, slowErrand, fmt.Sprintf(":%d", slowPort))
 	}
-	names, length := []string{"ipvsd", "keepalived", "ldirectord"}, 10*time.Second
+	names, length, most := []string{"ipvsd", "keepalived", "ldirectord"}, 6*time.Second, 4
 	if r.quick {
-		length = 4 * time.Second
+		length, most = 3*time.Second, 2
 	}
-	fast := r.series("fast", "nginx, as many as one processor can do", "servers", names...)
-	slow := r.series("slow", "Servers that answer 100 a second", "servers", names...)
+	kinds := []struct {
+		port uint16
+		series
+	}{
+		{80, r.series("fast", "nginx, as many as one processor can do", "servers", names...)},
+		{slowPort, r.series("slow", "Servers that answer 100 a second", "servers", names...)},
+	}
 	r.turns(func(n int) {
-		for servers := 2; servers <= 4; servers++ {
+		for servers := 2; servers <= most; servers++ {
 			for _, f := range inTurn(n, []forwarder{ipvsdRoutes(r.bin, c, servers), keepalivedRoutes(c, servers), ldirectordRoutes(c, servers)}) {
 				r.Within(func() {
 					f.start(r.bench, c.Director)
 					settled(r.bench, c.Director, 2*(1+servers))
-					for port, s := range map[uint16]series{80: fast, slowPort: slow} {
-						url := fmt.Sprintf("http://%s/", netip.AddrPortFrom(lab.WebVIP.Addr(), port))
+					for _, kind := range kinds {
+						url := fmt.Sprintf("http://%s/", netip.AddrPortFrom(lab.WebVIP.Addr(), kind.port))
 						answers(r.bench, c.Client, url)
-						s.add(servers, f.name, ab(r.bench, c.Client, url, 1000, length))
+						kind.add(servers, f.name, ab(r.bench, c.Client, url, 1000, length))
 					}
 				})
 				c.Director.Run("ipvsadm", "--clear")

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -18,7 +20,6 @@ import (
 // always or never.
 type spare struct {
 	counted *atomic.Uint64 // in memory that the process shares with us
-	rate    float64        // a second, on a machine with nothing to do
 	process *exec.Cmd
 }
 
@@ -39,19 +40,29 @@ func newSpare(b *bench) *spare {
 	for s.counted.Load() == 0 {
 		<-time.After(time.Millisecond)
 	}
-	began, counted := time.Now(), s.counted.Load()
-	<-time.After(window / 4)
-	s.rate = float64(s.counted.Load()-counted) / time.Since(began).Seconds()
 	return s
 }
 
-// used returns how much computing time all others took for the length of the window, and how long that was.
-func (s *spare) used() (used, took time.Duration) {
+// rate returns how far the process counts in a second, looked at for so long.
+func (s *spare) rate(length time.Duration) float64 {
 	began, counted := time.Now(), s.counted.Load()
-	<-time.After(window)
-	took = time.Since(began)
-	left := time.Duration(float64(s.counted.Load()-counted) / s.rate * float64(time.Second))
-	return max(took-left, 0), took
+	<-time.After(length)
+	return float64(s.counted.Load()-counted) / time.Since(began).Seconds()
+}
+
+// pause has the process leave the machine alone; resume has it go on.
+func (s *spare) pause()  { _ = s.process.Process.Signal(syscall.SIGSTOP) }
+func (s *spare) resume() { _ = s.process.Process.Signal(syscall.SIGCONT) }
+
+// taken returns what part of the time others computed, of the rates when they did, and before and after that, when nobody did. The host around the
+// lab may have been busy with something else: where that could be more than half of what is found, nothing is.
+func taken(during, before, after float64) (part float64, err error) {
+	alone := (before + after) / 2
+	part = 1 - during/alone
+	if doubt := math.Abs(before-after) / 2 / alone; part <= 2*doubt {
+		return 0, fmt.Errorf("the machine was too restless to tell: %.1f %% of its time were taken, give or take %.1f", 100*part, 100*doubt)
+	}
+	return part, nil
 }
 
 func (s *spare) end() {

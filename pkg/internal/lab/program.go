@@ -28,6 +28,7 @@ func (p *Program) Run(f func()) (err error) {
 			err = o.error
 		}
 	}()
+	p.failed = false
 	p.Within(f)
 	return nil
 }
@@ -36,11 +37,11 @@ func (p *Program) Run(f func()) (err error) {
 func (p *Program) Within(f func()) {
 	outer := p.cleanup
 	p.cleanup = nil
+	defer func() { p.cleanup = outer }() // also when one of them ends Run
 	defer func() {
 		for _, c := range slices.Backward(p.cleanup) {
 			c()
 		}
-		p.cleanup = outer
 	}()
 	f()
 }
@@ -60,7 +61,7 @@ func (p *Program) Fatalf(format string, args ...any) {
 	panic(over{fmt.Errorf(format, args...)})
 }
 
-// Failed says whether Fatalf was called.
+// Failed says whether Fatalf was called since Run began.
 func (p *Program) Failed() bool { return p.failed }
 
 // Must ends Run if there is an error.

@@ -36,7 +36,8 @@ const (
 	Unknown Verdict = "not measured"
 )
 
-// Judge returns the table of aims. Where the chapters have a figure, it counts; else the one from before.
+// Judge returns the table of aims. Where the chapters have measured it, that counts; else the figure from before. A run of ours that brought no value
+// is an aim missed, whatever the others brought.
 func Judge(aims []Aim, chapters []Chapter) string {
 	var b strings.Builder
 	b.WriteString("## The aims\n\nWhat earlier issues wanted. A figure in italics is not of this book: its commands are in [contrib/bench](../README.md).\n\n" +
@@ -54,7 +55,7 @@ func Judge(aims []Aim, chapters []Chapter) string {
 
 func (a Aim) judge(chapters []Chapter) (figure string, verdict Verdict) {
 	u, ours, other := a.find(chapters)
-	if !ours.known() || a.Against != "" && !other.known() {
+	if ours == nil {
 		if a.Before == "" {
 			return "", Unknown
 		}
@@ -65,8 +66,14 @@ func (a Aim) judge(chapters []Chapter) (figure string, verdict Verdict) {
 		if !known {
 			return "", Unknown
 		}
-		said := cmp.Or(factor(times), "none against some")
-		return said + ", " + ours.text(u) + " against " + other.text(u), verdictOf(times >= a.AtLeast)
+		said := ours.said(u) + " against " + other.said(u)
+		if f := factor(times); f != "" {
+			said = f + ", " + said
+		}
+		return said, verdictOf(times >= a.AtLeast && ours.Missed == 0)
+	}
+	if !ours.known() {
+		return ours.missed(), Unknown
 	}
 	v := ours.figure()
 	if a.Worst && u.more() {
@@ -75,8 +82,17 @@ func (a Aim) judge(chapters []Chapter) (figure string, verdict Verdict) {
 		v = ours.most()
 	}
 	ok := a.AtMost == 0 || v <= a.AtMost
-	ok = ok && v >= a.AtLeast && (!a.Zero || v == 0)
-	return ours.text(u), verdictOf(ok)
+	ok = ok && v >= a.AtLeast && (!a.Zero || v == 0) && ours.Missed == 0
+	return ours.said(u), verdictOf(ok)
+}
+
+// said is a figure, and how many runs brought none.
+func (c *Cell) said(u Unit) string {
+	text := c.text(u)
+	if c.Missed > 0 {
+		text = strings.TrimPrefix(text+"; "+c.missed(), "; ")
+	}
+	return text
 }
 
 func verdictOf(met bool) Verdict {

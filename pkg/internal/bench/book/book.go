@@ -2,9 +2,9 @@
 // the rounds of several boots are put together. It measures nothing, reads no clock and no file, and starts no goroutines: package bench
 // measures and writes.
 //
-// A figure is never a mean. It is the median of all measurements with the best and the worst of them, and a row says how many times better
-// ours is than each other contender's, below 1 where it is worse. Those rows are marked, and told again at the end of the
-// chapter under "What we lose".
+// A figure is the median of all measurements, of an even number the mean of the middle two, with the best and the worst of them, and a row says
+// how many times better ours is than each other contender's, below 1 where it is worse. Those rows are marked, and told again at the end of the
+// chapter under "What we lose". What there was nothing of, such as requests of which some might have failed, is no figure.
 package book
 
 import (
@@ -24,25 +24,25 @@ const (
 	Rate  Unit = "rate"
 )
 
-// Chapter is what one command has measured.
+// Chapter is what was measured of one subject.
 type Chapter struct {
-	Name    string   `json:"name"` // that of its files
-	Title   string   `json:"title"`
-	Command string   `json:"command"`
-	Notes   []string `json:"notes,omitempty"` // paragraphs of Markdown: what was measured how, and what it does not tell
-	Boots   []Boot   `json:"boots"`
-	Tables  []*Table `json:"tables"`
+	Name   string   `json:"name"` // that of its files
+	Title  string   `json:"title"`
+	Notes  []string `json:"notes,omitempty"` // paragraphs of Markdown: what was measured how, and what it does not tell
+	Boots  []Boot   `json:"boots"`
+	Tables []*Table `json:"tables"`
 }
 
 // Boot is one start of the kernel in which there were measurements.
 type Boot struct {
-	When     string   `json:"when"` // in UTC
+	When     string   `json:"when"`    // in UTC
+	Command  string   `json:"command"` // whose boot it was, maybe one of several
 	Runs     int      `json:"runs"`
 	Quick    bool     `json:"quick,omitempty"` // it only shows that the chapter works
 	Load     string   `json:"load"`            // of the machine around it, at the beginning: its average load
 	Machine  string   `json:"machine"`
 	Kernel   string   `json:"kernel"`
-	Commit   string   `json:"commit"`
+	Commit   string   `json:"commit"`               // the last one of the programs
 	Versions []string `json:"versions"`             // of all programs
 	Unfit    string   `json:"unfinished,omitempty"` // why it did not come to its end
 }
@@ -66,9 +66,10 @@ type Row struct {
 
 // Cell is all that was measured of one thing of one contender.
 type Cell struct {
-	Values []float64 `json:"values,omitempty"`
-	Of     []float64 `json:"of,omitempty"`   // counts: of how many each; then only the sums say something
-	Note   string    `json:"note,omitempty"` // such as why there is no value
+	Values []float64 `json:"values,omitempty"` // in the order of the runs
+	Of     []float64 `json:"of,omitempty"`     // counts: of how many each; then only the sums say something
+	Missed int       `json:"missed,omitempty"` // runs that brought no value
+	Note   string    `json:"note,omitempty"`   // such as why there is no value
 }
 
 // Table returns the chapter's table of that name, which it makes of t if there is none.
@@ -115,18 +116,27 @@ func (c *Cell) AddOf(value, of float64) {
 	c.Values, c.Of = append(c.Values, value), append(c.Of, of)
 }
 
-// known says whether there is a figure.
-func (c *Cell) known() bool { return c != nil && len(c.Values) > 0 }
+// Miss tells of a run that brought no value, and why.
+func (c *Cell) Miss(why error) {
+	c.Missed++
+	if c.Note == "" {
+		c.Note = why.Error()
+	}
+}
 
-// figure is what stands for all measurements: their median, which is one of them, or what part of all it was.
+// known says whether there is a figure. None of no requests is none.
+func (c *Cell) known() bool {
+	return c != nil && len(c.Values) > 0 && (len(c.Of) == 0 || sum(c.Of) > 0)
+}
+
+// figure is what stands for all measurements, of which there are some: their median, or what part of all it was.
 func (c *Cell) figure() float64 {
 	if len(c.Of) > 0 {
-		if all := sum(c.Of); all > 0 {
-			return sum(c.Values) / all
-		}
-		return 0
+		return sum(c.Values) / sum(c.Of)
 	}
-	return slices.Sorted(slices.Values(c.Values))[len(c.Values)/2]
+	sorted := slices.Sorted(slices.Values(c.Values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 func (c *Cell) least() float64 { return slices.Min(c.Values) }
@@ -139,15 +149,16 @@ func sum(list []float64) (all float64) {
 	return all
 }
 
-// Merge puts another boot's measurements to a chapter's. Those of other programs, sizes or machines don't belong together.
+// Merge puts another boot's measurements to a chapter's. Those of other programs, sizes or machines don't belong together: then the chapter
+// is as it was.
 func (c *Chapter) Merge(other Chapter) error {
-	if c.Name != other.Name || c.Command != other.Command {
-		return fmt.Errorf("%s by %q and %s by %q are different chapters", c.Name, c.Command, other.Name, other.Command)
+	if c.Name != other.Name {
+		return fmt.Errorf("%s and %s are different chapters", c.Name, other.Name)
 	}
 	for _, a := range c.Boots {
 		for _, b := range other.Boots {
 			if err := a.sameAs(b); err != nil {
-				return fmt.Errorf("chapter %s: %w: begin it anew", c.Name, err)
+				return fmt.Errorf("chapter %s: %w", c.Name, err)
 			}
 		}
 	}
@@ -163,6 +174,7 @@ func (c *Chapter) Merge(other Chapter) error {
 			for contender, cell := range r.Cells {
 				have := into.Cell(r.Label, contender)
 				have.Values, have.Of = append(have.Values, cell.Values...), append(have.Of, cell.Of...)
+				have.Missed += cell.Missed
 				if have.Note == "" {
 					have.Note = cell.Note
 				}

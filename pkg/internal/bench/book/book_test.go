@@ -14,12 +14,12 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/internal/golden"
 )
 
-var boot = Boot{When: "2026-11-22 20:00", Runs: 3, Load: "0.10", Machine: "2 x Some Processor", Kernel: "Linux 6.1.0, User Mode Linux", Commit: "abc1234",
+var boot = Boot{When: "2026-11-22 20:00", Command: "make bench CHAPTERS=it RUNS=3 BOOTS=1", Runs: 3, Load: "0.10", Machine: "2 x Some Processor", Kernel: "Linux 6.1.0, User Mode Linux", Commit: "abc1234",
 	Versions: []string{"ipvsd devel", "keepalived 2.2.7"}}
 
 // programming is a chapter of bars: on an axis that begins at 0, and on one with decades; a row that we lose, an absent figure and one of two contenders.
 func programming() Chapter {
-	c := Chapter{Name: "programming", Title: "Programming", Command: "make bench CHAPTERS=programming", Notes: []string{"The same servers for all."}, Boots: []Boot{boot}}
+	c := Chapter{Name: "programming", Title: "Programming", Notes: []string{"The same servers for all."}, Boots: []Boot{boot}}
 	times := c.Table(Table{Name: "time", Title: "Times", Unit: Time, Contenders: []string{"ipvsd", "keepalived", "ipvsadm -R"}})
 	times.Cell("filling", "ipvsd").Values = []float64{0.30, 0.32, 0.38}
 	times.Cell("filling", "keepalived").Values = []float64{5.69, 6.25, 5.80}
@@ -34,13 +34,18 @@ func programming() Chapter {
 	lost.Cell("kill -9", "ipvsd").AddOf(0, 1000)
 	lost.Cell("kill -9", "ipvsd").AddOf(3, 1000)
 	lost.Cell("kill -9", "keepalived").AddOf(12, 1500)
+	lost.Cell("return", "ipvsd").AddOf(0, 0)
+	lost.Cell("switchover", "ipvsd").AddOf(0, 20)
+	lost.Cell("switchover", "ipvsd").Miss(errors.New("it has no addresses"))
+	lost.Cell("links cut", "ipvsd").AddOf(7, 20)
+	lost.Cell("links cut", "keepalived").Miss(errors.New("it has no addresses"))
 	c.Table(Table{Name: "nothing", Title: "Nothing", Unit: Time, Contenders: []string{"ipvsd"}})
 	return c
 }
 
 // growth is a chapter of lines: of rates, where more is better, and of times.
 func growth() Chapter {
-	c := Chapter{Name: "growth", Title: "Growth", Command: "make bench CHAPTERS=growth", Boots: []Boot{boot}}
+	c := Chapter{Name: "growth", Title: "Growth", Boots: []Boot{boot}}
 	c.Boots[0].Unfit = "the kernel was stuck"
 	times := c.Table(Table{Name: "fill", Title: "Filling", Unit: Time, X: "servers", Contenders: []string{"ipvsd", "keepalived", "ipvsadm -R"}})
 	for n, servers := range []float64{10, 100, 1000, 10_000, 100_000} {
@@ -64,6 +69,9 @@ var aims = []Aim{
 	{Issue: 4, Wanted: "no request fails", Chapter: "programming", Table: "failed", Row: "kill -9", Zero: true, Why: "the table was empty"},
 	{Issue: 5, Wanted: "at most 60 ms", Chapter: "failover", Table: "idle", Row: "links cut", AtMost: 0.06, Before: "298 ms", Met: Missed, Why: "one processor"},
 	{Issue: 6, Wanted: "it is as small", Chapter: "drop-in", Table: "memory", Row: "memory"},
+	{Issue: 7, Wanted: "no request fails of none", Chapter: "programming", Table: "failed", Row: "return", Zero: true, Before: "0", Met: Met},
+	{Issue: 7, Wanted: "no request fails of some", Chapter: "programming", Table: "failed", Row: "switchover", Zero: true, Before: "0", Met: Met},
+	{Issue: 7, Wanted: "fewer fail", Chapter: "programming", Table: "failed", Row: "links cut", Against: "keepalived", AtLeast: 1},
 }
 
 func TestFiles(t *testing.T) {
@@ -130,6 +138,7 @@ func TestMerge(t *testing.T) {
 	c, second := programming(), programming()
 	second.Table(Table{Name: "time"}).Cell("stop", "keepalived").Add(2)
 	second.Table(Table{Name: "more", Contenders: []string{"ipvsd"}}).At(3, "ipvsd").Add(4)
+	second.Boots[0].Command = "make bench CHAPTERS=it RUNS=3 BOOTS=2"
 	if err := c.Merge(second); err != nil {
 		t.Fatal(err)
 	}
@@ -149,6 +158,12 @@ func TestMerge(t *testing.T) {
 	if got := c.Table(Table{Name: "failed"}).Cell("kill -9", "ipvsd").text(Count); got != "6 of 4,000" {
 		t.Errorf("failed: %s", got)
 	}
+	if got := c.Table(Table{Name: "failed"}).Cell("switchover", "ipvsd"); got.Missed != 2 {
+		t.Errorf("runs without a value: %+v", got)
+	}
+	if text := c.Markdown(); strings.Count(text, "    make bench CHAPTERS=it RUNS=3 BOOTS=") != 2 {
+		t.Errorf("both commands should be told:\n%s", text)
+	}
 	if r := c.Table(Table{Name: "more"}).row("3"); r.X != 3 || !r.Cells["ipvsd"].known() {
 		t.Errorf("new table: %+v", r)
 	}
@@ -160,7 +175,6 @@ func TestMerge(t *testing.T) {
 func TestMergeRefuses(t *testing.T) {
 	for name, change := range map[string]func(*Chapter){
 		"chapter": func(c *Chapter) { c.Name = "growth" },
-		"command": func(c *Chapter) { c.Command += " -services 3" },
 		"machine": func(c *Chapter) { c.Boots[0].Machine = "another" },
 		"kernel":  func(c *Chapter) { c.Boots[0].Kernel = "another" },
 		"commit":  func(c *Chapter) { c.Boots[0].Commit = "another" },
@@ -205,6 +219,9 @@ func TestJudge(t *testing.T) {
 		{aims[3], []Chapter{programming()}, "3 of 2,000", Missed},
 		{aims[4], []Chapter{programming()}, "*298 ms*", Missed},
 		{aims[5], []Chapter{programming()}, "", Unknown},
+		{aims[6], []Chapter{programming()}, "", Unknown},
+		{aims[7], []Chapter{programming()}, "0 of 20; no value in 1 of 2 runs: it has no addresses", Missed},
+		{aims[8], []Chapter{programming()}, "7 of 20 against no value in 1 of 1 run: it has no addresses", Met},
 		{aim, []Chapter{quick}, "*20 x*", Met},
 	} {
 		if figure, verdict := c.aim.judge(c.chapters); figure != c.figure || verdict != c.verdict {
@@ -219,6 +236,39 @@ func TestDangling(t *testing.T) {
 	got := Dangling(append([]Aim{wrong}, aims...), []Chapter{programming()})
 	if len(got) != 1 || !strings.Contains(got[0], `"emptying"`) {
 		t.Errorf("dangling: %q", got)
+	}
+}
+
+func TestFigure(t *testing.T) {
+	for _, c := range []struct {
+		cell  Cell
+		want  float64
+		known bool
+	}{
+		{Cell{Values: []float64{3}}, 3, true},
+		{Cell{Values: []float64{4, 1}}, 2.5, true},
+		{Cell{Values: []float64{9, 1, 2}}, 2, true},
+		{Cell{Values: []float64{9, 1, 2, 4}}, 3, true},
+		{Cell{Values: []float64{0, 3}, Of: []float64{10, 20}}, 0.1, true},
+		{Cell{Values: []float64{0, 0}, Of: []float64{0, 0}}, 0, false},
+		{Cell{Missed: 1}, 0, false},
+	} {
+		if known := c.cell.known(); known != c.known || known && c.cell.figure() != c.want {
+			t.Errorf("%+v: known %v", c.cell, known)
+		}
+	}
+}
+
+// TestMissed: who never got there is behind who did.
+func TestMissed(t *testing.T) {
+	c := Chapter{Name: "restart", Title: "Restart"}
+	times := c.Table(Table{Name: "time", Title: "Times", Unit: Time, Contenders: []string{"ipvsd", "keepalived"}})
+	times.Cell("ours did not", "ipvsd").Miss(errors.New("not within 10s"))
+	times.Cell("ours did not", "keepalived").Add(1)
+	times.Cell("theirs did not", "ipvsd").Add(1)
+	times.Cell("theirs did not", "keepalived").Miss(errors.New("not within 10s"))
+	if lost := c.Lost(); len(lost) != 1 || lost[0] != "Times, ours did not: none, keepalived 1.00 s" {
+		t.Errorf("lost: %q", lost)
 	}
 }
 

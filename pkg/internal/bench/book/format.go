@@ -95,10 +95,29 @@ func (c *Cell) text(u Unit) string {
 	return text
 }
 
-// better returns how many times better ours is than another: below 1, it is worse. Where there is nothing to divide by, known is false.
+// missed says in how many runs there was no value, and why.
+func (c *Cell) missed() string {
+	switch {
+	case c == nil:
+		return ""
+	case c.Missed == 0:
+		return c.Note
+	case c.Note == "":
+		return fmt.Sprintf("no value in %d of %s", c.Missed, plural(c.Missed+len(c.Values), "run"))
+	}
+	return fmt.Sprintf("no value in %d of %s: %s", c.Missed, plural(c.Missed+len(c.Values), "run"), c.Note)
+}
+
+// better returns how many times better ours is than another: below 1, it is worse. Who never got there is worse than who did. Where there is nothing to
+// divide by, known is false.
 func (u Unit) better(ours, other *Cell) (times float64, known bool) {
-	if !ours.known() || !other.known() {
+	switch {
+	case ours == nil || other == nil:
 		return 0, false
+	case ours.known() && !other.known():
+		return math.Inf(1), other.Missed > 0
+	case !ours.known():
+		return 0, ours.Missed > 0 && other.known()
 	}
 	a, b := other.figure(), ours.figure()
 	if u.more() {
@@ -116,7 +135,7 @@ func (u Unit) better(ours, other *Cell) (times float64, known bool) {
 // factor is what a table says of it.
 func factor(times float64) string {
 	switch {
-	case math.IsInf(times, 1):
+	case math.IsInf(times, 1) || times == 0:
 		return ""
 	case times >= 10:
 		return fmt.Sprintf("%.0f x", times)
@@ -129,7 +148,7 @@ func factor(times float64) string {
 // level is how near to each other two figures have to be for neither to be worse.
 const level = 0.02
 
-// touch says whether the spreads of two cells have a part in common.
+// touch says whether the spreads of two cells with figures have a part in common.
 func touch(a, b *Cell) bool {
-	return len(a.Of) > 0 || a.least() <= b.most() && b.least() <= a.most()
+	return a.least() <= b.most() && b.least() <= a.most()
 }

@@ -1,6 +1,7 @@
 package book
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,10 +37,11 @@ func Files(chapters []Chapter, aims []Aim) map[string]string {
 
 const preface = `# The benchmark book
 
-Written by ` + "`make bench`" + `, which measures everything anew; don't edit it. Figures with more of a story to them are in [contrib/bench](../README.md).
+Written by ` + "`make bench`" + `; don't edit it. Every value of every run is in the chapters' JSON beside it, of which ` + "`scripts/bench -render`" + ` writes this page and the plots
+without measuring. Figures with more of a story to them are in [contrib/bench](../README.md).
 
-All contenders of a table were measured in turns, on the same kernel, in the same boot. A figure is the median of all measurements (in
-brackets the best to the worst of them). **x** is how many times better ipvsd is; below 1 it is worse, and the row is marked *behind* and told again under
+All contenders of a table were measured in turns, on the same kernel, in the same boot. A figure is the median of all measurements, of an even
+number the mean of the middle two (in brackets the best to the worst of them). **x** is how many times better ipvsd is; below 1 it is worse, and the row is marked *behind* and told again under
 "What we lose", unless the difference is below 2 %. The lab is one processor, which directors, clients and servers share: ratios mean something on other machines,
 rates and times do not.
 
@@ -63,8 +65,15 @@ func (c Chapter) plot(t *Table) string { return c.Name + "-" + t.Name + ".svg" }
 // Markdown returns the chapter as text, with links to its plots.
 func (c Chapter) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## %s\n\n    %s\n\n", c.Title, c.Command)
-	b.WriteString(c.circumstances())
+	fmt.Fprintf(&b, "## %s\n\n", c.Title)
+	var commands []string
+	for _, boot := range c.Boots {
+		commands = united(commands, []string{boot.Command})
+	}
+	for _, command := range commands {
+		fmt.Fprintf(&b, "    %s\n", command)
+	}
+	b.WriteString("\n" + c.circumstances())
 	for _, note := range c.Notes {
 		fmt.Fprintf(&b, "\n%s\n", note)
 	}
@@ -136,7 +145,7 @@ func (t *Table) used() []string {
 	return slices.DeleteFunc(slices.Clone(t.Contenders), func(name string) bool {
 		return name != t.Contenders[0] && !slices.ContainsFunc(t.Rows, func(r *Row) bool {
 			c := r.Cells[name]
-			return c.known() || c != nil && c.Note != ""
+			return c.known() || c.missed() != ""
 		})
 	})
 }
@@ -158,10 +167,10 @@ func (t *Table) cell(r *Row, contender string, ours bool) string {
 			text += ": " + f
 		}
 	}
-	if c.Note != "" {
-		text = strings.TrimPrefix(text+"; "+escape(c.Note), "; ")
+	if missed := c.missed(); missed != "" {
+		text = strings.TrimPrefix(text+"; "+escape(missed), "; ")
 	}
-	return text
+	return cmp.Or(text, "-")
 }
 
 // escape keeps a text within its cell, and from being taken for HTML.
@@ -210,8 +219,11 @@ func (t *Table) lost(r *Row) (all []loss) {
 		if t.X != "" {
 			label += " " + t.X
 		}
-		text := fmt.Sprintf("%s, %s: %s, %s %s: %s", t.Title, label, ours.text(t.Unit), contender, other.text(t.Unit), factor(times))
-		if len(ours.Of) == 0 && touch(ours, other) {
+		text := fmt.Sprintf("%s, %s: %s, %s %s", t.Title, label, cmp.Or(ours.text(t.Unit), "none"), contender, other.text(t.Unit))
+		if f := factor(times); f != "" {
+			text += ": " + f
+		}
+		if ours.known() && len(ours.Of) == 0 && touch(ours, other) {
 			text += "; the spreads touch"
 		}
 		all = append(all, loss{times, text})
