@@ -15,7 +15,7 @@ SHELL_SCRIPTS = $(filter-out %.c,$(wildcard scripts/*)) $(wildcard contrib/ocf/*
 
 PREFIX ?= /usr/local
 
-.PHONY: help demo build install test test-race check test-page screenshots test-kernel bench fuzz security chaos lint fmt packages release test-packages tools page-tools
+.PHONY: help demo build install test test-race check test-page screenshots test-kernel bench fuzz security chaos endurance lint fmt packages release test-packages tools page-tools
 
 help: ## list the targets
 	@echo "make TARGET, where TARGET is one of:"
@@ -78,6 +78,14 @@ MINUTES ?= 2
 
 chaos: tools build ## two or three directors suffer MINUTES of faults that SEED makes up, and SEEDS - 1 after it: make chaos SEED=17
 	scripts/chaos -seed $(SEED) -seeds $(SEEDS) -minutes $(MINUTES)
+
+RESTARTS ?= 100
+UPGRADES ?= 100
+RELOADS ?= 1000
+
+endurance: tools build ## restart, upgrade and reload a director while ab and dnsperf ask, so often: RESTARTS=100 UPGRADES=100 RELOADS=1000
+	CGO_ENABLED=0 IPVSD_PROGRAMS='$(CURDIR)/bin' go test -tags kernel -run '^TestKernelRestartsUnderLoad$$' -count=1 -timeout 3h -v \
+		-exec "'$(CURDIR)/scripts/lab' -t 7200" ./pkg/internal/traffic -restarts $(RESTARTS) -upgrades $(UPGRADES) -reloads $(RELOADS)
 
 fuzz: ## fuzz every decoder and parser for FUZZTIME (10m), one after the other; FUZZ=REGEXP says which
 	scripts/fuzz

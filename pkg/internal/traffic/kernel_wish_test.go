@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +17,23 @@ import (
 // benched is ab, run over and over. It counts what failed.
 type benched struct {
 	runs   chan struct{} // one comes with each run
+	made   atomic.Int64  // requests that did not fail
+	broken atomic.Bool   // some did
 	failed []string      // read it when ab was stopped
+}
+
+// count takes in a run.
+func (b *benched) count(requests int64, good bool, out string, err error) {
+	if good && err == nil {
+		b.made.Add(requests)
+	} else {
+		b.failed = append(b.failed, fmt.Sprintf("until %s: %v\n%s", time.Now().Format(time.StampMilli), err, out))
+		b.broken.Store(true)
+	}
+	select {
+	case b.runs <- struct{}{}:
+	default:
+	}
 }
 
 // bench has ab ask for a page, each time over a new connection, until stop is called.
@@ -24,14 +41,8 @@ func bench(t *testing.T, h *lab.Host, at netip.AddrPort) (b *benched, stop func(
 	b = &benched{runs: make(chan struct{}, 1)}
 	return b, ipvsd.Until(t.Context(), func() {
 		out, err := h.Output("ab", "-q", "-l", "-n", "60", "-c", "4", fmt.Sprintf("http://%s/", at))
-		if words := strings.Join(strings.Fields(out), " "); err != nil || !strings.Contains(words, "Complete requests: 60 Failed requests: 0") ||
-			strings.Contains(words, "Non-2xx") {
-			b.failed = append(b.failed, fmt.Sprintf("%v\n%s", err, out))
-		}
-		select {
-		case b.runs <- struct{}{}:
-		default:
-		}
+		words := strings.Join(strings.Fields(out), " ")
+		b.count(60, strings.Contains(words, "Complete requests: 60 Failed requests: 0") && !strings.Contains(words, "Non-2xx"), out, err)
 	})
 }
 
