@@ -121,6 +121,9 @@ func TestOtherDirectors(t *testing.T) {
 	weighs.Services[0].Servers[0].Weight = 7
 	one := func(s *status.Snapshot) shelf { return shelf{others: []control.Neighbor{{Name: "second", Status: s}}} }
 	dead := shelf{others: []control.Neighbor{{Name: "second", Err: errors.New("no route to host")}}}
+	both := in("MASTER", false)
+	alike.VRRP, poorer.VRRP, weighs.VRRP = &both, &both, &both
+	nobody := &pair{steps: []status.VRRP{both}} // takes over
 	const lost = "! tcp 192.0.2.1:80: service: configured here, - there\n"
 	for _, tt := range []struct {
 		name           string
@@ -129,17 +132,17 @@ func TestOtherDirectors(t *testing.T) {
 		code           int
 		stdout, stderr string // a part of it
 	}{
-		{"alike", &fake{shelf: one(alike)}, []string{"diff"}, 0, "lb1 and lb2 are alike\n", ""},
-		{"poorer", &fake{shelf: one(poorer)}, []string{"diff", "second"}, 2, lost, ""},
-		{"as JSON", &fake{shelf: one(poorer)}, []string{"diff", "-o", "json"}, 2, `"poorer": true`, ""},
+		{"alike", &fake{shelf: one(alike), routers: nobody}, []string{"diff"}, 0, "lb1 and lb2 are alike\n", ""},
+		{"poorer", &fake{shelf: one(poorer), routers: nobody}, []string{"diff", "second"}, 2, lost, ""},
+		{"as JSON", &fake{shelf: one(poorer), routers: nobody}, []string{"diff", "-o", "json"}, 2, `"poorer": true`, ""},
 		{"dead", &fake{shelf: dead}, []string{"diff"}, 1, "second: it is not known how it is: no route to host\n", ""},
 		{"none", &fake{}, []string{"diff"}, 1, "", "no other director is configured"},
-		{"switchover to a poorer one", &fake{shelf: one(poorer)}, []string{"switchover", "VG"}, 1, "", lost + "ipvsctl: nothing was handed over"},
-		{"forced", &fake{shelf: one(poorer)}, []string{"switchover", "VG", "--force"}, 1, "", lost + "ipvsctl: there are no virtual routers here"},
-		{"switchover to another one", &fake{shelf: one(weighs)}, []string{"switchover", "VG"}, 1, "", "ipvsctl: there are no virtual routers here"},
-		{"switchover without a comparison", &fake{shelf: shelf{lost: errors.New("the daemon is busy")}}, []string{"switchover", "VG"}, 1, "", "worse off with another director: the daemon is busy\nipvsctl: there are no virtual"},
+		{"switchover to a poorer one", &fake{shelf: one(poorer), routers: nobody}, []string{"switchover", "VG"}, 1, "", lost + "ipvsctl: nothing was handed over, since clients would be worse off; ipvsctl diff tells all differences, --force hands over all the same\n"},
+		{"forced", &fake{shelf: one(poorer), routers: nobody}, []string{"switchover", "VG", "--force"}, 1, "VG: not handed over", lost},
+		{"switchover to another one", &fake{shelf: one(weighs), routers: nobody}, []string{"switchover", "VG"}, 1, "VG: not handed over", ""},
+		{"switchover without a comparison", &fake{shelf: shelf{lost: errors.New("the daemon is busy")}, routers: nobody}, []string{"switchover", "VG"}, 1, "VG: not handed over", "worse off with another director: the daemon is busy\n"},
 		{"switchover of one without others", &fake{}, []string{"switchover", "VG"}, 1, "", "ipvsctl: there are no virtual routers here"},
-		{"switchover to a dead one", &fake{shelf: dead}, []string{"switchover", "VG"}, 1, "", "second: it is not known how it is: no route to host\nipvsctl: there are no virtual"},
+		{"switchover to a dead one", &fake{shelf: dead, routers: nobody}, []string{"switchover", "VG"}, 1, "VG: not handed over", "second: it is not known how it is: no route to host\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			code, stdout, stderr := ctl(t, tt.daemon, tt.args...)

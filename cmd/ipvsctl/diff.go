@@ -1,15 +1,7 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-
 	"github.com/spf13/cobra"
-
-	"github.com/ipvsd/ipvsd/pkg/control"
-	"github.com/ipvsd/ipvsd/pkg/counterpart"
-	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 func diffCommand(a *app) *cobra.Command {
@@ -49,33 +41,4 @@ Exit codes: 0 they are alike, 2 they differ, 1 one of them could not be asked.`,
 			return nil
 		},
 	}
-}
-
-// unlessPoorer refuses a switchover after which clients would be worse off: one other director could take over, and it is poorer than this one. Directors
-// that are not known, or don't answer, are no reason to refuse: they can't take over anyway, or nobody can tell.
-func (a *app) unlessPoorer(ctx context.Context, force bool) error {
-	all, err := a.client().Compare(ctx, "")
-	switch none := new(control.ConflictError); {
-	case errors.As(err, &none): // no other director is configured
-		return nil
-	case err != nil:
-		_, werr := fmt.Fprintf(a.stderr, "ipvsctl: it is not known whether clients would be worse off with another director: %v\n", err)
-		return werr
-	}
-	poorer := false
-	for i := range all.Peers {
-		c := &all.Peers[i]
-		list := c.Poorer()
-		if c.Error == "" && len(list) == 0 {
-			continue
-		}
-		poorer = poorer || len(list) > 0
-		if err := (&counterpart.Comparison{Here: c.Here, There: c.There, Peer: c.Peer, Error: c.Error, Differences: list}).Text(a.stderr, status.Style{}); err != nil {
-			return err
-		}
-	}
-	if poorer && !force {
-		return errors.New("nothing was handed over, since clients would be worse off; ipvsctl diff tells all differences, --force hands over all the same")
-	}
-	return nil
 }

@@ -55,6 +55,10 @@ func (d doer) Reload(context.Context, bool) (*status.Answer, error) {
 	return &status.Answer{Rejected: "t.toml:1:1: password = \"s3cr3t\""}, d.err
 }
 
+func (d doer) Status(context.Context) (*status.Snapshot, error) { return &status.Snapshot{}, d.err }
+
+func (d doer) Neighbors(context.Context, string) ([]Neighbor, error) { return nil, NoNeighbor("", nil) }
+
 func (d doer) Wishes(context.Context) (*status.Wishes, error) { return &status.Wishes{}, nil }
 
 func (d doer) Exchange(_ context.Context, m admin.Message) (*admin.Message, error) {
@@ -97,7 +101,7 @@ func TestAuditOfSocket(t *testing.T) {
 	if _, err := c.Because("größer\n& more").Reload(t.Context(), true); err != nil {
 		t.Error(err)
 	}
-	if err := c.Switchover(t.Context(), "VI_1"); err == nil {
+	if _, err := c.Switchover(t.Context(), "VI_1", false); err == nil {
 		t.Error("there are routers")
 	}
 	if _, err := c.Trial(t.Context()); err == nil {

@@ -57,17 +57,21 @@ func compareHandler(b Backend, routers Routers) http.HandlerFunc {
 			reply(w, http.StatusOK, struct{}{}, err)
 			return
 		}
-		here = withRouters(r.Context(), here, routers)
-		all := counterpart.Comparisons{Peers: []counterpart.Comparison{}}
-		for _, n := range others {
-			if n.Err != nil {
-				all.Peers = append(all.Peers, counterpart.Unknown(n.Name, here.RouterID, n.Err))
-			} else {
-				all.Peers = append(all.Peers, counterpart.Compare(n.Name, here, n.Status))
-			}
-		}
-		reply(w, http.StatusOK, all, nil)
+		reply(w, http.StatusOK, comparisons(withRouters(r.Context(), here, routers), others), nil)
 	}
+}
+
+// comparisons are those of other directors with this one.
+func comparisons(here *status.Snapshot, others []Neighbor) *counterpart.Comparisons {
+	all := &counterpart.Comparisons{Peers: []counterpart.Comparison{}}
+	for _, n := range others {
+		if n.Err != nil {
+			all.Peers = append(all.Peers, counterpart.Unknown(n.Name, here.RouterID, n.Err))
+		} else {
+			all.Peers = append(all.Peers, counterpart.Compare(n.Name, here, n.Status))
+		}
+	}
+	return all
 }
 
 func compareRoute(b Backend, r Routers) []Route {

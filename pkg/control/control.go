@@ -7,7 +7,8 @@
 //	GET  /v1/checks       status.Checks: the health checks; with history=1, the last results of each
 //	POST /v1/probe        status.Probes: runs the checks of a server once, now, and tells each step; counts for no verdict
 //	GET  /v1/vrrp         status.VRRP: the virtual routers, their sync groups and what they depend on
-//	POST /v1/switchover   {"name": "VI_1"}: the instance or sync group hands over; answered when that has begun
+//	POST /v1/switchover   {"name": "VI_1"}: the instance or sync group hands over; answered with a counterpart.Handover when that has begun, or
+//	                      with status 422 because another director is poorer, unless there is "force": true in it
 //	GET  /v1/wishes       status.Wishes: the servers that drain, are disabled or have another weight, and how far that is
 //	POST /v1/wishes       an Order, about such a server: answered with the status.Wishes that it made or ended
 //	POST /v1/wishes/exchange  admin.Message: another director's wishes; answered with those that are known here
@@ -37,7 +38,7 @@
 // The words of an event.Query are parameters of events: after (a position; a header Last-Event-ID is the same), since (10m, or a time),
 // last, service, server, instance, kind, follow.
 //
-// A configuration that is rejected is an Answer with status 422. Any other failure is a text of one line.
+// A configuration that is rejected is an Answer with status 422, a switchover that is refused a Handover. Any other failure is a text of one line.
 package control
 
 import (

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding"
+	"errors"
 	"iter"
 	"net/netip"
 	"reflect"
@@ -134,10 +135,10 @@ func (s sample) History(context.Context) (*status.History, error) {
 }
 func (s sample) Revision(context.Context, int) (*File, error) { return filled[File](s.empty), nil }
 func (s sample) Neighbors(context.Context, string) ([]Neighbor, error) {
-	if s.empty {
-		return nil, nil
+	if s.empty { // a switchover to it is refused
+		return []Neighbor{{Name: "second", Status: &status.Snapshot{Table: status.Table{Error: "no module"}}}}, nil
 	}
-	return []Neighbor{{Name: "second", Status: &status.Snapshot{Table: status.Table{Error: "no module"}}}}, nil
+	return []Neighbor{{Name: "second", Err: errors.New("no route to host")}}, nil
 }
 func (s sample) Switchover(context.Context, string) error { return nil }
 func (s sample) Record(audit.Entry)                       {}

@@ -101,9 +101,6 @@ func routes(b Backend, r Routers) []Route {
 			Name: "vrrp", Method: http.MethodGet, Path: vrrpPath, Role: Read, Answer: status.VRRP{}, serve: vrrpHandler(r),
 			Summary: "The virtual routers, their sync groups and what they depend on",
 		}, {
-			Name: "switchover", Method: http.MethodPost, Path: switchoverPath, Role: Operate, Body: switchover{}, MaxBody: maxName, Answer: struct{}{}, serve: switchoverHandler(r),
-			Summary: "An instance or a sync group hands over to another director; answered when that has begun",
-		}, {
 			Name: "events", Method: http.MethodGet, Path: eventsPath, Role: Read, Answer: event.Event{}, Media: eventStream, Streams: true,
 			serve:   watches{b: b, places: make(chan struct{}, maxWatchers)},
 			Summary: "What has happened, and happens, as server-sent events",
@@ -128,7 +125,7 @@ func routes(b Backend, r Routers) []Route {
 			Summary: "The daemon's file is read again and taken",
 			Query:   []Parameter{{Name: strictly, Summary: "1: not if it has warnings"}},
 		}},
-		revisionRoutes(b), compareRoute(b, r), []Route{upgradeRoute(b)},
+		revisionRoutes(b), compareRoute(b, r), []Route{switchoverRoute(b, r), upgradeRoute(b)},
 	)
 	return list
 }

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
-	"net/http"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/ipvsd/ipvsd/pkg/control"
@@ -31,8 +28,13 @@ func (r *routers) Switchover(_ context.Context, name string) error {
 // withRouters returns a client of a server that has these routers.
 func withRouters(t *testing.T, r control.Routers) (*control.Client, string) {
 	t.Helper()
+	return clientOf(t, &backend{status: &status.Snapshot{Version: "v1"}}, r)
+}
+
+func clientOf(t *testing.T, b control.Backend, r control.Routers) (*control.Client, string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "ipvsd.sock")
-	s, err := control.Listen(path, &backend{status: &status.Snapshot{Version: "v1"}}, r, slog.New(slog.DiscardHandler))
+	s, err := control.Listen(path, b, r, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,35 +83,7 @@ func TestNoVRRP(t *testing.T) {
 		}
 	}
 	c, _ := withRouters(t, nil)
-	if err := c.Switchover(t.Context(), "VI_1"); err == nil || err.Error() != "there are no virtual routers here" {
+	if _, err := c.Switchover(t.Context(), "VI_1", false); err == nil || err.Error() != "there are no virtual routers here" {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestSwitchover(t *testing.T) {
-	r := &routers{}
-	c, path := withRouters(t, r)
-	if err := c.Switchover(t.Context(), `VI "1"`); err != nil || r.asked != `VI "1"` {
-		t.Errorf("%q, %v", r.asked, err)
-	}
-	r.err = errors.New("VI_1 is BACKUP here: only the MASTER can hand over")
-	if err := c.Switchover(t.Context(), "VI_1"); err == nil || err.Error() != r.err.Error() {
-		t.Errorf("%v", err)
-	}
-	r.asked = ""
-	h := http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return net.Dial("unix", path)
-	}}}
-	for _, body := range []string{"", "{}", `{"name": 7}`, `{"nam": "VI_1"}`, `{"name": "` + strings.Repeat("x", 1<<20) + `"}`} {
-		resp, err := h.Post("http://ipvsd/v1/switchover", "application/json", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := map[bool]int{true: http.StatusRequestEntityTooLarge, false: http.StatusBadRequest}[len(body) > 4096]; resp.StatusCode != want || r.asked != "" {
-			t.Errorf("%.20s: %s", body, resp.Status)
-		}
-		if err := resp.Body.Close(); err != nil {
-			t.Error(err)
-		}
 	}
 }

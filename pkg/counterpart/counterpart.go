@@ -69,7 +69,8 @@ func Unknown(peer, here string, err error) Comparison {
 }
 
 // Poorer returns the differences that would leave clients worse off with the other director.
-func (c *Comparison) Poorer() (list []Difference) {
+func (c *Comparison) Poorer() []Difference {
+	list := []Difference{}
 	for _, d := range c.Differences {
 		if d.Poorer {
 			list = append(list, d)
