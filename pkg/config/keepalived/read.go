@@ -21,12 +21,10 @@ var normal = limits{lines: 4_000_000, length: 64 << 10, depth: 64, findings: 200
 // longest is how many bytes of a line keepalived reads; it takes what follows for another line.
 const longest = 1023
 
-// statement is a line as it comes to be read: without its comment, its conditions met, its variables replaced.
+// statement is a line as it comes to be read: without its comment, its conditions met, its variables replaced. All of a file are kept.
 type statement struct {
-	source
 	parts   []segment
 	comment string // at its end; or all there is
-	blank   bool   // there is not even a comment
 }
 
 // reader reads the lines of a file and of those that it includes.
@@ -97,7 +95,8 @@ func (r *reader) statement(raw source) (statement, bool) {
 	out := statement{comment: said}
 	for replacements := 0; ; replacements++ {
 		if strings.HasPrefix(s.text, "@") {
-			if s, out.blank = r.condition(s); out.blank {
+			var unmet bool
+			if s, unmet = r.condition(s); unmet {
 				return out, false
 			}
 			continue
@@ -129,11 +128,11 @@ func (r *reader) statement(raw source) (statement, bool) {
 			s = s.cut(0, end)
 		}
 	}
-	if found := strings.Fields(s.text); len(found) > 0 && found[0] == "include_check" {
-		r.checks(found[1:])
+	if strings.Contains(s.text, "include_check") {
+		if found := strings.Fields(s.text); found[0] == "include_check" {
+			r.checks(found[1:])
+		}
 	}
-	out.source = s
-	out.blank = s.text == "" && said == ""
 	var unmatched bool
 	out.parts, unmatched = segments(s)
 	if unmatched {

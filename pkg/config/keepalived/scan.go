@@ -98,6 +98,7 @@ func comment(text string) (begin int, escaped bool) {
 // special. What stands behind a quote that has no partner is lost.
 func words(of source) (found []Word) {
 	s := &ruler{source: of}
+	found = make([]Word, 0, min(1+strings.Count(s.text, " "), 4))
 	for i := 0; i < len(s.text); {
 		switch c := s.text[i]; {
 		case strings.IndexByte(blanks, c) >= 0:

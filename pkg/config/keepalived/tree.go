@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -55,7 +56,7 @@ func (t *translation) parse(name string, content []byte, settings document.Setti
 		r.id, _, _ = strings.Cut(r.host.Hostname(), ".")
 	}
 	r.stack = []feed{r.file(name, content)}
-	var statements []statement
+	statements := make([]statement, 0, bytes.Count(content, []byte("\n"))+1)
 	whole := &view{say: t.Writer, limits: limits, known: known, reads: everyone}
 	whole.begin()
 	for {
@@ -104,7 +105,7 @@ func (t *translation) views(known table, statements []statement, limits limits) 
 	for _, v := range views {
 		all.lost = max(all.lost, v.lost)
 		for _, f := range v.found {
-			if !slices.ContainsFunc(views, func(other *view) bool { return other != v && other.took[f.order] }) {
+			if !slices.ContainsFunc(views, func(other *view) bool { return other != v && other.took.has(f.order) }) {
 				all.found = append(all.found, f)
 			}
 		}
@@ -177,14 +178,25 @@ type view struct {
 	seen     process           // who has a keyword at the top
 	own      bool              // there is one of this process
 	first    document.Origin
-	unknown  *Node        // the segment before is no keyword here
-	took     map[int]bool // segments that count for this process
+	unknown  *Node   // the segment before is no keyword here
+	took     numbers // of segments that count for this process
 	found    []finding
 	lost     int // findings beyond the limit
 }
 
+// numbers is a set of numbers, a bit each: there may be millions.
+type numbers []uint64
+
+func (s *numbers) add(n int) {
+	for n/64 >= len(*s) {
+		*s = append(*s, 0)
+	}
+	(*s)[n/64] |= 1 << (n % 64)
+}
+
+func (s numbers) has(n int) bool { return n/64 < len(s) && s[n/64]&(1<<(n%64)) != 0 }
+
 func (v *view) begin() {
-	v.took = map[int]bool{}
 	v.root, v.stray = &Node{scope: v.known[""]}, map[*Node][]stray{}
 	v.stack = []*Node{v.root}
 }
@@ -253,7 +265,7 @@ func (v *view) keyword(part segment) {
 		}
 		v.order = append(v.order, v.count)
 	}
-	v.took[v.count] = true
+	v.took.add(v.count)
 	in.Block = append(in.Block, n)
 	if n.scope != nil {
 		v.pending = n
@@ -307,7 +319,7 @@ func (v *view) begun() {
 func (v *view) open(part segment) {
 	switch in := v.top(); {
 	case v.pending != nil:
-		v.took[v.count] = true
+		v.took.add(v.count)
 		v.pending.Braces = true
 		v.stack = append(v.stack, v.pending)
 		v.pending = nil
@@ -352,7 +364,7 @@ func (v *view) close(part segment) {
 		outer := v.stack[len(v.stack)-2]
 		v.stray[outer] = append(v.stray[outer], stray{in, true})
 	}
-	v.took[v.count] = true
+	v.took.add(v.count)
 	if !in.scope.free() { // in a list what is behind the last item belongs to what follows
 		in.Trailer, v.comments = v.comments, nil
 	}
