@@ -95,12 +95,15 @@ func (c *cluster) flow(t *testing.T, network string) (net.Conn, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return conn, ask(conn)
+	return conn, ask(conn, patience)
 }
 
-// ask returns the name of the server that answers, or how it comes that none does.
-func ask(conn net.Conn) string {
-	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+// patience is how long an answer may take that has to come: the lab stands still now and then, and TCP repeats at growing intervals.
+const patience = time.Minute
+
+// ask returns the name of the server that answers, or how it comes that none does in that time.
+func ask(conn net.Conn, within time.Duration) string {
+	if err := conn.SetDeadline(time.Now().Add(within)); err != nil {
 		return err.Error()
 	}
 	buf := make([]byte, 100)

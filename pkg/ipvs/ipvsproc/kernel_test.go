@@ -78,7 +78,7 @@ func TestKernelRemovedServer(t *testing.T) {
 			setup("0")
 			conn, server := c.flow(t, network)
 			remove(server)
-			if got := ask(conn); got != "silence" {
+			if got := ask(conn, time.Second); got != "silence" {
 				t.Errorf("after removal the flow's answer is %s, want silence", got)
 			}
 			if len(c.entries(server)) == 0 {
@@ -86,7 +86,7 @@ func TestKernelRemovedServer(t *testing.T) {
 			}
 			add(server)
 			// TCP repeats what got lost.
-			if got := ask(conn); !strings.HasPrefix(got, server) {
+			if got := ask(conn, patience); !strings.HasPrefix(got, server) {
 				t.Errorf("with %s back the answer is %s", server, got)
 			}
 		})
@@ -105,7 +105,7 @@ func TestKernelRemovedServer(t *testing.T) {
 			if network == "tcp" {
 				add(server) // which revives nothing
 			}
-			if got := ask(conn); got != want {
+			if got := ask(conn, patience); got != want {
 				t.Errorf("after removal the flow's answer is %s, want %s", got, want)
 			}
 		})
