@@ -24,9 +24,13 @@ func assemble(f *Failover) (*parts, error) {
 		return nil, err
 	}
 	cfg := f.config()
-	runner := vrrpio.New(vrrpio.Options{Log: f.log, Report: f.report, Realtime: vrrpio.Realtime(cfg.Realtime), LogUnknown: cfg.LogUnknown, Held: f.await != nil})
+	record, remains := f.openRecord()
+	runner := vrrpio.New(vrrpio.Options{
+		Log: f.log, Report: f.report, Realtime: vrrpio.Realtime(cfg.Realtime), LogUnknown: cfg.LogUnknown, Record: record,
+		Held: f.await != nil || remains != nil,
+	})
 	return &parts{
-		runner: runner,
+		runner: runner, remains: remains,
 		keeper: vipnl.NewKeeper(vipnl.Options{
 			Log: f.log, Report: func(r vipnl.Report) { f.inbox.put(r) }, Placed: runner.Placed,
 			Firewall: vipnl.NewFirewall(), Silencer: vipnl.NewSilencer(), Links: vipnl.NewLinks(f.log, f.record("links")), Record: f.record("addresses"),

@@ -113,6 +113,8 @@ func (f *Failover) follow(actions []vrrp.Action) {
 		switch a := a.(type) {
 		case vrrp.Became:
 			f.became(a)
+		case vrrp.WentOn:
+			f.act(a.Instance, func(r *role) { r.state.Store(uint32(vrrp.Active)) })
 		case vrrp.Reannounce:
 			f.act(a.Instance, func(r *role) { r.repeat.Add(1) })
 		}

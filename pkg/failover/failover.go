@@ -72,6 +72,7 @@ type Failover struct {
 	assemble func(*Failover) (*parts, error)
 	records  string
 	stay     bool
+	begun    bool // once; of Run's goroutine
 	taken    func()
 	await    func(ctx context.Context, err error) (*Standing, error) // nil: it takes part; of Run's goroutine
 	scripts  *script.Queues

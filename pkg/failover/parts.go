@@ -17,6 +17,7 @@ type parts struct {
 	tracker tracker
 	// interfaces reports those of the host, whenever they are others, until the context is done.
 	interfaces func(ctx context.Context, report func([]vip.Interface, error))
+	remains    *vrrpio.Remains // of a process that was killed a moment ago, for a runner that is held; nil: there are none
 }
 
 // runner speaks the protocol: vrrpio.Runner.
@@ -36,6 +37,8 @@ type runner interface {
 	Ready() <-chan struct{}
 	Freeze(ctx context.Context) (s vrrp.Standing, thaw func(), err error)
 	Resume(s vrrp.Standing)
+	// Recover is for a start after a crash: see vrrpio.
+	Recover(ctx context.Context, remains *vrrpio.Remains, fit map[string]bool) error
 }
 
 // tracker watches what instances depend on: track.Tracker.

@@ -37,6 +37,10 @@ func (f *Failover) acted(at time.Time, action vrrp.Action) {
 			f.moved = true
 			f.sayBecame(at, m, a)
 		}
+	case vrrp.WentOn:
+		if m := f.member(a.Instance); m != nil {
+			f.wentOn(at, m, a)
+		}
 	case vrrp.GroupBecame:
 		if g := f.groups[a.Group]; g != nil {
 			f.sayGroupBecame(at, g, a)

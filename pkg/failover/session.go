@@ -55,8 +55,11 @@ func (f *Failover) session(ctx context.Context) error {
 		return f.cannot(ctx, err)
 	}
 	f.attach(p)
-	if f.await != nil {
+	switch {
+	case f.await != nil:
 		return f.succeed(ctx, p)
+	case p.remains != nil:
+		return f.recover(ctx, p)
 	}
 	keeper := begin(p.keeper.Run) // first: what an earlier run left is to go
 	tracker := begin(p.tracker.Run)

@@ -38,7 +38,11 @@ type stage struct {
 	news    []alert.News // since lines was called
 	fails   chan error   // ends the runner
 	atEnd   []vrrp.Action
-	between func() // is called when the keeper is told an instance's wish, before it is taken in
+	remains *vrrpio.Remains
+	ready   chan struct{}
+	wentOn  []vrrp.Action  // of Recover
+	addrs   []netip.Prefix // of eth0
+	between func()         // is called when the keeper is told an instance's wish, before it is taken in
 }
 
 func (s *stage) note(format string, args ...any) {
@@ -113,7 +117,12 @@ func (r fakeRunner) Change(instances []vrrp.Instance, groups []vrrp.Group) {
 	r.note("instances %s", strings.Join(names, ", "))
 }
 
-func (r fakeRunner) Interfaces(list []vip.Interface) { r.note("runner: %d interfaces", len(list)) }
+func (r fakeRunner) Interfaces(list []vip.Interface) {
+	r.note("runner: %d interfaces", len(list))
+	if r.remains != nil {
+		close(r.ready)
+	}
+}
 func (r fakeRunner) Observe(o vrrp.Object, v vrrp.Reading) {
 	r.note("observed %s %s: %v %v", o.Kind, o.Name, v.Known, v.Up)
 }
@@ -128,10 +137,15 @@ func (r fakeRunner) Status(context.Context) ([]vrrp.Status, []vrrp.GroupStatus, 
 	return []vrrp.Status{{Name: "VI_1", State: vrrp.Active}}, []vrrp.GroupStatus{{Name: "G1", State: vrrp.Active}}, nil
 }
 
-func (r fakeRunner) Ready() <-chan struct{} { return closed }
+func (r fakeRunner) Ready() <-chan struct{} { return r.ready }
 func (r fakeRunner) Freeze(context.Context) (vrrp.Standing, func(), error) {
 	r.note("runner stands still")
 	return vrrp.Standing{}, func() { r.note("runner goes on") }, nil
+}
+func (r fakeRunner) Recover(_ context.Context, _ *vrrpio.Remains, fit map[string]bool) error {
+	r.note("runner recovers: %v", fit)
+	r.report(r.wentOn)
+	return nil
 }
 func (r fakeRunner) Resume(s vrrp.Standing) {
 	r.note("runner goes on with %d instances", len(s.Instances))
@@ -158,7 +172,7 @@ func (r fakeTracker) Interfaces(list []vip.Interface) { r.note("tracker: %d inte
 // play starts a Failover without a configuration.
 func play(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{t: t, log: new(bytes.Buffer), wishes: make(map[string]vip.Wish), fails: make(chan error)}
+	s := &stage{t: t, log: new(bytes.Buffer), wishes: make(map[string]vip.Wish), fails: make(chan error), ready: closed}
 	o := Options{
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
 		Roles: func(roles map[string]vrrp.State) {
@@ -173,8 +187,8 @@ func play(t *testing.T) *stage {
 		},
 	}
 	s.Failover = newFailover(o, func(*Failover) (*parts, error) {
-		return &parts{runner: fakeRunner{s}, keeper: fakeKeeper{s}, tracker: fakeTracker{s}, interfaces: func(ctx context.Context, report func([]vip.Interface, error)) {
-			report([]vip.Interface{{Name: "eth0"}}, nil)
+		return &parts{remains: s.remains, runner: fakeRunner{s}, keeper: fakeKeeper{s}, tracker: fakeTracker{s}, interfaces: func(ctx context.Context, report func([]vip.Interface, error)) {
+			report([]vip.Interface{{Name: "eth0", Addrs: s.addrs}}, nil)
 			<-ctx.Done()
 			s.note("watch ends")
 		}}, nil
@@ -234,6 +248,9 @@ func became(name string, from, to vrrp.State) vrrp.Became {
 type fakeKeeper struct{ *stage }
 
 func (k fakeKeeper) Run(ctx context.Context) error {
+	if k.remains != nil {
+		k.note("keeper begins")
+	}
 	<-ctx.Done()
 	k.note("keeper ends")
 	return nil

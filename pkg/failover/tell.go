@@ -53,6 +53,7 @@ type logged uint8
 const (
 	notLogged logged = iota
 	instanceChanged
+	instanceWentOn
 	groupChanged
 	instanceRemoved
 	twoActive
@@ -239,6 +240,8 @@ func (n *news) logTo(log *slog.Logger) {
 			return
 		}
 		log.Info("virtual router changed")
+	case instanceWentOn:
+		log.Info("went on as MASTER")
 	case groupChanged:
 		if n.kind == vrrp.Fault.String() {
 			log.Warn("sync group changed")

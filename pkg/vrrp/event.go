@@ -126,7 +126,15 @@ const (
 	NotHandedOver
 )
 
+// WentOn tells of an instance that is active as it was when the process before was killed, Silent after its last advert. It is no transition.
+type WentOn struct {
+	Instance string
+	Priority uint8 // effective
+	Silent   time.Duration
+}
+
 func (Send) action()        {}
+func (WentOn) action()      {}
 func (Became) action()      {}
 func (GroupBecame) action() {}
 func (Reannounce) action()  {}

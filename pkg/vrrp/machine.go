@@ -35,8 +35,9 @@ type machine struct {
 	Instance
 	router *Router
 	unit   *unit
-	order  int // of the instances in the file
-	place  int // in the heap of timers
+	order  int    // of the instances in the file
+	place  int    // in the heap of timers
+	mark   uint64 // of its configuration
 
 	state    State
 	since    time.Time

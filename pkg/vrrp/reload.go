@@ -70,7 +70,7 @@ func (r *Router) Change(now time.Time, instances []Instance, groups []Group) []A
 
 func (m *machine) configure(in Instance, order int) {
 	before := m.activeDown()
-	m.Instance, m.order = in, order
+	m.Instance, m.order, m.mark = in, order, in.Mark()
 	if m.state == Initialize {
 		m.effective = in.Priority
 	}

@@ -112,7 +112,7 @@ func (h *host) stop() {
 		for _, in := range h.instances {
 			h.event(Shutdown{in.Name})
 		}
-		h.running = false
+		h.running, h.memory.file = false, nil
 	}
 }
 
@@ -126,7 +126,9 @@ func (h *host) reload() {
 	for i := range h.instances {
 		h.instances[i].Priority = base
 	}
-	h.do(h.router.Change(h.clock(), h.instances, h.w.groups()))
+	actions := h.router.Change(h.clock(), h.instances, h.w.groups())
+	h.memory.renew(h)
+	h.do(actions)
 }
 
 // quieten ends the chaos. In some worlds one network of the sync group stays cut: the group must get along with that.

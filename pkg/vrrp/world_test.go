@@ -54,6 +54,8 @@ type host struct {
 	timer     int    // the one that counts
 	down      []bool // links, by network
 	failing   bool   // the script
+	changes   int    // of states
+	memory    memory
 }
 
 type happening struct {
@@ -200,6 +202,7 @@ func (h *host) boot() {
 	}
 	h.w.say("host %d starts", h.id)
 	h.running, h.router, h.inbox, h.awake, h.suspended = true, NewRouter(), nil, time.Time{}, false
+	h.memory = memory{kept: h.memory.kept}
 	h.do(h.router.Change(h.clock(), h.instances, h.w.groups()))
 	for _, in := range h.instances {
 		h.do(h.router.Step(h.clock(), Startup{in.Name, h.w.start}))
@@ -249,13 +252,17 @@ func (h *host) do(actions []Action) {
 			h.send(a)
 		case Became:
 			w.changes++
+			h.changes++
 			w.say("host %d %s %v to %v: %s", h.id, a.Instance, a.From, a.To, a.Reason)
 			if a.Planned && w.chance(0.9) { // otherwise the host is too busy
 				w.after(time.Duration(w.rng.Int64N(int64(w.interval/10))), func() { h.event(Placed{a.Instance}) })
 			}
+		case WentOn:
+			w.say("host %d %s went on after %v", h.id, a.Instance, a.Silent)
 		case GroupBecame, Reannounce, Noticed:
 		}
 	}
+	h.note(actions)
 	h.agree()
 	if w.covered {
 		w.cover()

@@ -17,6 +17,9 @@ type instance struct {
 	link    *link      // nil: there can't be one
 	source  netip.Addr // of adverts; zero: none
 	why     string     // there is no link or no source; empty: there is
+	place   int        // in the file
+	left    time.Time  // its last advert; zero: none has
+	touched bool       // since the record was brought up to date
 	started bool       // the router knows that it takes part
 	told    sourcing   // to the router
 
@@ -59,7 +62,7 @@ func (l *loop) change(c *configuration) {
 		before[in.Identity()] = in
 	}
 	l.instances, l.named = nil, map[string]*instance{}
-	for _, in := range c.fresh {
+	for place, in := range c.fresh {
 		id := in.Identity()
 		if old := before[id]; old != nil {
 			old.codec.Change(&in.Instance)
@@ -67,6 +70,7 @@ func (l *loop) change(c *configuration) {
 			in = old
 			delete(before, id)
 		}
+		in.place = place
 		l.instances = append(l.instances, in)
 		l.named[in.Name] = in
 	}
@@ -75,6 +79,7 @@ func (l *loop) change(c *configuration) {
 		l.ending[in.Name] = in
 	}
 	l.do(l.router.Change(l.now, c.instances, c.groups))
+	l.renew()
 	l.ending = nil
 	l.place()
 	for _, in := range before {
@@ -97,6 +102,7 @@ func (in *instance) move(to *link) {
 
 // sent notes an advert that left.
 func (in *instance) sent(due, now time.Time) late {
+	in.left = now
 	by := now.Sub(due)
 	in.counters.Latest = max(in.counters.Latest, by)
 	if by <= in.AdvertInterval/3 {

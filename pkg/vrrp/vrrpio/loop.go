@@ -19,6 +19,7 @@ type loop struct {
 	boot  time.Time     // of the machine
 	slept time.Duration // until now, since then
 	over  bool
+	told  bool // the others, that it is
 
 	logUnknown bool
 	held       bool
@@ -31,12 +32,14 @@ type loop struct {
 	links      map[spec]*link
 	busy       []*link       // with adverts that are to leave
 	reports    []vrrp.Action // of this time
+	record     *RecordFile   // nil: there is none
+	touched    []*instance   // it is to be brought up to date on these
 	lateness   lateness
 }
 
 func newLoop(net network, log *scribe, porter *porter, options Options) *loop {
 	return &loop{
-		net: net, log: log, porter: porter, report: options.Report, logUnknown: options.LogUnknown, held: options.Held, ready: func() {},
+		net: net, log: log, porter: porter, report: options.Report, logUnknown: options.LogUnknown, held: options.Held, record: options.Record, ready: func() {},
 		router: vrrp.NewRouter(), named: map[string]*instance{}, links: map[spec]*link{},
 	}
 }
@@ -80,14 +83,22 @@ func (l *loop) wakeUp() {
 }
 
 // step lets something happen, and collects what is to be done about it.
-func (l *loop) step(ev vrrp.Event) { l.do(l.router.Step(l.now, ev)) }
+func (l *loop) step(ev vrrp.Event) {
+	l.do(l.router.Step(l.now, ev))
+	if o, is := ev.(vrrp.Observed); is && l.record != nil && l.record.rec != nil {
+		l.record.rec.Observe(o.Object, o.Reading)
+	}
+}
 
 func (l *loop) do(actions []vrrp.Action) {
 	for i, a := range actions {
 		switch a := a.(type) {
 		case vrrp.Send:
 			l.advertise(a, l.router.Due(i))
+			l.touch(a.Instance)
 			continue
+		case vrrp.Became:
+			l.touch(a.Instance)
 		case vrrp.Noticed:
 			if in := l.named[a.Instance]; in != nil && a.What == vrrp.RxLowerPriority {
 				in.codec.Outrun()
@@ -142,6 +153,7 @@ func (l *loop) flush() {
 		l.reports = nil
 		l.report(reports)
 	}
+	l.note()
 }
 
 // stop ends everything.
@@ -149,7 +161,7 @@ func (l *loop) stop() {
 	for _, in := range l.instances {
 		l.step(vrrp.Shutdown{Instance: in.Name})
 	}
-	l.over = true
+	l.over, l.told = true, !l.held
 }
 
 // status tells of some instances, from one of the file on.

@@ -24,6 +24,9 @@ func (r *Runner) Freeze(ctx context.Context) (s Standing, thaw func(), err error
 		l.flush() // what was decided before
 		answer <- l.standing()
 		<-goOn
+		if l.record != nil && l.record.rec != nil {
+			l.record.rec.Anew() // that process may have written, too
+		}
 	})
 	select {
 	case s = <-answer:

@@ -22,6 +22,8 @@ type Options struct {
 	LogUnknown bool
 	// Held has it open its sockets and listen, but take part only after Resume: another process still does.
 	Held bool
+	// Record is where it keeps what a process goes by that comes after this one was killed. Run closes it. Nil: there is none.
+	Record *RecordFile
 }
 
 // Runner runs a vrrp.Router.
@@ -61,6 +63,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	porter := newPorter(net, log, r.send)
 	l := newLoop(net, log, porter, r.options)
 	l.ready = func() { close(r.ready) }
+	defer l.leaveRecord()
 	r.net.Store(&net)
 	defer context.AfterFunc(ctx, func() { r.send((*loop).stop) })()
 
