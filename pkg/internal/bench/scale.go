@@ -30,6 +30,18 @@ func measureScale(r *run) {
 		{80, r.series("fast", "nginx, as many as one processor can do", "servers", names...)},
 		{slowPort, r.series("slow", "Servers that answer 100 a second", "servers", names...)},
 	}
+	url := func(port uint16) string {
+		return fmt.Sprintf("http://%s/", netip.AddrPortFrom(lab.WebVIP.Addr(), port))
+	}
+	r.Within(func() { // who is first shall not be the one that warms everything up
+		keepalivedRoutes(c, most).start(r.bench, c.Director)
+		settled(r.bench, c.Director, 2*(1+most))
+		for _, kind := range kinds {
+			answers(r.bench, c.Client, url(kind.port))
+			ab(r.bench, c.Client, url(kind.port), 1000, length)
+		}
+	})
+	c.Director.Run("ipvsadm", "--clear")
 	r.turns(func(n int) {
 		for servers := 2; servers <= most; servers++ {
 			for _, f := range inTurn(n, []forwarder{ipvsdRoutes(r.bin, c, servers), keepalivedRoutes(c, servers), ldirectordRoutes(c, servers)}) {
@@ -37,9 +49,8 @@ func measureScale(r *run) {
 					f.start(r.bench, c.Director)
 					settled(r.bench, c.Director, 2*(1+servers))
 					for _, kind := range kinds {
-						url := fmt.Sprintf("http://%s/", netip.AddrPortFrom(lab.WebVIP.Addr(), kind.port))
-						answers(r.bench, c.Client, url)
-						kind.add(servers, f.name, ab(r.bench, c.Client, url, 1000, length))
+						answers(r.bench, c.Client, url(kind.port))
+						kind.add(servers, f.name, ab(r.bench, c.Client, url(kind.port), 1000, length))
 					}
 				})
 				c.Director.Run("ipvsadm", "--clear")

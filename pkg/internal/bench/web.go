@@ -44,6 +44,14 @@ func measureWeb(r *run) {
 	for i, f := range forwarders {
 		names[i] = f.name
 	}
+	r.Within(func() { // who is first shall not be the one that warms everything up
+		forwarders[1].start(r.bench, c.Director)
+		for _, p := range pages {
+			answers(r.bench, c.Client, p.url())
+			ab(r.bench, c.Client, p.url(), crowds[0], length)
+		}
+	})
+	c.Director.Run("ipvsadm", "--clear")
 	r.turns(func(n int) {
 		for _, f := range inTurn(n, forwarders) {
 			r.Within(func() {
