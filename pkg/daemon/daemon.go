@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -82,6 +83,7 @@ type Daemon struct {
 	locks    []*os.File
 	server   *control.Server
 	departs  chan struct{}                    // closed when another process is the daemon
+	heir     int                              // its id, then
 	cleared  map[string]status.RouterCounters // at the last DumpClearStats
 	kernel   *ipvsnl.Client
 	scrapes  *ipvsnl.Client // reads the table for Prometheus, so that rounds don't wait for that
@@ -293,10 +295,23 @@ func (d *Daemon) run(ctx context.Context, event string, e config.Errand) {
 	script.Logged(d.options.Log.With("event", event, "script", e.Script.Argv[0]))(script.Run(ctx, script.Command(*e.Script)))
 }
 
-// Reload makes the running daemon read its file again, as SIGHUP does. What came of it goes to the log and the status.
+// Reload makes the running daemon read its file again, as SIGHUP does. What came of it goes to the log and the status. Once another process is
+// the daemon, which may have read the file before, it is that one's.
 func (d *Daemon) Reload(ctx context.Context) {
-	if _, err := d.owner.Reload(ctx, false); err != nil && ctx.Err() == nil {
-		d.options.Log.Error("reload", "err", err)
+	done := make(chan error, 1)
+	go func() {
+		_, err := d.owner.Reload(ctx, false)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil && ctx.Err() == nil {
+			d.options.Log.Error("reload", "err", err)
+		}
+	case <-d.departs: // an upgrade keeps it from being taken here for ever
+		if err := syscall.Kill(d.heir, syscall.SIGHUP); err != nil {
+			d.options.Log.Error("upgrade: the reload can't be handed on to the new process", "pid", d.heir, "err", err)
+		}
 	}
 }
 

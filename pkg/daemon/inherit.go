@@ -121,9 +121,6 @@ func (d *Daemon) succeed(ctx context.Context, failed error) (_ *failover.Standin
 		return nil, err
 	}
 	d.engine.Adopt(d.owner.inherit(k, time.Now()))
-	if changed, err := d.owner.files.readChanged(); err == nil { // what the old process has changed since New; it writes no more
-		d.owner.settings.changed = changed
-	}
 	if err := i.talk.Say(sayKnown, struct{}{}); err != nil {
 		return nil, err
 	}
@@ -154,6 +151,10 @@ func (i *Inheritance) running() {
 
 // inherit goes on with what another process knew, before run. It returns what the engine has to know.
 func (o *owner) inherit(k *upgrade.Knowledge, now time.Time) map[health.ID]health.Checker {
+	if k.Changed != nil { // of before the first of all these processes
+		o.settings.changed = k.Changed
+	}
+	o.inheritMembers(k.Members, now)
 	for key, servers := range k.Owned {
 		if _, known := o.ledger.Owned[key]; !known {
 			o.ledger.Owned[key] = servers
@@ -193,6 +194,22 @@ func (o *owner) inherit(k *upgrade.Knowledge, now time.Time) map[health.ID]healt
 	clear(o.outcomes)
 	o.stale = true
 	return engine
+}
+
+// inheritMembers goes on with the members of another process, whose sources may have said something since this one read the disk.
+func (o *owner) inheritMembers(known map[string]upgrade.Pool, now time.Time) {
+	if known == nil {
+		return
+	}
+	pools := make(map[string]*pool, len(known))
+	for name, p := range known {
+		was := pool(p)
+		pools[name] = &was
+	}
+	o.members.pools = usable(pools)
+	o.members.follow(o.members.base, now)
+	o.recordMembers()
+	o.establish(o.members.join(o.members.base), now)
 }
 
 // parts that begin when this process is the daemon wait for it.

@@ -350,6 +350,11 @@ func (f files) recallMembers(log *slog.Logger) map[string]*pool {
 		log.Warn("who the members of virtual servers were can't be read; their sources must answer first", "file", f.members, "err", err)
 		return make(map[string]*pool)
 	}
+	return usable(pools)
+}
+
+// usable takes away what no member can be like: who wrote it may have been another version.
+func usable(pools map[string]*pool) map[string]*pool {
 	for name, p := range pools {
 		if p == nil {
 			delete(pools, name)

@@ -93,7 +93,7 @@ func (d *Daemon) upgrade(ctx context.Context) (*status.Upgrade, error) {
 	// In one message, before this process ends: systemd reads it before it hears of that.
 	notify(fmt.Sprintf("MAINPID=%d", u.PID), ready)
 	d.options.Log.Info("upgraded; this process ends", "from", u.From, "to", u.To, "pid", u.PID, "took", u.Took)
-	close(d.departs)
+	d.depart(u.PID)
 	return u, nil
 }
 
@@ -112,6 +112,12 @@ func (d *Daemon) upgradeUntil(stop context.Context) func(context.Context) (*stat
 		}
 		return u, err
 	}
+}
+
+// depart has this process end, since another one is the daemon.
+func (d *Daemon) depart(successor int) {
+	d.heir = successor
+	close(d.departs)
 }
 
 // sign writes the id of this process where it is looked for. Other than in lock files that is only so if it was asked for.
@@ -241,7 +247,10 @@ func (o *owner) knowledge(known map[health.ID]health.Checker, now time.Time) *up
 	o.takeNews()
 	k := &upgrade.Knowledge{
 		Checks: make(map[string]health.Record, len(known)), Quorums: o.quorums, Told: make(map[string]upgrade.Told, len(o.told)),
-		Wishes: o.wishes, Owned: o.ledger.Owned, Events: o.events.Past(),
+		Wishes: o.wishes, Owned: o.ledger.Owned, Events: o.events.Past(), Changed: o.settings.changed, Members: make(map[string]upgrade.Pool, len(o.members.pools)),
+	}
+	for name, p := range o.members.pools {
+		k.Members[name] = upgrade.Pool(*p)
 	}
 	for id, c := range known {
 		k.Checks[id.Check().Key()] = c.Record(o.board.past(id), now)

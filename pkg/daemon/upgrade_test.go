@@ -2,19 +2,33 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
-	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/failover"
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/health/engine"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
+	"github.com/ipvsd/ipvsd/pkg/upgrade"
 )
 
-// upgrading returns a daemon that is nothing but what an upgrade needs before the new process is ready, which is a shell script.
+// upgrading returns a daemon that is nothing but what an upgrade needs, where the new process is a shell script.
 func upgrading(t *testing.T, script string) *Daemon {
 	t.Helper()
 	dir := t.TempDir()
@@ -23,7 +37,12 @@ func upgrading(t *testing.T, script string) *Daemon {
 	if err := os.WriteFile(o.Program, []byte("#!/bin/sh\ncd "+dir+"\n"+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	d := &Daemon{options: o, owner: &owner{cfg: &config.Config{}, requests: make(chan func(context.Context))}, departs: make(chan struct{})}
+	d := &Daemon{
+		options: o, owner: newOwner(o, filesIn(Options{StateDir: dir}), new(ipvstest.Kernel), nil), departs: make(chan struct{}),
+		failover: failover.New(failover.Options{Log: log}),
+		engine:   engine.New(func(context.Context, health.Check) (f health.Finding, err error) { return f, nil }, func(engine.Report) {}),
+	}
+	go func() { _ = d.engine.Run(t.Context()) }()
 	go func() {
 		for {
 			select {
@@ -83,4 +102,151 @@ func TestStopDuringUpgrade(t *testing.T) {
 	} else if _, err := os.Stat(left); err == nil {
 		t.Error("the new process is left behind")
 	}
+}
+
+// What a new process hears and says until it is ready, knows all, serves and runs.
+const (
+	getsReady = "hear() { read -r text <&3; }\nsay() { echo '{\"Kind\":\"'$1'\",\"Body\":{}}' >&3; }\necho $$ >new\nhear; say ready\n"
+	getsKnown = getsReady + "hear; say known\n"
+	getsServe = getsKnown + "hear; say serving\n"
+	getsToRun = getsServe + "say running\n"
+)
+
+// newProcess returns the id of the one that was started last, and whether it is still there.
+func (d *Daemon) newProcess(t *testing.T) (pid int, lives bool) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(d.options.Program), "new"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
+		t.Fatal(err)
+	}
+	return pid, syscall.Kill(pid, 0) == nil
+}
+
+// goesOn says whether the checks and the owner of a daemon answer in time.
+func (d *Daemon) goesOn(t *testing.T, limit time.Duration) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	checks := make(chan struct{})
+	d.engine.Freeze(func(map[health.ID]health.Checker) { close(checks) })
+	select {
+	case <-checks:
+	case <-ctx.Done():
+		return false
+	}
+	_, err := ask(ctx, d.owner, func(context.Context) struct{} { return struct{}{} })
+	return err == nil
+}
+
+// Whenever one of the two processes is told to end, or the new one ends or stands still, the new one is gone and the old one goes on, until
+// that says that it runs: never both, and never none.
+func TestOneInCharge(t *testing.T) {
+	const ends, stops, late = "signal: terminated", "the daemon stops", "it has not answered within"
+	for name, c := range map[string]struct{ script, want string }{
+		"the new one ends when it is ready":                {getsReady + "kill -TERM $$", ends},
+		"the new one ends when it knows all":               {getsKnown + "kill -TERM $$", ends},
+		"the new one ends when it serves":                  {getsServe + "kill -TERM $$", ends},
+		"the new one stands still when it knows all":       {getsKnown + "kill -STOP $$", late},
+		"the new one stands still when it serves":          {getsServe + "kill -STOP $$", late},
+		"the old one is to end when the new one is ready":  {getsReady + "echo >stop; exec sleep 600", stops},
+		"the old one is to end when the new one knows all": {getsKnown + "echo >stop; exec sleep 600", stops},
+		"the old one is to end when the new one serves":    {getsServe + "echo >stop; exec sleep 600", stops},
+		"nothing happens":                                  {getsToRun + "exec sleep 600", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := upgrading(t, c.script)
+			told := filepath.Join(filepath.Dir(d.options.Program), "stop")
+			if err := syscall.Mkfifo(told, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			stop, end := context.WithCancel(t.Context())
+			defer end()
+			if c.want == stops {
+				go func() {
+					_, _ = os.ReadFile(told)
+					end()
+				}()
+			}
+			u, err := d.upgradeUntil(stop)(t.Context())
+			pid, lives := d.newProcess(t)
+			if c.want == "" {
+				t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+				if err != nil || u.PID != pid || !lives || !d.departed() || d.goesOn(t, 200*time.Millisecond) {
+					t.Errorf("%+v, %v; the new process, %d, lives: %v; the old one has departed: %v", u, err, pid, lives, d.departed())
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+			if lives {
+				t.Error("the new process is still there")
+			}
+			if d.departed() || !d.goesOn(t, time.Minute) {
+				t.Error("the old one does not go on")
+			}
+		})
+	}
+}
+
+// A reload that comes too late for the old process is for the new one, which may have read the file before.
+func TestReloadDuringUpgrade(t *testing.T) {
+	d := upgrading(t, "")
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	defer signal.Stop(heard)
+	d.owner.reloads.Lock() // and for ever: an upgrade that went well
+	done := make(chan struct{})
+	go func() {
+		d.Reload(t.Context())
+		close(done)
+	}()
+	d.depart(os.Getpid())
+	<-done
+	<-heard
+}
+
+// The new process may have read the disk before sources of members said something else, and the disk may not have taken what settings were
+// before: it hears of both.
+func TestKnowledge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old := start(t, new(ipvstest.Kernel), t.TempDir(), withMembers)
+		old.says(byDirectory, "1:web 2:web")
+		old.pass(10 * time.Second)
+		told, err := ask(t.Context(), old.owner, func(context.Context) []byte {
+			text, _ := json.Marshal(old.knowledge(nil, time.Now())) // what came of it is looked at
+			return text
+		})
+		k, failed := upgrade.Parse(told)
+		if err := errors.Join(err, failed); err != nil {
+			t.Fatal(err)
+		}
+		if len(k.Changed) == 0 {
+			t.Error("the old one has changed no setting")
+		}
+		for name, c := range k.Changed { // as a process before the old one has found it
+			c.Was = "found"
+			k.Changed[name] = c
+		}
+		want := maps.Clone(k.Changed)
+		fresh := start(t, new(ipvstest.Kernel), t.TempDir(), withMembers)
+		changed, err := ask(t.Context(), fresh.owner, func(context.Context) desired.Changed {
+			fresh.inherit(k, time.Now())
+			return maps.Clone(fresh.settings.changed)
+		})
+		if d := cmp.Diff(want, changed); err != nil || d != "" {
+			t.Errorf("%v\n%s", err, d)
+		}
+		fresh.pass(10 * time.Second)
+		fresh.wantServing("the new one", addrs([]int{1, 2})...)
+		if s := fresh.status().Services[0]; len(s.Servers) != 2 {
+			t.Errorf("it has %+v", s.Servers)
+		}
+		old.stop()
+		fresh.stop()
+	})
 }

@@ -8,11 +8,13 @@ package upgrade
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/event"
 	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/member"
 )
 
 // Format is of what is told.
@@ -39,14 +41,23 @@ type Ready struct {
 	Version string
 }
 
-// Knowledge is what was found out and decided, and is not on the disk.
+// Knowledge is what was found out and decided, and is not on the disk, or may not be: that may be full, and the new process has read it
+// before the old one stood still.
 type Knowledge struct {
 	Checks  map[string]health.Record // by Check.Key
 	Quorums map[string]health.State  // by virtual server
 	Told    map[string]Told          // by virtual server
 	Wishes  admin.State
 	Owned   desired.Owned
+	Changed desired.Changed
+	Members map[string]Pool // by virtual server and rule
 	Events  event.Past
+}
+
+// Pool is who the members of a virtual server are by a rule, and since when no rule is there for them.
+type Pool struct {
+	member.Pool
+	Idle time.Time `json:"idle,omitzero"`
 }
 
 // Told is what scripts and the log were told of a virtual server.

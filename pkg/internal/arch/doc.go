@@ -73,7 +73,7 @@
 //	pkg/dump            | pure | config health ipvs status vip vrrp              | the same as keepalived's dumps show it
 //	pkg/event           | pure |                                                | what has happened: ring, queries, stream
 //	pkg/event/feed      | io   | event                                          | shares the ring with those who watch
-//	pkg/upgrade         | pure | admin desired event health                     | what a daemon tells the one that takes its place
+//	pkg/upgrade         | pure | admin desired event health member              | what a daemon tells the one that takes its place
 //	pkg/upgrade/successor | io |                                                | starts that one, and the two talk
 //	pkg/control         | io   | admin audit connection counterpart event ipvs status                   | HTTP over a Unix socket, and TCP
 //	pkg/web             | io   | admin control event health ipvs status        | the status page
