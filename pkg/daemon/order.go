@@ -60,16 +60,18 @@ func (o *owner) order(ctx context.Context, order control.Order, now time.Time) (
 	}
 	round := o.round(ctx, o.parts())
 	s, err := o.wishesNow(ctx, list)
-	if err == nil {
-		s.Warnings = append(s.Warnings, warnings...)
-		for _, f := range round.Refused {
-			s.Warnings = append(s.Warnings, "the kernel refused a change; it will be tried again: "+f.Err.Error())
-		}
-		if o.state.Error != "" {
-			s.Warnings = append(s.Warnings, "it is not in the kernel's table yet, and is tried again: "+o.state.Error)
-		}
+	if err != nil { // it holds all the same, and the other directors are to know of it
+		s = o.wishesOf(bare(list))
+		warnings = append(warnings, fmt.Sprintf("it holds, but how far it is nobody knows: %v", err))
 	}
-	return s, err
+	s.Warnings = append(s.Warnings, warnings...)
+	for _, f := range round.Refused {
+		s.Warnings = append(s.Warnings, "the kernel refused a change; it will be tried again: "+f.Err.Error())
+	}
+	if o.state.Error != "" {
+		s.Warnings = append(s.Warnings, "it is not in the kernel's table yet, and is tried again: "+o.state.Error)
+	}
+	return s, nil
 }
 
 // wanting returns the state with what an order wants.

@@ -113,3 +113,34 @@ func TestTooManyWishes(t *testing.T) {
 		h.stop()
 	})
 }
+
+// An order holds, and is known to the other directors at once, while the kernel's table can't be read: who gave it is told that, and that nobody
+// knows how far it is.
+func TestOrderWhileTheTableCanNotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const at1, at2 = "one.example.org:9443", "two.example.org:9443"
+		defer wires.Clear()
+		k := new(ipvstest.Kernel)
+		one, two := start(t, k, t.TempDir(), knowing(at2)), start(t, new(ipvstest.Kernel), t.TempDir(), knowing(at1))
+		wires.Store(at1, one)
+		wires.Store(at2, two)
+		one.pass(30 * time.Second)
+		for range 4 {
+			k.FailSnapshot(syscall.ENOBUFS)
+		}
+		s := one.ordered(control.Order{Verb: control.Drain, Server: first.String(), Reason: "disk"})
+		text := strings.Join(s.Warnings, "; ")
+		if len(s.Wishes) != 1 || s.Wishes[0].Reason != "disk" || !strings.Contains(text, "it holds, but how far it is nobody knows: the kernel's table can't be read: ") {
+			t.Errorf("%q: %+v", text, s.Wishes)
+		}
+		if len(s.Directors) != 1 || !s.Directors[0].InStep {
+			t.Errorf("%+v", s.Directors)
+		}
+		two.pass(time.Second)
+		two.wantWeights("drained over there", "1:0 2:1 3:1")
+		one.pass(2 * time.Minute)
+		one.wantWeights("when it can be read", "1:0 2:1 3:1")
+		one.stop()
+		two.stop()
+	})
+}

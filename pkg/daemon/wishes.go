@@ -139,12 +139,26 @@ func (o *owner) wishesNow(ctx context.Context, list []admin.Wish) (*status.Wishe
 	if err != nil {
 		return nil, fmt.Errorf("the kernel's table can't be read: %w", err)
 	}
-	return &status.Wishes{At: time.Now(), Wishes: found, Record: o.keeper.trouble(time.Now(), o.files.wishes), Directors: o.directors.Status()}, nil
+	return o.wishesOf(found), nil
+}
+
+// wishesOf returns wishes with what there is to say of all of them.
+func (o *owner) wishesOf(list []status.Wish) *status.Wishes {
+	now := time.Now()
+	return &status.Wishes{At: now, Wishes: list, Record: o.keeper.trouble(now, o.files.wishes), Directors: o.directors.Status()}
+}
+
+// bare returns wishes without their servers in the kernel's table.
+func bare(list []admin.Wish) []status.Wish {
+	all := make([]status.Wish, len(list))
+	for i := range list {
+		all[i] = status.Wish{Wish: list[i], Servers: []status.WishedServer{}}
+	}
+	return all
 }
 
 // found returns wishes with their servers, of a table that is read for it.
 func (o *owner) found(ctx context.Context, list []admin.Wish) ([]status.Wish, error) {
-	all := make([]status.Wish, len(list))
 	var keys []ipvs.ServiceKey
 	for vs := range o.concerned(list) {
 		for i := range vs.Services {
@@ -159,9 +173,7 @@ func (o *owner) found(ctx context.Context, list []admin.Wish) ([]status.Wish, er
 			return nil, err
 		}
 	}
-	for i := range list {
-		all[i] = status.Wish{Wish: list[i], Servers: []status.WishedServer{}}
-	}
+	all := bare(list)
 	at := byAddress(list)
 	for _, vs := range o.cfg.VirtualServers {
 		for rs := range vs.Servers() {

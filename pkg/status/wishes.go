@@ -26,7 +26,7 @@ type Wishes struct {
 // Wish is one of them, with the servers that it is about.
 type Wish struct {
 	admin.Wish
-	Servers []WishedServer `json:"servers"` // none: the configuration has no such server
+	Servers []WishedServer `json:"servers"` // none: the configuration has no such server, or a warning says that they are not known
 }
 
 // WishedServer is a server in one service.
