@@ -157,7 +157,7 @@ func (m *machine) stepActive(from netip.Addr, a Advert) {
 		m.announce() // a third router may be about to take what is given up
 	case m.entering && a.Priority < m.effective: // the one that it relieves
 	case m.handing:
-		if a.Priority != 0 {
+		if a.Priority != 0 && (!m.relieved || a.Priority >= m.heardPrio) { // not one that yields to who has relieved it
 			m.follow(from, a)
 			m.relieved = true
 			m.unit.handedOver()

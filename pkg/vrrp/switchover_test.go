@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,33 @@ func TestSwitchoverOfGroup(t *testing.T) {
 	g.did("1m1.609375s E sends 100 every 1s", "1m1.609375s E notices that it is not relieved at 100",
 		"1m1.609375s I sends 100 every 1s", "1m1.609375s I notices that it is not relieved at 100",
 		"1m1.609375s E announces again", "1m1.609375s I announces again")
+}
+
+// Of two routers that take over at the same moment it names the better one, to which the other one yields, whichever was heard first or last, and
+// in which network.
+func TestSwitchoverOfGroupNamesTheBetterOne(t *testing.T) {
+	type heard struct {
+		member   string
+		from     netip.Addr
+		priority uint8
+	}
+	for _, order := range [][]heard{
+		{{"E", upper, 75}, {"I", lower, 50}},
+		{{"E", lower, 50}, {"I", upper, 75}},
+		{{"I", upper, 75}, {"E", lower, 50}},
+		{{"E", upper, 75}, {"E", lower, 50}, {"I", lower, 50}},
+		{{"E", lower, 50}, {"E", upper, 75}, {"I", lower, 50}},
+	} {
+		g := activePair(t)
+		g.step(Switchover{"G"})
+		for _, h := range order {
+			g.hear(h.member, h.from, h.priority)
+		}
+		g.because("handed over to " + upper.String())
+		if s := g.status(order[0].member); order[0].from == upper && s.Heard != upper {
+			t.Errorf("%v: heard %v of %s last", order, s.Heard, order[0].member)
+		}
+	}
 }
 
 // The router that it handed over to gives up. Priority 0 was lost in one network, and counts for all members.

@@ -184,13 +184,17 @@ func (u *unit) handOver() {
 	}
 }
 
-// handedOver ends it when all members have been relieved. From the first on, the others should not take longer than an advert does.
+// handedOver ends it when all members have been relieved. From the first on, the others should not take longer than an advert does. Two
+// routers may have taken over at the same moment, and each network heard another one of them first: the better one is named, to which
+// the other one yields.
 func (u *unit) handedOver() {
-	waits, reason := false, ""
+	waits, reason, best := false, "", uint8(0)
 	for _, m := range u.members {
 		switch {
 		case m.relieved:
-			reason = "handed over to " + m.heard.String()
+			if m.heardPrio > best {
+				reason, best = "handed over to "+m.heard.String(), m.heardPrio
+			}
 		case m.handing:
 			waits = true
 			if soon := u.router.now.Add(m.AdvertInterval + m.skew()); soon.Before(m.deadline) {
