@@ -35,6 +35,9 @@ type run struct {
 	faults  []error // of parts that were not measured
 }
 
+// spares says whether run n leaves out what takes a minute or more. The first of a boot has it, unless it only has to show that everything works.
+func (r *run) spares(n int) bool { return r.quick || n > r.boot }
+
 // tolerated is how many parts may fail before nothing more is expected of a chapter.
 const tolerated = 3
 

@@ -43,7 +43,7 @@ func measureChecks(r *run) {
 	r.turns(func(n int) {
 		for _, l := range loads {
 			for _, c := range inTurn(n, checkers(r.bin, dir)) {
-				if c.most > 0 && l.servers > c.most {
+				if c.most > 0 && (l.servers > c.most || r.spares(n)) {
 					continue
 				}
 				r.Within(func() {
