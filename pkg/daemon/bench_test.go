@@ -19,14 +19,15 @@ import (
 // idle is an engine that does nothing.
 type idle struct{}
 
-func (idle) Change(_, _ []health.ID)          {}
-func (idle) Suspend([]health.ID)              {}
-func (idle) Resume([]health.ID)               {}
-func (idle) Now([]health.ID)                  {}
-func (idle) Limit(engine.Limits)              {}
-func (idle) Stats() (s engine.Stats)          { return s }
-func (idle) Lateness() (h engine.Histogram)   { return h }
-func (idle) Types() (list []engine.TypeStats) { return list }
+func (idle) Change(_, _ []health.ID)            {}
+func (idle) Suspend([]health.ID)                {}
+func (idle) Resume([]health.ID)                 {}
+func (idle) Now([]health.ID)                    {}
+func (idle) Limit(engine.Limits)                {}
+func (idle) Adopt(map[health.ID]health.Checker) {}
+func (idle) Stats() (s engine.Stats)            { return s }
+func (idle) Lateness() (h engine.Histogram)     { return h }
+func (idle) Types() (list []engine.TypeStats)   { return list }
 
 // ownerOf returns an owner of so many servers in services of a thousand, and what the engine reports of them.
 func ownerOf(b testing.TB, servers int) (*owner, []engine.Report) {

@@ -238,7 +238,14 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		d.listener.Run(ctx)
 		return nil
 	})
-	begin(func() error { return ended(ctx, d.engine.Run(ctx)) })
+	begin(func() error {
+		select {
+		case <-d.owner.memoir.recalled:
+			return ended(ctx, d.engine.Run(ctx))
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	begin(func() error {
 		d.owner.directors.Run(ctx)
 		return nil

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"maps"
 	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
@@ -12,12 +13,14 @@ func (o *owner) decide() {
 	facts := o.facts(o.verdicts)
 	all := make([]desired.Outcome, len(o.cfg.VirtualServers))
 	o.until, o.alive, o.servers = time.Time{}, 0, 0
+	turned := false
 	for i, vs := range o.cfg.VirtualServers {
 		outcome, known := o.outcomes[vs]
 		if !known || !outcome.Until.IsZero() && !facts.Now.Before(outcome.Until) {
 			outcome = desired.Decide(vs, facts)
 			o.outcomes[vs] = outcome
 			o.ledger.Leave(&outcome, facts.Now)
+			turned = turned || o.quorums[vs.Name] != outcome.Quorum
 			o.quorums[vs.Name] = outcome.Quorum
 			o.announce(vs, outcome)
 		}
@@ -30,6 +33,11 @@ func (o *owner) decide() {
 	}
 	o.want, o.stale = desired.Assemble(all, o.ledger.Owned), false
 	o.routers.Services(o.quorums)
+	if turned {
+		quorums := maps.Clone(o.quorums)
+		o.memoir.quorums.Store(&quorums)
+		o.memoir.turned()
+	}
 	if !o.pending() {
 		o.routers.Checked()
 	}

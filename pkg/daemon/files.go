@@ -23,6 +23,7 @@ type files struct {
 	wishes  string // of admin.State
 	audit   string // log, of package journal
 	members string // of what sources said
+	memory  string // of a memory
 	history string // directory of an archive
 	pending string // of a pending
 }
@@ -31,7 +32,7 @@ func filesIn(o Options) files {
 	return files{
 		config: o.ConfigFile, record: filepath.Join(o.StateDir, "owned.json"), changed: filepath.Join(o.StateDir, "settings.json"),
 		wishes: filepath.Join(o.StateDir, "admin.json"), members: filepath.Join(o.StateDir, "members.json"),
-		audit:   filepath.Join(o.StateDir, "audit.log"),
+		audit: filepath.Join(o.StateDir, "audit.log"), memory: filepath.Join(o.StateDir, "verdicts.json"),
 		history: filepath.Join(o.StateDir, "history"), pending: filepath.Join(o.StateDir, "pending.json"),
 	}
 }

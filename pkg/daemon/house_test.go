@@ -118,7 +118,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	h.prober = newProber(h.sessions.before(h.probe))
 	checks := engine.New(h.sessions.before(h.probe), h.board.post, engine.Random(func() float64 { return 0 }))
 	h.checks, h.routers, h.herald = checks, h.group, h.heard
-	h.reach = wired
+	h.reach, h.memoir.random = wired, func() float64 { return 0 }
 	close(h.ended)
 	h.write(text)
 	cfg, problems := config.Load(o.ConfigFile, []byte(text))
@@ -131,7 +131,7 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 	ended := make(chan error, 3)
 	go func() { ended <- h.run(ctx) }()
 	go func() { h.directors.Run(ctx); ended <- nil }()
-	go func() { ended <- without(context.Canceled, checks.Run(ctx)) }()
+	go func() { <-h.memoir.recalled; ended <- without(context.Canceled, checks.Run(ctx)) }()
 	h.stop = func() {
 		cancel()
 		for range 3 {
@@ -141,7 +141,10 @@ func start(t *testing.T, k *ipvstest.Kernel, dir, text string, down ...netip.Add
 		}
 	}
 	h.kill = h.stop // without lvs_flush_on_stop, and with nothing to put back, a stop leaves no more traces than a kill
-	t.Cleanup(cancel)
+	t.Cleanup(func() {
+		cancel()
+		<-h.gone // and with it who writes in the directory
+	})
 	synctest.Wait()
 	return h
 }

@@ -66,6 +66,7 @@ type checks interface {
 	Resume(checks []health.ID)
 	Now(checks []health.ID)
 	Limit(l engine.Limits)
+	Adopt(known map[health.ID]health.Checker)
 	Stats() engine.Stats
 	Lateness() engine.Histogram
 	Types() []engine.TypeStats
@@ -86,6 +87,7 @@ type owner struct {
 	events   *feed.Feed                                     // what has happened; others add to it, too
 	requests chan func(context.Context)                     // see ask
 	gone     chan struct{}                                  // closed when run has returned
+	memoir   *memoir                                        // of verdicts
 	roles    chan map[string]vrrp.State                     // the newest; see hearRoles
 	ended    chan struct{}                                  // closed when the virtual routers have
 	moved    string                                         // net_namespace of the configuration that the daemon was started with
@@ -155,6 +157,7 @@ func newOwner(o Options, f files, k kernel, owned desired.Owned) *owner {
 		events:     feed.New(feed.Size),
 		requests:   make(chan func(context.Context)),
 		gone:       make(chan struct{}),
+		memoir:     newMemoir(),
 		roles:      make(chan map[string]vrrp.State, 1),
 		ended:      make(chan struct{}),
 		archive:    new(archive),
@@ -201,10 +204,13 @@ func (o *owner) run(ctx context.Context) error {
 	watchdog := watchdogTicks()
 	o.keeper.start()
 	defer o.keeper.close()
+	defer o.memoir.writing.Wait()
 	o.watch(ctx)
 	o.watchFiles(ctx)
 	o.members.run(ctx)
 	o.catchUpWishes(ctx)
+	o.recall(ctx)
+	o.memoir.writing.Go(func() { o.remember(ctx) })
 	o.round(ctx, reconcile.Whole)
 	o.events.Add(event.Event{Kind: event.Daemon, Object: o.options.Version, To: "running"})
 	notify(ready, o.summary())

@@ -17,8 +17,8 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
-// Plan returns what a daemon that was started now with this file would change. It knows no verdicts: servers that are in
-// the table stay, the others wait for their checks.
+// Plan returns what a daemon that was started now with this file would change. It knows the verdicts of the last run as far as
+// the table has them, too; of other servers those that are in the table stay, and the rest waits for checks.
 func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answer, error) {
 	cfg, answer := Reading{ConfigID: file.ConfigID}.sent(&file)
 	if cfg == nil {
@@ -46,12 +46,16 @@ func Plan(ctx context.Context, stateDir string, file control.File) (*status.Answ
 	m := newMembers() // who they were when a daemon last ran
 	m.pools = filesIn(Options{StateDir: stateDir}).recallMembers(slog.New(slog.DiscardHandler))
 	cfg = m.join(cfg)
+	verdicts, err := filesIn(Options{StateDir: stateDir}).readMemory()
+	if err != nil {
+		return nil, err
+	}
 	facts := desired.Facts{Owned: owned, Wishes: wishes, Now: time.Now()}
-	return answer.Answer, errors.Join(answer.plan(ctx, namespace{k, ipvsproc.Default}, cfg, facts, s), k.Close())
+	return answer.Answer, errors.Join(answer.plan(ctx, namespace{k, ipvsproc.Default}, cfg, facts, &verdicts, s), k.Close())
 }
 
-// plan fills in what would have to change.
-func (a answer) plan(ctx context.Context, k kernel, cfg *config.Config, facts desired.Facts, s settings) error {
+// plan fills in what would have to change; at a start, with what the last run knew.
+func (a answer) plan(ctx context.Context, k kernel, cfg *config.Config, facts desired.Facts, start *memory, s settings) error {
 	table, err := k.Read(ctx, nil)
 	if err != nil {
 		return err
@@ -59,6 +63,9 @@ func (a answer) plan(ctx context.Context, k kernel, cfg *config.Config, facts de
 	set, err := planSettings(ctx, k, cfg, s)
 	if err != nil {
 		return err
+	}
+	if start != nil {
+		facts = start.recall(cfg, facts, table, func() float64 { return 0 })
 	}
 	want := desired.Compute(cfg, facts)
 	a.of(set, reconcile.Diff(table, want), want, table)

@@ -130,7 +130,7 @@ func (o *owner) Plan(ctx context.Context, file *control.File) (*status.Answer, e
 		with := o.members.join(cfg)
 		facts := o.facts(o.verdictsOn(with))
 		facts.Quorums = facts.Quorums.Under(with, o.cfg.VirtualServers)
-		return planned{answer.Answer, answer.plan(ctx, o.kernel, with, facts, o.settings)}
+		return planned{answer.Answer, answer.plan(ctx, o.kernel, with, facts, nil, o.settings)}
 	})
 	if err = errors.Join(err, p.err); err == nil && p.Rejected == "" {
 		p.Configuration = difference.Of(was, cfg)

@@ -47,7 +47,10 @@ type settings struct {
 
 // compute returns how the settings should be now.
 func (s *settings) compute(cfg *config.Config) desired.Settings {
-	roles, takes := s.handover.apply(s.roles, cfg.VRRP.SyncRole)
+	roles, takes := s.roles, false
+	if s.handover != nil { // a plan without a daemon has none
+		roles, takes = s.handover.apply(roles, cfg.VRRP.SyncRole)
+	}
 	return desired.ComputeSettings(cfg, roles, takes, s.defaults, s.changed)
 }
 

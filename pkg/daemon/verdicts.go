@@ -36,6 +36,7 @@ func (o *owner) take(r engine.Report) {
 	if is.Standing == was.Standing && is.Since.Equal(was.Since) {
 		return
 	}
+	o.memoir.turned()
 	for i, s := range servers {
 		delete(o.outcomes, s.service)
 		if !changed {

@@ -11,7 +11,7 @@ import (
 //	            New
 //	             |
 //	             v
-//	 .------ Unchecked -----.        Unchecked: alive unless alpha; the first failure decides, or a success in each turn
+//	 .------ Unchecked -----.        Unchecked: alive unless alpha or doubted; the first failure decides, or a success in each turn
 //	 | pass            fail |        Up:        alive
 //	 v                      v        Down:      not alive
 //	Up ------------------> Down
@@ -62,14 +62,17 @@ type Checker struct {
 
 // Standing is what a Checker says of its server, without when and why.
 type Standing struct {
-	State  State
-	Was    State  // before
-	alpha  bool   // as in the policy
-	Advice Advice // of the last result that passed
+	State   State
+	Was     State  // before
+	alpha   bool   // as in the policy
+	doubted bool   // see Doubt
+	Advice  Advice // of the last result that passed
 }
 
 // Alive says whether the server may have clients as far as this check goes.
-func (s Standing) Alive() bool { return s.State == Up || s.State == Unchecked && !s.alpha }
+func (s Standing) Alive() bool {
+	return s.State == Up || s.State == Unchecked && !s.alpha && !s.doubted
+}
 
 // spread is by how much at most an interval is longer than it should be.
 const spread = 0.03
@@ -95,7 +98,11 @@ func New(p Policy, now time.Time, jitter float64) Checker {
 // due when it was, or when the new policy wants it if that is sooner.
 func (c Checker) Under(p Policy, now time.Time) Checker {
 	if c.State == Unchecked {
-		return New(p, now, c.jitter)
+		n := New(p, now, c.jitter)
+		if c.doubted {
+			n = n.Doubt(now)
+		}
+		return n
 	}
 	due := c.next
 	c.policy, c.alpha, c.running = unique.Make(p), p.Alpha, false
@@ -112,6 +119,13 @@ func (c Checker) Under(p Policy, now time.Time) Checker {
 func (c Checker) Resume(now time.Time) Checker {
 	c.running, c.next, c.Successes = false, now, 0
 	return c
+}
+
+// Doubt returns the checker of a server that an earlier process, or another program, left without clients: as long as it is unchecked it has
+// none, whatever the policy presumes, and so its first probe is due at once.
+func (c Checker) Doubt(now time.Time) Checker {
+	c.doubted = true
+	return c.Hurry(now)
 }
 
 // Hurry returns the checker with its next probe due now, unless one runs.
@@ -251,7 +265,7 @@ func (c Checker) become(s State, p Policy, now time.Time) Checker {
 	case c.Was == Down && c.hold(p) < limit:
 		c.doubled++
 	}
-	c.State, c.Was, c.Since = s, c.State, now
+	c.State, c.Was, c.Since, c.doubted = s, c.State, now, false
 	return c.wait(p, now)
 }
 

@@ -11,20 +11,21 @@ import (
 // Record is what is known by a check, for another process that goes on with it. Times are the wall clock's of one moment, which Record is
 // told: whoever reads it soon reads the same clock.
 type Record struct {
-	State, Was State
-	Since      time.Time
-	LastRun    time.Time
-	LastResult Result
-	Failures   int
-	Successes  int
-	Probes     uint64
-	Failed     uint64
-	Doubled    uint8
-	Turn       uint16
-	Jitter     float64
-	Recovery   time.Duration
-	Next       time.Time // when a probe is due; one that runs ends with its process, and is due again
-	History    []Run     `json:",omitempty"` // the newest first
+	State, Was State         `json:",omitzero"`
+	Doubted    bool          `json:",omitzero"`
+	Since      time.Time     `json:",omitzero"`
+	LastRun    time.Time     `json:",omitzero"`
+	LastResult Result        `json:",omitzero"`
+	Failures   int           `json:",omitzero"`
+	Successes  int           `json:",omitzero"`
+	Probes     uint64        `json:",omitzero"`
+	Failed     uint64        `json:",omitzero"`
+	Doubled    uint8         `json:",omitzero"`
+	Turn       uint16        `json:",omitzero"`
+	Jitter     float64       `json:",omitzero"`
+	Recovery   time.Duration `json:",omitzero"`
+	Next       time.Time     `json:",omitzero"`  // when a probe is due; one that runs ends with its process, and is due again
+	History    []Run         `json:",omitempty"` // the newest first
 }
 
 // Key stands for a check in other processes, of other versions, too. Two checks of the same content have the same key, and others have not.
@@ -46,7 +47,7 @@ func (c Checker) Record(h History, now time.Time) Record {
 		return now.Round(0).Add(t.Sub(now)) // the clock may have been set since
 	}
 	r := Record{
-		State: c.State, Was: c.Was, Since: wall(c.Since), LastRun: wall(c.LastRun), LastResult: c.LastResult, Failures: c.Failures,
+		State: c.State, Was: c.Was, Doubted: c.doubted, Since: wall(c.Since), LastRun: wall(c.LastRun), LastResult: c.LastResult, Failures: c.Failures,
 		Successes: c.Successes, Probes: c.Probes, Failed: c.Failed, Doubled: c.doubled, Turn: c.turn, Jitter: c.jitter,
 		Recovery: c.recovery, Next: wall(c.next), History: slices.Collect(h.All()),
 	}
@@ -69,7 +70,7 @@ func (r Record) Checker(p Policy, now time.Time) (Checker, History) {
 	if r.State > Down || r.Was > Down {
 		return c, History{}
 	}
-	c.State, c.Was, c.Advice = r.State, r.Was, r.LastResult.Advice
+	c.State, c.Was, c.Advice, c.doubted = r.State, r.Was, r.LastResult.Advice, r.Doubted && r.State == Unchecked
 	c.Since, c.LastRun, c.LastResult = here(r.Since), here(r.LastRun), r.LastResult
 	c.Failures, c.Successes, c.Probes, c.Failed = max(r.Failures, 0), max(r.Successes, 0), r.Probes, r.Failed
 	c.doubled, c.turn, c.recovery = min(r.Doubled, mostDoubled), r.Turn%p.turns(), r.Recovery
@@ -81,6 +82,25 @@ func (r Record) Checker(p Policy, now time.Time) (Checker, History) {
 		h.Add(Checker{Standing: Standing{State: min(run.State, Down)}, LastRun: run.At.Add(-run.Took), LastResult: run.Result})
 	}
 	return c, h
+}
+
+// Recall returns the checker of a record that a process left behind which ended without a word, some time ago. The verdict stays, with its
+// date, and what it needs to change: neither does a server come back that failed, nor does one go for a failure that is forgiven. But nobody
+// looked meanwhile, so that none of the results count that lead away from the verdict, and the first probe is due as that of a new check is.
+func (r Record) Recall(p Policy, now time.Time, jitter float64) Checker {
+	fresh := New(p, now, jitter)
+	if r.State != Up && r.State != Down {
+		return fresh
+	}
+	c, _ := r.Checker(p, now)
+	c.jitter, c.next, c.Successes = jitter, fresh.next, 0
+	if c.State == Up {
+		c.Failures = 0
+	}
+	if c.Since.After(now) { // the clock was set back: a hold would not end
+		c.Since = now
+	}
+	return c
 }
 
 // mostDoubled is more often than a hold can double.

@@ -1,0 +1,167 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/config"
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
+)
+
+// How often verdicts are written: no more often than rememberEvery, and so that it takes one part in rememberShare of a processor at most.
+const (
+	rememberEvery = time.Second
+	rememberShare = 50
+)
+
+// memory is what the next process goes on from if this one is killed.
+type memory struct {
+	Checks  map[string]health.Record // by Check.Key
+	Quorums desired.Quorums
+}
+
+// memoir is how that is kept.
+type memoir struct {
+	recalled chan struct{}                   // closed when the checks can begin; see recall
+	unkept   chan struct{}                   // verdicts are others than on the disk
+	quorums  atomic.Pointer[desired.Quorums] // the newest
+	writing  sync.WaitGroup
+	random   func() float64 // spreads probes over time
+}
+
+func newMemoir() *memoir {
+	return &memoir{recalled: make(chan struct{}), unkept: make(chan struct{}, 1), random: rand.Float64}
+}
+
+// turned has the verdicts be written: they are others than before.
+func (m *memoir) turned() {
+	select {
+	case m.unkept <- struct{}{}:
+	default:
+	}
+}
+
+// remember keeps the verdicts on the disk until the context is done. What a kill finds unwritten is no harm: see desired.Recall.
+func (o *owner) remember(ctx context.Context) {
+	for {
+		select {
+		case <-o.memoir.unkept:
+		case <-ctx.Done():
+			return
+		}
+		start := time.Now()
+		m := memory{Checks: o.board.records(start)}
+		if q := o.memoir.quorums.Load(); q != nil {
+			m.Quorums = *q
+		}
+		o.keeper.put(o.files.memory, m, "after a kill, verdicts have a new date, and servers that are being held or start slowly do so no more")
+		select {
+		case <-time.After(max(rememberEvery, rememberShare*time.Since(start))):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// records returns what is known by all checks that have come to a verdict. Their histories are too much for what they would tell.
+func (b *board) records(now time.Time) map[string]health.Record {
+	b.mu.Lock()
+	ids := slices.Collect(maps.Keys(b.checks))
+	b.mu.Unlock()
+	list := make(map[string]health.Record, len(ids))
+	for _, id := range ids {
+		b.mu.Lock()
+		p, known := b.checks[id]
+		var c health.Checker
+		if known {
+			c = p.checker
+		}
+		b.mu.Unlock()
+		if known && c.State != health.Unchecked {
+			list[id.Check().Key()] = c.Record(health.History{}, now)
+		}
+	}
+	return list
+}
+
+// readMemory returns what the last process knew; an absent record is nothing.
+func (f files) readMemory() (m memory, err error) {
+	text, err := os.ReadFile(f.memory)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err == nil {
+		if err = json.Unmarshal(text, &m); err != nil {
+			m, err = memory{}, fmt.Errorf("%s: %w", f.memory, err)
+		}
+	}
+	return m, err
+}
+
+// recallMemory is readMemory for a start, which matters more.
+func (f files) recallMemory(log *slog.Logger) memory {
+	m, err := f.readMemory()
+	if err != nil {
+		log.Warn("the verdicts of the last run can't be read: servers stay as they are found until they are checked", "file", f.memory, "err", err)
+	}
+	return m
+}
+
+// recall returns facts with what a start goes on from: what of the memory holds by the table, and the doubts that this one raises.
+func (m memory) recall(cfg *config.Config, f desired.Facts, table ipvs.Table, jitter func() float64) desired.Facts {
+	f.Verdicts, f.Quorums = make(desired.Verdicts), maps.Clone(m.Quorums)
+	if len(m.Checks) > 0 {
+		for id := range cfg.Checks() {
+			c := id.Check()
+			if r, known := m.Checks[c.Key()]; known {
+				f.Verdicts[id] = r.Recall(c.Policy, f.Now, jitter())
+			}
+		}
+	}
+	for id := range desired.Recall(cfg.VirtualServers, f, table) {
+		if _, known := f.Verdicts[id]; !known {
+			f.Verdicts[id] = health.New(id.Check().Policy, f.Now, jitter()).Doubt(f.Now)
+		}
+	}
+	return f
+}
+
+// recall goes on, before the first round, from the verdicts of the last run and from the table, whoever left it. The checks begin after it.
+func (o *owner) recall(ctx context.Context) {
+	defer close(o.memoir.recalled)
+	if o.options.Inheritance != nil {
+		return // it was told
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	table, err := o.kernel.Read(ctx, nil)
+	if err != nil {
+		return // the first round says so
+	}
+	f := o.files.recallMemory(o.log).recall(o.cfg, o.facts(nil), table, o.memoir.random)
+	for id, c := range f.Verdicts {
+		o.verdicts[id] = c
+		o.board.adopt(id, c, health.History{})
+	}
+	for name, q := range f.Quorums {
+		if _, ours := o.quorums[name]; ours {
+			o.quorums[name] = q
+		}
+	}
+	o.checks.Adopt(f.Verdicts)
+	clear(o.outcomes)
+	o.stale = true
+}

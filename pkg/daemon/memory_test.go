@@ -1,0 +1,100 @@
+package daemon
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ipvsd/ipvsd/pkg/health"
+	"github.com/ipvsd/ipvsd/pkg/ipvs/ipvstest"
+	"github.com/ipvsd/ipvsd/pkg/status"
+)
+
+// presumed is web with servers that are presumed alive.
+var presumed = strings.Replace(web, "TCP_CHECK = true", "alpha = false\nTCP_CHECK = true", 1)
+
+// sinces returns the states of all checks, and since when.
+func (h *house) sinces() (list []string) {
+	h.t.Helper()
+	s, err := h.Checks(h.t.Context(), status.CheckQuery{}, false)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, k := range s.Checks {
+		list = append(list, k.State.String()+" since "+k.Since.UTC().Format(time.TimeOnly))
+	}
+	return list
+}
+
+// After a kill verdicts go on: one that a server is down keeps it out although the configuration presumes that it lives, one that it is up
+// forgives as many failures as before, and both keep their dates.
+func TestVerdictsAfterKill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), presumed, second)
+		h.pass(10 * time.Second)
+		h.wantWeights("before", "1:1 3:1")
+		before := h.sinces()
+		h.kill()
+		h.pass(time.Hour)
+		h.kernel.Commands()
+		h = start(t, h.kernel, h.options.StateDir, presumed, second, third)
+		h.wantWeights("after a start", "1:1 3:1")
+		if after := h.sinces(); strings.Join(after, ", ") != strings.Join(before, ", ") {
+			t.Errorf("the verdicts are %q, and were %q", after, before)
+		}
+		if done := h.kernel.Commands(); len(done) > 0 {
+			t.Errorf("the start did %v", done)
+		}
+		h.pass(5 * time.Second)
+		h.wantWeights("when another one has failed twice", "1:1")
+		h.down.Delete(second)
+		h.pass(4 * time.Second)
+		h.wantWeights("when one came back", "1:1 2:1")
+		h.stop()
+	})
+}
+
+// What the disk says of the last run is not believed against the table, and not at all when it can't be read. Servers that are out stay out until
+// they have passed.
+func TestVerdictsThatDoNotHold(t *testing.T) {
+	for name, memory := range map[string]string{
+		"none": "", "unreadable": `{"Checks": [`, "null": "null",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := start(t, new(ipvstest.Kernel), t.TempDir(), presumed, second)
+				h.pass(10 * time.Second)
+				h.kill()
+				if err := os.WriteFile(h.files.memory, []byte(memory), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				h = start(t, h.kernel, h.options.StateDir, presumed, second)
+				h.wantWeights("after a start", "1:1 3:1")
+				h.down.Delete(second)
+				h.pass(4 * time.Second)
+				h.wantWeights("when it passes", "1:1 2:1 3:1")
+				h.stop()
+			})
+		})
+	}
+}
+
+// A start after a boot goes by its checks: the verdicts are those of another table.
+func TestVerdictsAfterBoot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), web, second)
+		h.pass(10 * time.Second)
+		h.kill()
+		h = start(t, new(ipvstest.Kernel), h.options.StateDir, web, first, second)
+		h.pass(10 * time.Second)
+		h.wantWeights("after a boot", "3:1")
+		for _, k := range h.sinces()[:1] {
+			if !strings.HasPrefix(k, health.Down.String()) {
+				t.Errorf("the first is %s", k)
+			}
+		}
+		h.stop()
+	})
+}
