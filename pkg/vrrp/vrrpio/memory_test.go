@@ -20,8 +20,9 @@ import (
 
 // lan is a switch in memory that all hosts of a test are on, with one interface each.
 type lan struct {
-	mu    sync.Mutex
-	ports []*port
+	mu     sync.Mutex
+	ports  []*port
+	record *RecordFile // of the next process
 }
 
 // port is a host's network.
@@ -266,7 +267,7 @@ func (n *lan) host(t *testing.T, number byte) *router {
 func (n *lan) process(t *testing.T, number byte, held bool) *router {
 	t.Helper()
 	r := &router{t: t, port: n.connect(), addr: netip.AddrFrom4([4]byte{192, 0, 2, number}), log: &lines{}, done: make(chan struct{})}
-	r.Runner = New(Options{Log: slog.New(slog.NewTextHandler(r.log, nil)), LogUnknown: true, Held: held, Report: func(actions []vrrp.Action) {
+	r.Runner = New(Options{Log: slog.New(slog.NewTextHandler(r.log, nil)), LogUnknown: true, Held: held, Record: n.record, Report: func(actions []vrrp.Action) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.actions = append(r.actions, actions...)

@@ -1,7 +1,9 @@
 package vrrpio
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 
@@ -56,7 +58,8 @@ func (r Realtime) apply(log *scribe) (t Thread, restore func()) {
 		t.CPUs = r.CPUs
 	}
 	if r.Nice != 0 {
-		granted(fmt.Sprintf("vrrp_priority %d", r.Nice), unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), r.Nice))
+		err := unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), r.Nice)
+		granted(fmt.Sprintf("vrrp_priority %d", r.Nice), allowed(err, fmt.Sprintf("LimitNICE=%d", r.Nice)))
 	}
 	if r.Priority > 0 && granted(fmt.Sprintf("vrrp_rt_priority %d", r.Priority), preferred(r.Priority)) {
 		t.Realtime = r.Priority
@@ -87,7 +90,15 @@ func preferred(priority int) error {
 		return fmt.Errorf("there is only one processor, where SCHED_RR makes adverts later instead of earlier")
 	}
 	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Priority: uint32(priority)}
-	return os.NewSyscallError("sched_setattr", unix.SchedSetAttr(0, &attr, 0))
+	return allowed(os.NewSyscallError("sched_setattr", unix.SchedSetAttr(0, &attr, 0)), fmt.Sprintf("LimitRTPRIO=%d", priority))
+}
+
+// allowed says of an error that is about rights to priorities which limit of systemd would give them.
+func allowed(err error, limit string) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: set %s in ipvsd's unit, or give it CAP_SYS_NICE", err, limit)
+	}
+	return err
 }
 
 // lockMemory locks what is used of the process's memory, now and later. With a limit it would be the next allocation that ends the
