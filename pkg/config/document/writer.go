@@ -28,7 +28,9 @@ type Item struct {
 }
 
 func (w *Writer) line(at Origin, text string) {
-	w.text.WriteString(w.indent + text + "\n")
+	w.text.WriteString(w.indent)
+	w.text.WriteString(text)
+	w.text.WriteByte('\n')
 	w.origins = append(w.origins, at)
 }
 

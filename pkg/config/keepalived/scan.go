@@ -210,6 +210,10 @@ type segment struct {
 // segments splits a line at the braces that are not between double quotes. What begins with an include has the rest of the
 // line for its pattern, braces and all.
 func segments(of source) (parts []segment, unmatched bool) {
+	if of.text == "" {
+		return nil, false
+	}
+	parts = make([]segment, 0, 1+strings.Count(of.text, "{"))
 	s := &ruler{source: of}
 	begin, quoted := 0, false
 	for i := 0; i <= len(s.text); i++ {
