@@ -30,11 +30,14 @@ func dnsperf(t *testing.T, h *lab.Host, at netip.AddrPort) (b *benched, stop fun
 	})
 }
 
-// While dnsperf asks, a name server is drained, under schedulers that go round, weigh and hash, and with persistence. No query is lost, the
+// While dnsperf asks, a name server is drained, under schedulers that go round, weigh, count and hash, and with persistence. No query is lost, the
 // others answer all new clients, and after the drain the server has its share again.
 func TestKernelDrainDNS(t *testing.T) {
 	c := lab.NewNATCluster(t)
-	services := []string{"lb_algo = 'rr'\n", "lb_algo = 'wrr'\n", "lb_algo = 'mh'\nmh-port = true\n", "lb_algo = 'rr'\npersistence_timeout = 300\n"}
+	const persistent = "lb_algo = 'rr'\npersistence_timeout = 300\n"
+	services := []string{
+		"lb_algo = 'rr'\n", "lb_algo = 'wrr'\n", "lb_algo = 'lc'\n", "lb_algo = 'mh'\nmh-port = true\n", "lb_algo = 'sh'\nsh-port = true\nsh-fallback = true\n", persistent,
+	}
 	config := "[global_defs]\nlvs_timeouts = \"udp 2\"\n"
 	for i, options := range services {
 		config += fmt.Sprintf("[[virtual_server]]\naddress = %q\nprotocol = \"UDP\"\n%sTCP_CHECK = false\n", port(lab.DNSVIP, uint16(7200+i)), options)
@@ -49,7 +52,7 @@ func TestKernelDrainDNS(t *testing.T) {
 		load, stop := dnsperf(t, c.Client, vip)
 		load.wait(t)
 		own := c.DNS[0] // or whom this client has
-		if i == 3 {
+		if options == persistent {
 			for _, s := range c.DNS {
 				if row := d.Row(service, s.Addr.String()); !strings.HasSuffix(row, " 0 0") {
 					own = s
@@ -77,7 +80,7 @@ func TestKernelDrainDNS(t *testing.T) {
 			t.Errorf("%s: it drains, and has had connections: %s, before %s", options, after, before)
 		}
 		d.Ctl("undrain", own.Addr.String(), "--service", strings.ToLower(service))
-		if i < 3 {
+		if options != persistent {
 			lab.WaitFor(t, ipvsd.Patience, "its share again", func() error {
 				if after := d.Served(service, own.Addr.String()); after == before {
 					return fmt.Errorf("%s: connections still %s", options, after)
