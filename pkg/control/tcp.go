@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -38,7 +39,11 @@ func newGates(log *slog.Logger) *gates {
 		if at.Addr().Is6() {
 			network = "tcp6"
 		}
-		return new(net.ListenConfig).Listen(ctx, network, at.String())
+		l, err := new(net.ListenConfig).Listen(ctx, network, at.String())
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w: a low port needs CAP_NET_BIND_SERVICE in ipvsd's unit; or use one from 1024 on", err)
+		}
+		return l, err
 	}}
 }
 

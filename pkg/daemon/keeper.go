@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -150,7 +151,7 @@ func (k *keeper) next(now time.Time) (name string, next record, wait time.Durati
 func (k *keeper) attempt(name string, r record) {
 	start := time.Now()
 	slow := time.AfterFunc(slowDisk, func() { k.log.Warn("the disk is slow, or stuck", "file", name, "for", slowDisk, "means", r.lost) })
-	err := k.write(name, r.text)
+	err := owned(k.write(name, r.text), filepath.Dir(name), "StateDirectory=ipvsd")
 	slow.Stop()
 
 	k.mu.Lock()

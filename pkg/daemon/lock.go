@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -66,14 +67,24 @@ func lockDirectory(path string) ([]*os.File, error) {
 	return []*os.File{f}, nil
 }
 
+// owned says of an error that is about rights to a directory of ours who should have made it: a user without rights can't.
+func owned(err error, dir, setting string) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %s must be of the user that ipvsd runs as: set %s in its unit, or run as root: install -d -m 700 -o USER %[2]s", err, dir, setting)
+	}
+	return err
+}
+
 // lock takes the lock of a file, or says which process has it.
 func lock(path, what string) ([]*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("lock: %w", err)
+	dir := filepath.Dir(path)
+	err := os.MkdirAll(dir, 0o700)
+	var f *os.File
+	if err == nil {
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock: %w", err)
+		return nil, fmt.Errorf("lock: %w", owned(err, dir, "RuntimeDirectory=ipvsd"))
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -110,6 +110,9 @@ func configure(fd int, c health.Check) error {
 		if source.Port() == 0 {
 			return fmt.Errorf("bindto %s: %w", source.Addr(), err)
 		}
+		if errors.Is(err, unix.EACCES) {
+			err = fmt.Errorf("%w: a low port needs CAP_NET_BIND_SERVICE in ipvsd's unit; or use a bind_port from 1024 on", err)
+		}
 		return fmt.Errorf("bindto %s: %w", source, err)
 	}
 	return nil

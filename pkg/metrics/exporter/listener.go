@@ -2,6 +2,9 @@ package exporter
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -37,7 +40,11 @@ func NewListener(metrics http.Handler, log *slog.Logger) *Listener {
 		if at.Addr().Is6() {
 			network = "tcp6"
 		}
-		return new(net.ListenConfig).Listen(ctx, network, at.String())
+		l, err := new(net.ListenConfig).Listen(ctx, network, at.String())
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w: a low port needs CAP_NET_BIND_SERVICE in ipvsd's unit; or use one from 1024 on", err)
+		}
+		return l, err
 	}}
 }
 
