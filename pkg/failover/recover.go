@@ -33,6 +33,27 @@ func (f *Failover) openRecord() (*vrrpio.RecordFile, *vrrpio.Remains) {
 	return record, remains
 }
 
+// Presumed returns the roles that those instances have, by name, which most likely go on with what a process before left, after Change and before
+// Run. Who follows the roles need not follow a detour: what becomes of them is told as ever.
+func (f *Failover) Presumed() map[string]vrrp.State {
+	path := f.record("vrrp")
+	if path == "" || f.await != nil {
+		return nil
+	}
+	record, remains, err := vrrpio.OpenRecord(path)
+	if err != nil {
+		return nil
+	}
+	record.Close()
+	roles := make(map[string]vrrp.State)
+	for _, in := range f.instances() {
+		if remains != nil && remains.Left([]vrrp.Instance{in}, vrrpio.Uptime()) > 0 {
+			roles[in.Name] = vrrp.Active
+		}
+	}
+	return roles
+}
+
 // instances returns those that take part.
 func (f *Failover) instances() (list []vrrp.Instance) {
 	f.mu.Lock()
