@@ -104,7 +104,7 @@ fmt: ## format the sources and go.mod
 packages: build ## make bin/ipvsd_VERSION_ARCH.deb and .rpm
 	scripts/packages
 
-release: packages ## packages, what is in them (CycloneDX) and SHA256SUMS in bin/release, after a second build with the same bytes
+release: ## packages, what is in them (CycloneDX) and SHA256SUMS in bin/release, after a second build with the same bytes
 	scripts/release
 
 test-packages: tools packages ## install them in a clean Debian, look at what is there, boot it, and purge them
