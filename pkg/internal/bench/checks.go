@@ -29,7 +29,7 @@ func (l load) String() string {
 }
 
 // window is how long a load is watched.
-const window = 8 * time.Second
+const window = 6 * time.Second
 
 // The director's address and the next hop to all servers, which are one host's.
 const (

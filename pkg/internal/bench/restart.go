@@ -10,7 +10,7 @@ import (
 
 // restarts is how long a restarted program may take until the table is right. Who needs longer does not get there at all: keepalived
 // 2.2.7 leaves servers alone that it finds in the table of one before it.
-const restarts = 15 * time.Second
+const restarts = 10 * time.Second
 
 func measureRestart(r *run) {
 	dir := r.tempDir()

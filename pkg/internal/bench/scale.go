@@ -19,7 +19,7 @@ func measureScale(r *run) {
 		h.Sysctl("net.core.somaxconn", "4096")
 		send(r.bench, h, slowErrand, fmt.Sprintf(":%d", slowPort))
 	}
-	names, length, most := []string{"ipvsd", "keepalived", "ldirectord"}, 6*time.Second, 4
+	names, length, most := []string{"ipvsd", "keepalived", "ldirectord"}, 4*time.Second, 4
 	if r.quick {
 		length, most = 3*time.Second, 2
 	}

@@ -35,7 +35,7 @@ type forwarder struct {
 
 func measureWeb(r *run) {
 	c := newWebCluster(r.bench)
-	crowds, length, pages := crowds, 2*time.Second, pages
+	crowds, length, pages := crowds, time.Second, pages
 	if r.quick {
 		crowds, length = []int{1, 12}, time.Second
 	}
