@@ -147,8 +147,21 @@ func TestSyncDaemonsFollowTheRole(t *testing.T) {
 		}
 		h.become(vrrp.Active)
 		h.kill()
+		k.Changes()
 		h = paired(t, k, dir)
-		h.wantSync("after kill -9 while active", "", "eth1", "1")
+		if got := k.Changes(); len(got) > 0 {
+			t.Errorf("a start after kill -9 while active: %q", got)
+		}
+		h.become(vrrp.Backup)
+		h.wantSync("while it listens", "eth1", "", "0")
+		h.pass(7 * time.Second)
+		h.wantSync("when it is still a backup", "", "eth1", "1")
+		h.become(vrrp.Active)
+		h.kill()
+		h = paired(t, k, dir)
+		h.become(vrrp.Active)
+		h.become(vrrp.Backup)
+		h.wantSync("when it was active, and is no more", "", "eth1", "1")
 		h.stop()
 	})
 }

@@ -109,7 +109,7 @@ func diffDaemon(role ipvs.SyncRole, actual *ipvs.Settings, want *desired.Setting
 		found = actual.Backup
 	}
 	if found.Interface != "" {
-		if want.Want == desired.Present && found == completed(role, want.Daemon, found) {
+		if want.Want == desired.Present && Runs(role, want.Daemon, found) {
 			return nil
 		}
 		steps = append(steps, SettingStep{Name: want.Name, Was: found.String()})
@@ -120,10 +120,11 @@ func diffDaemon(role ipvs.SyncRole, actual *ipvs.Settings, want *desired.Setting
 	return steps
 }
 
-// completed returns a sync daemon as the kernel runs it, by the interface's MTU as it was taken for the one that is found.
-func completed(role ipvs.SyncRole, d, found ipvs.SyncDaemon) ipvs.SyncDaemon {
-	d.MaxLen = cmp.Or(d.MaxLen, found.MaxLen)
-	return d.Started(role)
+// Runs says whether a sync daemon that is found is the one that is wanted, as the kernel runs that: by the interface's MTU as it was taken for the
+// one that is found.
+func Runs(role ipvs.SyncRole, want, found ipvs.SyncDaemon) bool {
+	want.MaxLen = cmp.Or(want.MaxLen, found.MaxLen)
+	return found == want.Started(role)
 }
 
 // described returns a sync daemon in words, with what the kernel will take where that is known.
