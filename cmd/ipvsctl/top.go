@@ -243,9 +243,10 @@ func draw(screen tcell.Screen, lines []top.Line, colors bool) {
 		x := 0
 		for _, span := range line.Spans {
 			style := styles[colors][span.Style].Reverse(line.Selected)
-			for _, r := range span.Text {
-				screen.SetContent(x, y, r, nil, style)
-				x++
+			for cell := range top.Cells(span.Text) {
+				runes := []rune(cell.Text)
+				screen.SetContent(x, y, runes[0], runes[1:], style)
+				x += cell.Width
 			}
 		}
 	}

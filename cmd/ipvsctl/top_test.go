@@ -19,6 +19,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/event/feed"
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/status"
+	"github.com/ipvsd/ipvsd/pkg/top"
 )
 
 // director is a daemon with a service of two servers, which come and go as they are told.
@@ -156,6 +157,23 @@ func TestTop(t *testing.T) {
 		t.Error(err)
 	}
 	stop()
+}
+
+// A character of two cells has the one that follows it behind it, and an accent is with its letter.
+func TestDrawWide(t *testing.T) {
+	screen := &mirror{SimulationScreen: tcell.NewSimulationScreen("UTF-8")}
+	if err := screen.Init(); err != nil {
+		t.Fatal(err)
+	}
+	defer screen.Fini()
+	screen.SetSize(20, 1)
+	draw(screen, []top.Line{{Spans: []top.Span{{Text: "東京|"}, {Text: "e\u0301|", Style: top.Bold}}}}, false)
+	cells, _, _ := screen.GetContents()
+	for x, want := range map[int]string{0: "東", 2: "京", 4: "|", 5: "e\u0301", 6: "|"} {
+		if got := string(cells[x].Runes); got != want {
+			t.Errorf("cell %d: %q, want %q", x, got, want)
+		}
+	}
 }
 
 // Without a terminal it says what to use instead.

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/health"
@@ -81,7 +79,7 @@ func (m *Model) layout(rows []row) layout {
 	}
 	longest := leastName
 	for i := range rows {
-		longest = max(longest, utf8.RuneCountInString(m.label(&rows[i])))
+		longest = max(longest, cells(m.label(&rows[i])))
 	}
 	grow := min(max(rest, 0), longest-leastName)
 	if !in[noteNeed] {
@@ -113,14 +111,10 @@ func (l *layout) line(m *Model, r *row) (line Line) {
 	if r.server == nil {
 		style = Bold
 	}
-	line.add(style, "%-*s", l.name, short(m.label(r), l.name, true))
+	line.add(style, "%s", pad(short(m.label(r), l.name, true), l.name, true))
 	for _, f := range l.fields {
 		s := f.cell(m, r)
-		if f.left {
-			line.add(s.Style, " %-*s", f.width, short(s.Text, f.width, true))
-		} else {
-			line.add(s.Style, " %*s", f.width, short(s.Text, f.width, false))
-		}
+		line.add(s.Style, " %s", pad(short(s.Text, f.width, f.left), f.width, f.left))
 	}
 	if l.note > 0 {
 		if s := m.note(r); s.Text != "" {
@@ -242,29 +236,4 @@ func number(f float64) string {
 		}
 	}
 	return "much"
-}
-
-// short returns text in so many cells. What is cut off is at the end; of numbers, nothing is shown that would be another one.
-func short(text string, width int, words bool) string {
-	if utf8.RuneCountInString(text) <= width {
-		return text
-	}
-	if !words {
-		return strings.Repeat("#", max(width, 0))
-	}
-	const dots = ".."
-	if width <= len(dots) {
-		return dots[:max(width, 0)]
-	}
-	return string([]rune(text)[:width-len(dots)]) + dots
-}
-
-// printable replaces what is no character with a cell of its own.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, s)
 }

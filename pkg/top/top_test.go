@@ -8,7 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 
 	"github.com/ipvsd/ipvsd/pkg/admin"
 	"github.com/ipvsd/ipvsd/pkg/event"
@@ -134,7 +135,7 @@ func (v *view) text(size top.Size, marks bool) string {
 				b.WriteString(s.Text)
 			}
 		}
-		if n := utf8.RuneCountInString(line); n > size.Width || l.Selected && n != size.Width {
+		if n := uniseg.StringWidth(line); n > size.Width || l.Selected && n != size.Width {
 			v.t.Errorf("%d cells of %d: %s", n, size.Width, line)
 		}
 		if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' }) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
@@ -37,7 +36,7 @@ type Line struct {
 // width returns how many cells a line takes.
 func (l *Line) width() (n int) {
 	for _, s := range l.Spans {
-		n += utf8.RuneCountInString(s.Text)
+		n += cells(s.Text)
 	}
 	return n
 }
@@ -55,12 +54,12 @@ func (l Line) fit(width int) Line {
 	}
 	cut := Line{Selected: l.Selected}
 	for _, s := range l.Spans {
-		if n := utf8.RuneCountInString(s.Text); n <= width && !(n == width && cut.width()+n < l.width()) {
+		if n := cells(s.Text); n <= width && !(n == width && cut.width()+n < l.width()) {
 			cut.Spans = append(cut.Spans, s)
 			width -= n
 			continue
 		}
-		cut.Spans = append(cut.Spans, Span{short(s.Text, width, true), s.Style})
+		cut.Spans = append(cut.Spans, Span{pad(short(s.Text, width, true), width, true), s.Style})
 		break
 	}
 	return cut

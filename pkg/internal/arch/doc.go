@@ -62,7 +62,7 @@
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
 //	pkg/status          | pure | admin bfd config/difference health ipvs vip vrrp                          | the snapshot, as JSON and as text
 //	pkg/counterpart     | pure | admin health status                            | what another director has otherwise
-//	pkg/top             | pure | admin event health ipvs status                 | the live view: its rows, keys, lines
+//	pkg/top             | pure | admin event health ipvs status + github.com/rivo/uniseg | the live view: its rows, keys, lines
 //	pkg/metrics         | pure | admin bfd health ipvs status vrrp + github.com/prometheus/client_model/go | the Prometheus view of a snapshot
 //	pkg/metrics/exporter | io  | metrics status                                 | serves it, and the process's own
 //	pkg/doctor          | pure | ipvs status                                    | what is wrong with a machine, from facts
