@@ -101,7 +101,7 @@ type twin struct {
 // private gives a daemon files of its own in /tmp and /run, with its configuration, and a host that knows its own name: keepalived
 // asks for that before anything else.
 const private = `mount -t tmpfs none /tmp && mount -t tmpfs none /run && cp "$1" /run/k.conf && shift &&
-echo "127.0.0.1 localhost $(hostname)" > /run/hosts && mount --bind /run/hosts /etc/hosts && exec "$@"`
+read -r name < /proc/sys/kernel/hostname && echo "127.0.0.1 localhost $name" > /run/hosts && mount --bind /run/hosts /etc/hosts && exec "$@"`
 
 func start(t *testing.T, name, conf string, n needs, args ...string) *twin {
 	t.Helper()

@@ -6,10 +6,14 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/vishvananda/netlink"
 
 	"github.com/ipvsd/ipvsd/pkg/internal/lab"
 )
@@ -93,18 +97,10 @@ type world struct {
 func newWorld(tb lab.TB, name string, n needs) *world {
 	tb.Helper()
 	w := &world{director: lab.NewHost(tb, name), sink: lab.NewHost(tb, name+"-sink"), needs: n}
+	w.connect()
 	for i, ifname := range n.interfaces {
-		prefix := fmt.Sprintf("10.250.%d", i)
-		if i < len(prefixes) {
-			prefix = prefixes[i]
-		}
-		peer := fmt.Sprintf("p%d", i)
-		w.sink.Run("ip", "link", "add", peer, "address", fmt.Sprintf("02:00:00:00:01:%02x", i), "type", "veth",
-			"peer", "name", ifname, "address", fmt.Sprintf("02:00:00:00:00:%02x", i), "netns", w.director.Namespace)
-		w.sink.LinkUp(peer)
 		w.director.LinkUp(ifname)
-		w.director.AddAddress(ifname, prefix+".1/24")
-		w.sink.Run("ip", "route", "add", prefix+".1/32", "dev", peer)
+		w.director.AddAddress(ifname, network(i)+".1/24")
 		six := fmt.Sprintf("2001:db8:%d::1", i)
 		if i == 0 {
 			six = "2001:db8::1"
@@ -119,32 +115,61 @@ func newWorld(tb lab.TB, name string, n needs) *world {
 		if !slices.Contains([]string{"192.0.2.1", "2001:db8::1"}, a.String()) {
 			w.director.AddAddress("eth0", a.String()+bits)
 		}
-		if a.Is4() {
-			w.sink.Run("ip", "route", "replace", a.String()+"/32", "dev", "p0")
-		}
 	}
 	w.director.Run("ip", "route", "add", "default", "dev", "eth0")
 	// A link that comes up late, or an address that is not sure to be alone yet, is a fault at the start to whoever looks first.
-	lab.WaitFor(tb, patience, "links and addresses", func() error {
-		for _, ifname := range n.interfaces {
-			out, err := w.director.Output("ip", "link", "show", "dev", ifname)
-			if err == nil && !strings.Contains(out, "state UP") {
-				err = errors.New(out)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		out, err := w.director.Output("ip", "-6", "address", "show", "tentative")
-		if err == nil && strings.TrimSpace(out) != "" {
-			err = errors.New(out)
-		}
-		return err
-	})
-	// The neighbour answers for every address but the director's.
-	w.sink.Run("ip", "route", "add", "local", "default", "dev", "lo", "table", "default")
+	lab.WaitFor(tb, patience, "links and addresses", func() error { return w.director.Do(func() error { return ready(n.interfaces) }) })
 	w.serve(tb)
 	return w
+}
+
+// network is that of the i-th interface.
+func network(i int) string {
+	if i < len(prefixes) {
+		return prefixes[i]
+	}
+	return fmt.Sprintf("10.250.%d", i)
+}
+
+// connect connects both, with one process for all: processes are what User Mode Linux is slow with. The neighbour answers for every address but
+// the director's.
+func (w *world) connect() {
+	var b strings.Builder
+	for i, ifname := range w.needs.interfaces {
+		fmt.Fprintf(&b, "link add p%[1]d address 02:00:00:00:01:%02[1]x type veth peer name %[2]s address 02:00:00:00:00:%02[1]x netns %[3]s\n",
+			i, ifname, w.director.Namespace)
+		fmt.Fprintf(&b, "link set p%d up\nroute add %s.1/32 dev p%[1]d\n", i, network(i))
+	}
+	for _, a := range w.needs.addresses {
+		if a.Is4() {
+			fmt.Fprintf(&b, "route replace %v/32 dev p0\n", a)
+		}
+	}
+	b.WriteString("route add local default dev lo table default\n")
+	w.sink.Run("sh", "-c", "ip -batch - <<'END'\n"+b.String()+"END\n")
+}
+
+// ready returns nil if these interfaces are up, and no address waits to be sure that it is alone.
+func ready(interfaces []string) error {
+	for _, ifname := range interfaces {
+		link, err := netlink.LinkByName(ifname)
+		if err != nil {
+			return err
+		}
+		if state := link.Attrs().OperState; state != netlink.OperUp {
+			return fmt.Errorf("%s is %v", ifname, state)
+		}
+	}
+	text, err := os.ReadFile("/proc/thread-self/net/if_inet6")
+	for line := range strings.Lines(string(text)) {
+		const tentative = 0x40        // IFA_F_TENTATIVE
+		words := strings.Fields(line) // address, interface, length, scope, flags, name
+		flags, wrong := strconv.ParseUint(words[4], 16, 8)
+		if err = errors.Join(err, wrong); flags&tentative != 0 {
+			err = errors.Join(err, errors.New(line))
+		}
+	}
+	return err
 }
 
 // serve begins to answer on the ports of the servers.
