@@ -74,7 +74,7 @@ func (d *Daemon) upgrade(ctx context.Context) (*status.Upgrade, error) {
 	for _, f := range d.locks {
 		names, files = append(names, handsLock), append(files, f)
 	}
-	p, err := successor.Start(d.options.Program, os.Args, environ(d.options.Environ), files)
+	p, err := successor.Start(d.options.Program, os.Args, environ(d.options.Environ), files, os.Getenv("NOTIFY_SOCKET") != "")
 	if err != nil {
 		return nil, err
 	}

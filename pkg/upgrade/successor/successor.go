@@ -107,9 +107,10 @@ type Process struct {
 	err  error // after done
 }
 
-// Start starts a program with the arguments of this process, argv[0] included, and an environment, and hands files over to it. The context
-// has no say in how long it lives.
-func Start(path string, argv, environ []string, files []*os.File) (*Process, error) {
+// Start starts a program with the arguments of this process, argv[0] included, and an environment, and hands files over to it. If it is to be
+// supervised, it becomes a child of this process's parent: systemd does not wait for the end of a main process that is none of its own, and
+// kills it right after it has told it to stop.
+func Start(path string, argv, environ []string, files []*os.File, supervised bool) (*Process, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
@@ -125,6 +126,10 @@ func Start(path string, argv, environ []string, files []*os.File) (*Process, err
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = append([]*os.File{theirs}, files...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{AmbientCaps: capabilities()}
+	pidfd := -1
+	if supervised = supervised && watchable(); supervised {
+		cmd.SysProcAttr.Cloneflags, cmd.SysProcAttr.PidFD = unix.CLONE_PARENT, &pidfd
+	}
 	err = cmd.Start()
 	err = errors.Join(err, theirs.Close())
 	if err != nil {
@@ -132,10 +137,26 @@ func Start(path string, argv, environ []string, files []*os.File) (*Process, err
 	}
 	p := &Process{Conversation: talk, cmd: cmd, done: make(chan struct{})}
 	go func() {
-		p.err = cmd.Wait()
-		close(p.done)
+		defer close(p.done)
+		if !supervised {
+			p.err = cmd.Wait()
+			return
+		}
+		p.err = errors.New("in what way is not known") // its parent is told
+		for fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}; ; { //nolint:gosec // it is a descriptor
+			if _, err := unix.Poll(fds, -1); !errors.Is(err, unix.EINTR) {
+				break
+			}
+		}
+		_ = unix.Close(pidfd)
 	}()
 	return p, nil
+}
+
+// watchable says whether the kernel tells of the end of processes that are no children: since Linux 5.3.
+func watchable() bool {
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
+	return err == nil && unix.Close(fd) == nil
 }
 
 // PID returns the process id.

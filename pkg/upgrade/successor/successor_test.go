@@ -35,6 +35,9 @@ func succeed(talk *successor.Conversation, files []*os.File, err error) int {
 	case "refuses":
 		_ = talk.Refuse(errors.New("not today"))
 		return 3
+	case "parent":
+		_ = talk.Say("parent", os.Getppid())
+		return 0
 	case "hangs":
 		_, _ = talk.Hear(context.Background(), "nothing") // until it is killed
 	}
@@ -51,6 +54,11 @@ func succeed(talk *successor.Conversation, files []*os.File, err error) int {
 
 func start(t *testing.T, name string) *successor.Process {
 	t.Helper()
+	return startAs(t, name, false)
+}
+
+func startAs(t *testing.T, name string, supervised bool) *successor.Process {
+	t.Helper()
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +67,7 @@ func start(t *testing.T, name string) *successor.Process {
 	if _, err := write.WriteString("content"); err != nil || write.Close() != nil {
 		t.Fatal(err)
 	}
-	p, err := successor.Start(os.Args[0], []string{name}, os.Environ(), []*os.File{os.Stdin, read})
+	p, err := successor.Start(os.Args[0], []string{name}, os.Environ(), []*os.File{os.Stdin, read}, supervised)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +112,30 @@ func TestFailures(t *testing.T) {
 		t.Errorf("one that hangs: %v", err)
 	}
 	p.Kill()
-	if _, err := successor.Start("/nonexistent", []string{"x"}, nil, nil); err == nil {
+	if _, err := successor.Start("/nonexistent", []string{"x"}, nil, nil, false); err == nil {
+		t.Error("what is not there is started")
+	}
+}
+
+// A process that is to be supervised is a child of this one's parent. That it ends is seen all the same, and it can be ended.
+func TestSupervised(t *testing.T) {
+	p := startAs(t, "parent", true)
+	body, err := p.Hear(t.Context(), "parent")
+	if err != nil || string(body) != fmt.Sprint(os.Getppid()) {
+		t.Errorf("its parent is %s, want %d: %v", body, os.Getppid(), err)
+	}
+	<-p.Ended()
+	p = startAs(t, "dies", true)
+	if _, err := p.Hear(t.Context(), "something"); err == nil || !strings.Contains(err.Error(), "it ended") {
+		t.Errorf("one that dies: %v", err)
+	}
+	p = startAs(t, "hangs", true)
+	p.Kill()
+	state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	if _, rest, _ := strings.Cut(string(state), ") "); err == nil && !strings.HasPrefix(rest, "Z") {
+		t.Errorf("after it was killed: %s", state)
+	}
+	if _, err := successor.Start("/nonexistent", []string{"x"}, nil, nil, true); err == nil {
 		t.Error("what is not there is started")
 	}
 }
