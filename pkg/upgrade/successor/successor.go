@@ -142,7 +142,7 @@ func Start(path string, argv, environ []string, files []*os.File, supervised boo
 			p.err = cmd.Wait()
 			return
 		}
-		p.err = errors.New("in what way is not known") // its parent is told
+		p.err = errors.New("in what way is not known")                         // its parent is told
 		for fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}; ; { //nolint:gosec // it is a descriptor
 			if _, err := unix.Poll(fds, -1); !errors.Is(err, unix.EINTR) {
 				break
