@@ -219,6 +219,9 @@ func TestKernelRestartsUnderLoad(t *testing.T) {
 		if ab.broken.Load() || dns.broken.Load() {
 			break
 		}
+		if (i+1)%100 == 0 {
+			t.Logf("%d of %d, %d requests, %d queries", i+1, total, ab.made.Load(), dns.made.Load())
+		}
 	}
 	felt()
 	stopAB()
