@@ -83,6 +83,12 @@ func (j *Judge) drained(server string, from, to time.Duration) (drained, known b
 }
 
 func (j *Judge) judgeTable(d Seen, s Sample, say func(string, ...any)) {
+	known := false
+	defer func() {
+		if known {
+			j.judged.Tables++
+		}
+	}()
 	for _, service := range Services {
 		table, found := d.Table[service]
 		if !found {
@@ -94,7 +100,9 @@ func (j *Judge) judgeTable(d Seen, s Sample, say func(string, ...any)) {
 			if !there {
 				got = absent
 			}
-			if want := j.rows(server, s.Begin, s.End); want != nil && !slices.Contains(want, got) {
+			want := j.rows(server, s.Begin, s.End)
+			known = known || want != nil
+			if want != nil && !slices.Contains(want, got) {
 				say("the table of %s has %s of %s, expected %s", d.Name, inWords(got), server, inWords(want...))
 			}
 		}
@@ -136,6 +144,7 @@ func (j *Judge) judgeVitals(d Seen, say func(string, ...any)) {
 		j.baseline[d.Vitals.Process] = *d.Vitals
 		return
 	}
+	j.judged.Vitals++
 	for _, v := range []struct {
 		what             string
 		first, now, more int

@@ -11,19 +11,20 @@ type Kind string
 // The kinds of faults, and of what operators do. Those of the first group happen to a director, those of the second to a real server,
 // those of the third to all directors.
 const (
-	Kill         Kind = "kill -9"           // and started again at the end
-	Stop         Kind = "clean stop"        // the same
-	Freeze       Kind = "freeze"            // SIGSTOP, and SIGCONT at the end
-	Cut          Kind = "links cut"         // both, the carrier goes
-	CutOne       Kind = "one link cut"      // the first or the second
-	Silence      Kind = "partition"         // the switches drop all, the carrier stays
-	Deafen       Kind = "deaf"              // the switches drop all that goes to it
-	Loss         Kind = "packet loss"       // a part of what goes to it and comes from it
-	Delay        Kind = "delay"             // of that, and it comes in another order
-	Duplicate    Kind = "duplicates"        // of that
-	Broken       Kind = "broken reload"     // a file that is refused
-	Switchover   Kind = "switchover"        // from whoever is active
-	Upgrade      Kind = "upgrade"           // in place
+	Kill         Kind = "kill -9"       // and started again at the end
+	Stop         Kind = "clean stop"    // the same
+	Freeze       Kind = "freeze"        // SIGSTOP, and SIGCONT at the end
+	Cut          Kind = "links cut"     // both, the carrier goes
+	CutOne       Kind = "one link cut"  // the first or the second
+	Silence      Kind = "partition"     // the switches drop all, the carrier stays
+	Deafen       Kind = "deaf"          // the switches drop all that goes to it
+	Loss         Kind = "packet loss"   // a part of what goes to it and comes from it
+	Delay        Kind = "delay"         // of that, and it comes in another order
+	Duplicate    Kind = "duplicates"    // of that
+	Broken       Kind = "broken reload" // a file that is refused
+	Switchover   Kind = "switchover"    // from whoever is active, and back at the end
+	Upgrade      Kind = "upgrade"       // in place
+	UpgradeTop   Kind = "upgrade of the active director"
 	DropService  Kind = "ipvsadm -D"        // by hand
 	DropServer   Kind = "ipvsadm -d"        // by hand
 	Reweigh      Kind = "ipvsadm -e"        // by hand
@@ -138,10 +139,11 @@ var natures = []nature{
 	{kind: Delay, odds: 4, lasts: seconds(2, 7), number: [2]int{5, 40}},
 	{kind: Duplicate, odds: 3, lasts: seconds(2, 7)},
 	{kind: Broken, odds: 4},
-	{kind: Switchover, odds: 6, of: everyDirector, roles: takeover},
-	{kind: Upgrade, odds: 5},
+	{kind: Switchover, odds: 6, of: everyDirector, lasts: seconds(1, 8), roles: takeover},
+	{kind: Upgrade, odds: 3},
+	{kind: UpgradeTop, odds: 4, of: everyDirector},
 	{kind: DropService, odds: 3, server: true, table: resync, loss: ifActive},
-	{kind: DropServer, odds: 3, server: true, table: resync, loss: ifActive},
+	{kind: DropServer, odds: 3, server: true, table: resync},
 	{kind: Reweigh, odds: 3, server: true, table: resync},
 	{kind: Clear, odds: 2, table: resync, loss: ifActive},
 	{kind: DropAddress, odds: 4, roles: repair, loss: ifActive},

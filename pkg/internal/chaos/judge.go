@@ -18,6 +18,7 @@ type Breach struct {
 type Request struct {
 	Begin, End time.Duration
 	Service    string
+	Server     string // that it was sent to; empty: nobody knows
 	Err        string // empty: it was answered
 }
 
@@ -45,15 +46,17 @@ type Vitals struct {
 	Memory                  int // resident, in KiB
 }
 
-// Judge holds what was seen against what should be.
+// Judge holds what was seen against what should be. Its times are those of a clock that stands still when the whole lab does (Stood).
 type Judge struct {
 	world     World
 	bounds    Bounds
 	addresses []string
 	faults    []felt
-	stalls    []span
+	gaps      []standstill
+	upsets    []time.Duration
 	baseline  map[string]Vitals
 	explained map[Kind]int
+	judged    Judged
 }
 
 // felt is a fault that has begun.
@@ -65,12 +68,17 @@ type felt struct {
 
 type span struct{ from, to time.Duration }
 
+func (s span) meets(t span) bool { return s.from <= t.to && t.from <= s.to }
+
 // forever is the end of what lasts.
 const forever = time.Duration(1<<63 - 1)
 
 // NewJudge returns one for a world, whose virtual addresses must be on the active director, all of them.
 func (w World) NewJudge(addresses ...string) *Judge {
-	return &Judge{world: w, bounds: w.Bounds(), addresses: addresses, baseline: map[string]Vitals{}, explained: map[Kind]int{}}
+	return &Judge{
+		world: w, bounds: w.Bounds(), addresses: addresses, baseline: map[string]Vitals{}, explained: map[Kind]int{},
+		judged: Judged{Requests: map[string]int{}},
+	}
 }
 
 // Begin tells of a fault that is about to begin, and whether its target is the active director. Starting counts as a fault of all.
@@ -96,9 +104,6 @@ func (j *Judge) lasting(f Fault) int {
 	return slices.IndexFunc(j.faults, func(g felt) bool { return g.Fault == f && g.end == forever })
 }
 
-// Stalled tells that the machine stood still: nobody can be blamed for what happened then.
-func (j *Judge) Stalled(from, to time.Duration) { j.stalls = append(j.stalls, span{from, to}) }
-
 // Explained is how many requests failed that a kind of fault explains.
 func (j *Judge) Explained() map[Kind]int { return maps.Clone(j.explained) }
 
@@ -109,17 +114,13 @@ func plus(t, d time.Duration) time.Duration {
 	return t + d
 }
 
-// stalled says whether the machine stood still within a time, or so shortly before that it may be felt.
-func (j *Judge) stalled(from, to time.Duration) bool {
-	return slices.ContainsFunc(j.stalls, func(s span) bool { return s.from <= to && from <= s.to+j.bounds.Rejoin })
-}
-
-// losses are when requests may be lost for a fault.
-func (j *Judge) losses(f felt) span {
+// losses are when requests like this one may be lost for a fault.
+func (j *Judge) losses(f felt, r Request) span {
 	n := f.nature()
 	after := max(j.bounds.of(n.roles), j.bounds.of(n.table), Slack)
 	switch {
-	case f.Kind == Reload && j.drops(f): // what was under way to that server
+	case n.of == aServer && ServiceOf(f.Target) != r.Service, f.Server != "" && ServiceOf(f.Server) != r.Service:
+	case slices.Contains(j.dropped(f), r.Server): // was under way to it
 		return span{f.begin, f.end}
 	case n.loss == ifActive && f.active && n.absent && !j.alone(f):
 		return span{f.begin, f.begin + j.bounds.Takeover}
@@ -130,51 +131,88 @@ func (j *Judge) losses(f felt) span {
 	case n.loss == during:
 		return span{f.begin, plus(f.end, Slack)}
 	}
-	return span{1, 0}
+	return span{forever, -1}
 }
 
-// drops says whether a reload takes a server away that was configured before.
-func (j *Judge) drops(reload felt) bool {
+// dropped are the servers that a fault takes from a table.
+func (j *Judge) dropped(f felt) (servers []string) {
+	switch f.Kind {
+	case DropServer:
+		return []string{f.Server}
+	case Reload:
+	default:
+		return nil
+	}
 	before := 0
-	for _, f := range j.faults {
-		if f.Kind == Reload && f.begin < reload.begin {
-			before = f.Number
+	for _, g := range j.faults {
+		if g.Kind == Reload && g.begin < f.begin {
+			before = g.Number
 		}
 	}
-	after := j.world.NewVariant(reload.Number)
+	after := j.world.NewVariant(f.Number)
 	for server := range j.world.NewVariant(before) {
 		if _, left := after[server]; !left {
-			return true
+			servers = append(servers, server)
 		}
 	}
-	return false
+	return servers
+}
+
+// Asks says whether it depends on the server that a request was sent to whether its failure is explained.
+func (j *Judge) Asks(r Request) bool {
+	return slices.ContainsFunc(j.faults, func(f felt) bool {
+		return f.begin <= r.End && r.Begin <= f.end && slices.ContainsFunc(j.dropped(f), func(s string) bool { return ServiceOf(s) == r.Service })
+	})
 }
 
 // alone says whether nobody can be relied on to stand in for the target of a fault.
 func (j *Judge) alone(f felt) bool {
+	mine := span{f.begin, plus(f.end, j.bounds.Rejoin)}
 	return slices.ContainsFunc(j.faults, func(g felt) bool {
 		n := g.nature()
-		return g.Target != f.Target && (n.of == aDirector && (n.roles != not || n.table != not) || g.Kind == Switchover) &&
-			g.begin <= plus(f.end, j.bounds.Rejoin) && f.begin <= plus(g.end, max(j.bounds.of(n.roles), j.bounds.of(n.table)))
+		if g.Target == f.Target || n.of != aDirector && g.Kind != Switchover {
+			return false
+		}
+		return slices.ContainsFunc(j.doubts(g), mine.meets) || n.table != not && mine.meets(span{g.begin, plus(g.end, j.bounds.of(n.table))})
 	})
+}
+
+// doubts are when it can't be told what role the target of a fault has. A switchover that lasts is one that is undone at its end.
+func (j *Judge) doubts(f felt) []span {
+	after := j.bounds.of(f.nature().roles)
+	switch {
+	case f.nature().roles == not:
+		return nil
+	case f.Kind == Switchover:
+		return []span{{f.begin, f.begin + after}, {f.ending, plus(f.end, after)}}
+	}
+	return []span{{f.begin, plus(f.end, after)}}
 }
 
 // Request judges a request. Those that failed are explained if a fault made them fail that was in effect while they were under way.
 func (j *Judge) Request(r Request) []Breach {
 	if r.Err == "" {
+		j.judged.Requests[r.Service]++
 		return nil
 	}
+	way := span{r.Begin, r.End}
 	for _, f := range j.faults {
-		if s := j.losses(f); s.from <= r.End && r.Begin <= s.to {
+		if j.losses(f, r).meets(way) {
 			j.explained[f.Kind]++
 			return nil
 		}
 	}
-	if j.stalled(r.Begin, r.End) {
+	if j.upset(way) {
 		j.explained[Stall]++
 		return nil
 	}
-	return []Breach{{r.End, fmt.Sprintf("a request for %s that began at %s failed at %s, and no fault explains it: %s", r.Service, clock(r.Begin), clock(r.End), r.Err)}}
+	j.judged.Requests[r.Service]++
+	to := ""
+	if r.Server != "" {
+		to = ", sent to " + r.Server + ","
+	}
+	return []Breach{{r.End, fmt.Sprintf("a request for %s that began at %s%s failed at %s, and no fault explains it: %s",
+		r.Service, clock(r.Begin), to, clock(r.End), r.Err)}}
 }
 
 // rolesDisturbed says whether it can't be told at a time what role a director has. A director that takes no part, for so long that the
@@ -182,7 +220,7 @@ func (j *Judge) Request(r Request) []Breach {
 func (j *Judge) rolesDisturbed(director string, from, to time.Duration) (disturbed, absent bool) {
 	for _, f := range j.faults {
 		n := f.nature()
-		if n.roles == not || f.Target != director && n.of != everyDirector || f.begin > to || from > plus(f.end, j.bounds.of(n.roles)) {
+		if f.Target != director && n.of != everyDirector || !slices.ContainsFunc(j.doubts(f), span{from, to}.meets) {
 			continue
 		}
 		disturbed = true
@@ -202,7 +240,7 @@ func (j *Judge) tableDisturbed(director string, from, to time.Duration) bool {
 
 // Sample judges what observers saw.
 func (j *Judge) Sample(s Sample) (breaches []Breach) {
-	if j.stalled(s.Begin, s.End) {
+	if j.upset(span{s.Begin, s.End}) {
 		return nil
 	}
 	say := func(format string, args ...any) {
@@ -254,19 +292,22 @@ func (j *Judge) judgeRoles(s Sample, say func(string, ...any)) {
 	if len(sane) == 0 || !anybody {
 		return
 	}
+	j.judged.Roles++
 	switch {
 	case len(holders) > 1:
 		say("%s have the virtual addresses at once", strings.Join(holders, " and "))
 	case len(holders) == 0:
 		say("nobody of %s has the virtual addresses", strings.Join(sane, ", "))
-	case holders[0] != sane[0] && !j.world.NoPreempt && !j.switched():
+	case holders[0] != sane[0] && !j.world.NoPreempt && !j.switched(span{s.Begin, s.End}):
 		say("%s has the virtual addresses, and not %s, which has the higher priority", holders[0], sane[0])
 	}
 }
 
-// switched says whether somebody has handed over by hand: then nobody preempts, until that director is gone.
-func (j *Judge) switched() bool {
-	return slices.ContainsFunc(j.faults, func(f felt) bool { return f.Kind == Switchover })
+// switched says whether somebody has handed over by hand: then nobody preempts, until that is undone.
+func (j *Judge) switched(when span) bool {
+	return slices.ContainsFunc(j.faults, func(f felt) bool {
+		return f.Kind == Switchover && when.meets(span{f.begin, plus(f.end, j.bounds.Takeover)})
+	})
 }
 
 // judgeAdverts holds that of each virtual router one director speaks.
@@ -276,6 +317,7 @@ func (j *Judge) judgeAdverts(s Sample, say func(string, ...any)) {
 			return
 		}
 	}
+	j.judged.Adverts++
 	for _, router := range slices.Sorted(maps.Keys(s.Adverts)) {
 		if from := s.Adverts[router]; len(from) != 1 {
 			say("adverts of virtual router %s came from %d directors (%s)", router, len(from), strings.Join(from, ", "))

@@ -48,7 +48,9 @@ func take(address ...string) func(*Sample) {
 }
 
 func TestJudge(t *testing.T) {
-	lost := func(from, to float64) *Request { return &Request{at(from), at(to), "web", "connection refused"} }
+	lost := func(from, to float64) *Request {
+		return &Request{Begin: at(from), End: at(to), Service: "web", Err: "connection refused"}
+	}
 	swap := func(s *Sample) {
 		s.Directors[0].Addresses, s.Directors[1].Addresses = nil, []string{vip}
 		s.Adverts["51"] = []string{"192.168.1.102"}
@@ -68,13 +70,18 @@ func TestJudge(t *testing.T) {
 	kill := Fault{At: at(100), For: at(5), Kind: Kill, Target: "director1"}
 	dead := Fault{At: at(100), For: at(60), Kind: ServerKill, Target: "web2"}
 	cut := Fault{At: at(100), For: at(60), Kind: Cut, Target: "director1"}
+	handed := Fault{At: at(10), For: at(62), Kind: Switchover}
 	for name, h := range map[string]history{
 		"all is well":                            {when: 50},
 		"two at once":                            {when: 50, change: take(vip), want: "at once"},
 		"nobody":                                 {when: 50, change: func(s *Sample) { s.Directors[0].Addresses = nil }, want: "nobody of director1, director2"},
 		"on a server":                            {when: 50, change: func(s *Sample) { s.Elsewhere = []string{"web3 has " + vip} }, want: "web3 has"},
 		"the wrong one":                          {when: 50, change: swap, want: "not director1, which has the higher priority"},
-		"after a switchover":                     {faults: []Fault{{At: at(10), Kind: Switchover}}, when: 50, change: swap},
+		"in a switchover that lasts":             {faults: []Fault{handed}, when: 50, change: swap},
+		"nobody has it":                          {faults: []Fault{handed}, when: 50, change: func(s *Sample) { s.Directors[0].Addresses = nil }, want: "nobody of"},
+		"two have it":                            {faults: []Fault{handed}, when: 50, change: take(vip), want: "at once"},
+		"it is just being undone":                {faults: []Fault{handed}, when: 75, change: swap},
+		"long after it was undone":               {faults: []Fault{handed}, when: 90, change: swap, want: "not director1, which has the higher priority"},
 		"not all of them":                        {when: 50, change: func(s *Sample) { s.Directors[0].Addresses = []string{"10.0.100.200"} }, want: "but not " + vip},
 		"two speak":                              {when: 50, change: func(s *Sample) { s.Adverts["51"] = []string{"a", "b"} }, want: "came from 2"},
 		"nobody speaks":                          {when: 50, change: func(s *Sample) { s.Adverts["51"] = nil }, want: "came from 0"},
@@ -116,9 +123,6 @@ func TestJudge(t *testing.T) {
 		"long after":                             {faults: []Fault{kill}, ask: lost(130, 131), want: "no fault"},
 		"while the standby dies":                 {faults: []Fault{{At: at(100), For: at(5), Kind: Kill, Target: "director2"}}, ask: lost(101, 103), want: "no fault"},
 		"in a switchover":                        {faults: []Fault{{At: at(100), Kind: Switchover}}, ask: lost(100, 101), want: "no fault"},
-		"in a reload that drops a server":        {faults: []Fault{{At: at(100), Kind: Reload, Number: dropping(true)}}, ask: lost(99.9, 101)},
-		"after it":                               {faults: []Fault{{At: at(100), Kind: Reload, Number: dropping(true)}}, ask: lost(100.1, 101), want: "no fault"},
-		"in a reload":                            {faults: []Fault{{At: at(100), Kind: Reload, Number: dropping(false)}}, ask: lost(100, 101), want: "no fault"},
 		"a dead server is not yet found":         {faults: []Fault{dead}, ask: lost(101, 103)},
 		"it should have been":                    {faults: []Fault{dead}, ask: lost(110, 111), want: "no fault"},
 		"loss on the way to a server":            {faults: []Fault{{At: at(100), For: at(60), Kind: ServerLoss, Target: "web2"}}, ask: lost(130, 131)},
@@ -151,39 +155,12 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// dropping returns the number of a variant that has fewer servers than the first one, or as many.
-func dropping(some bool) int {
-	for n := 1; ; n++ {
-		if len(calm.NewVariant(n)) < len(calm.NewVariant(0)) == some {
-			return n
-		}
-	}
-}
-
 func inLines(found []Breach) string {
 	var lines []string
 	for _, b := range found {
 		lines = append(lines, b.What)
 	}
 	return strings.Join(lines, "\n")
-}
-
-// TestNobodyIsBlamedForAStall: a machine that stood still explains what happened then, and not what happens for ever after.
-func TestNobodyIsBlamedForAStall(t *testing.T) {
-	j := calm.NewJudge(vip)
-	j.Stalled(at(50), at(54))
-	r := Request{at(49), at(52), "web", "timeout"}
-	s := right(55)
-	take(vip)(&s)
-	if found := append(j.Request(r), j.Sample(s)...); len(found) > 0 || j.Explained()[Stall] != 1 {
-		t.Errorf("%v explained, found:\n%s", j.Explained(), inLines(found))
-	}
-	s = right(80)
-	take(vip)(&s)
-	r.Begin, r.End = at(80), at(81)
-	if found := append(j.Request(r), j.Sample(s)...); len(found) != 2 {
-		t.Errorf("long afterwards:\n%s", inLines(found))
-	}
 }
 
 // TestConfigurationIsTheLastOne: of several reloads the last one counts.

@@ -46,7 +46,9 @@ func (f Fault) collides(g Fault) bool {
 	if f.Kind == g.Kind && f.Target == g.Target {
 		return true
 	}
-	operator := func(f Fault) bool { return f.Kind == Reload || f.Kind == Broken || f.Kind == Drain }
+	operator := func(f Fault) bool {
+		return f.Kind == Reload || f.Kind == Broken || f.Kind == Drain || f.Kind == Upgrade || f.Kind == UpgradeTop
+	}
 	switch {
 	case f.Target != "" && f.Target == g.Target:
 		return true

@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -21,6 +22,9 @@ var Servers = map[string][]string{"web": {"web1", "web2", "web3"}, "dns": {"dns1
 
 // Services are the names of the services.
 var Services = []string{"web", "dns"}
+
+// ServiceOf is the service of a server.
+func ServiceOf(server string) string { return strings.TrimRight(server, "123") }
 
 // NewWorld returns the world of a seed.
 func NewWorld(seed uint64) World {

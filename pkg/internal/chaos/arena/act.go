@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -32,6 +31,9 @@ func (r *run) happen(m moment) {
 		r.toServer(r.servers[f.Target], f, m.end)
 	default:
 		r.toAll(f, m.end)
+	}
+	if m.end && f.Kind == chaos.Switchover {
+		return // see handBack
 	}
 	if m.end || f.For == 0 {
 		r.judging(func(j *chaos.Judge) []chaos.Breach { j.End(r.now(), f); return nil })
@@ -92,7 +94,7 @@ func (r *run) toDirector(d *director, f chaos.Fault, end bool) {
 	case chaos.Broken:
 		r.tryBroken(d)
 	case chaos.Upgrade:
-		r.upgrade(d)
+		r.ctl(d, "upgrade")
 	default:
 		r.byHand(d, f)
 	}
@@ -133,14 +135,47 @@ func (r *run) tryBroken(d *director) {
 	}
 }
 
-// upgrade has a director execute its program anew, if this ipvsd knows how.
-func (r *run) upgrade(d *director) {
-	switch out, err := d.Ctl("upgrade"); {
-	case err != nil && strings.Contains(err.Error(), "no verb"):
-		r.done[chaos.Upgrade]--
-	case err != nil:
-		r.convict(chaos.Breach{At: r.now(), What: fmt.Sprintf("ipvsctl upgrade on %s: %v\n%s", d.Name, err, out)})
+// handOver has the active director hand over.
+func (r *run) handOver() bool {
+	d := r.holder()
+	if d == nil {
+		r.tell("nobody is there to hand over")
+		return false
 	}
+	if out, err := d.Ctl("switchover", "VG1"); err != nil {
+		r.tell(fmt.Sprintf("switchover refused by %s: %v %s", d.Name, err, out)) // there may be nobody to take over
+		return false
+	}
+	return true
+}
+
+// handBack undoes a switchover, if it is not undone already: whoever handed over does not preempt before. It may take another
+// time or two, as long as who should take over can't.
+func (r *run) handBack() {
+	if r.owed == nil {
+		return
+	}
+	d := r.holder()
+	if d != nil && d.number <= r.handedBy || r.world.NoPreempt && r.handOver() {
+		f := *r.owed
+		r.owed = nil
+		r.judging(func(j *chaos.Judge) []chaos.Breach { j.End(r.now(), f); return nil })
+		r.tell("over: " + string(f.Kind))
+		return
+	}
+	if !r.world.NoPreempt {
+		r.handOver()
+	}
+}
+
+// holder is the director that is active and can be asked; nil: there is none.
+func (r *run) holder() *director {
+	for _, d := range r.directors {
+		if r.active(d.Name) && !d.silent() {
+			return d
+		}
+	}
+	return nil
 }
 
 // byHand does what somebody may do to a director who does not know what is his. What isn't there can't be changed: such errors are
@@ -210,14 +245,21 @@ func (r *run) toAll(f chaos.Fault, end bool) {
 			}
 		}
 	case chaos.Switchover:
-		for _, d := range r.directors {
-			if r.active(d.Name) {
-				out, err := d.Ctl("switchover", "VG1")
-				if err != nil {
-					r.tell(fmt.Sprintf("switchover refused: %v %s", err, out)) // there may be nobody to take over
-				}
-				return
+		if d := r.holder(); !end {
+			r.handedBy = len(r.directors)
+			if d != nil && r.handOver() {
+				r.handedBy = d.number
 			}
+		} else {
+			r.owed = &f
+			r.handBack()
+		}
+	case chaos.UpgradeTop:
+		if d := r.holder(); d != nil {
+			r.tell("the active director is " + d.Name)
+			r.ctl(d, "upgrade")
+		} else {
+			r.done[f.Kind]--
 		}
 	case chaos.ClockJump:
 		r.jump(f, end)

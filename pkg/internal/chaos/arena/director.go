@@ -18,6 +18,7 @@ type director struct {
 	*pair.Director
 	tb     lab.TB
 	number int
+	ways   *lab.Capture // connections that it opens to servers
 
 	mu      sync.Mutex   // guards what follows
 	process *lab.Process // the running one, the last, or the one that an upgrade took the place of
@@ -55,6 +56,13 @@ func (d *director) end(cleanly bool) {
 		})
 	}
 	d.Stop()
+}
+
+// silent says whether nobody expects it to answer.
+func (d *director) silent() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.down || d.mute
 }
 
 // over says whether the process that was started has ended.

@@ -8,6 +8,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -23,11 +24,13 @@ func main() {
 	seeds := flag.Int("seeds", 1, "so many runs, with the following seeds")
 	minutes := flag.Float64("minutes", 2, "length of a run")
 	plan := flag.Bool("plan", false, "print the schedule, and do nothing")
-	sabotage := flag.Bool("sabotage", false, "put a virtual address on a real server, which must be found")
+	summary := flag.String("summary", "", "`FILE` for a page of what came of all runs")
+	about := flag.String("about", "", "a `LINE` for that page: where, when, what")
 	flag.Parse()
 
 	length := time.Duration(*minutes * float64(time.Minute))
-	broken := 0
+	var results []chaos.Result
+	broken := false
 	for n := range uint64(*seeds) { //nolint:gosec // small and positive
 		world := chaos.NewWorld(*seed + n)
 		fmt.Println(world)
@@ -37,28 +40,49 @@ func main() {
 			}
 			continue
 		}
-		if !contest(world, length, *bin, *sabotage) {
-			broken++
+		result := contest(world, length, *bin)
+		results = append(results, result)
+		if !result.Stood() {
+			broken = true
 			fmt.Printf("again: make chaos SEED=%d MINUTES=%v\n", world.Seed, *minutes)
 		}
+		if err := write(*summary, *about, results); err != nil { // each time: the lab may end before the last
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
-	if broken > 0 {
+	if len(results) > 0 {
+		fmt.Println()
+		chaos.Summary(os.Stdout, *about, results)
+	}
+	if broken {
 		os.Exit(1)
 	}
 }
 
-func contest(world chaos.World, length time.Duration, bin string, sabotage bool) (stood bool) {
+func write(file, about string, results []chaos.Result) error {
+	if file == "" {
+		return nil
+	}
+	var b bytes.Buffer
+	chaos.Summary(&b, about, results)
+	return os.WriteFile(file, b.Bytes(), 0o644) //nolint:gosec // a page for everybody
+}
+
+func contest(world chaos.World, length time.Duration, bin string) (result chaos.Result) {
 	tb := new(lab.Program)
+	var r *run
 	err := tb.Run(func() {
-		r := newRun(tb, world, bin)
-		stood = r.run(world.Schedule(length), length, sabotage)
+		r = newRun(tb, world, bin)
+		r.run(world.Schedule(length), length)
 		r.report(os.Stdout)
+		result = r.result()
 	})
 	if err != nil {
 		fmt.Printf("the run could not go on: %v\n", err)
-		return false
+		result.Seed, result.Failure = world.Seed, err.Error()
 	}
-	return stood
+	return result
 }
 
 func line(at time.Duration, text string) string { return fmt.Sprintf("%8.1fs  %s", at.Seconds(), text) }

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,14 +18,7 @@ const (
 func (r *run) report(w io.Writer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	faults, kinds := byKind(r.done)
-	explained, reasons := byKind(r.judge.Explained())
-	sent, failed := 0, 0
-	for _, t := range r.requests {
-		sent, failed = sent+t.sent, failed+t.failed
-	}
-	fmt.Fprintf(w, "%v: %d faults (%s); %d requests, %d failed, %d of those explained (%s); the machine stood still %d times\n",
-		r.now().Round(time.Second), faults, kinds, sent, failed, explained, reasons, r.stalls)
+	fmt.Fprintln(w, r.result())
 	if len(r.breaches) == 0 {
 		return
 	}
@@ -37,9 +28,9 @@ func (r *run) report(w io.Writer) {
 		fmt.Fprintln(w, line(b.At, b.What))
 	}
 	fmt.Fprintln(w, "\nwhat happened before:")
-	for i, text := range r.story {
-		if r.last[i] > first.At-halfMinute {
-			fmt.Fprintln(w, text)
+	for _, t := range r.story {
+		if t.at > first.At-halfMinute {
+			fmt.Fprintln(w, line(t.at, t.what))
 		}
 	}
 	for _, d := range r.directors {
@@ -59,15 +50,15 @@ func (r *run) report(w io.Writer) {
 	}
 }
 
-// byKind adds up counts, and shows each.
-func byKind(counts map[chaos.Kind]int) (total int, each string) {
-	var kinds []string
-	for _, k := range slices.Sorted(maps.Keys(counts)) {
-		if counts[k] == 0 {
-			continue
-		}
-		total += counts[k]
-		kinds = append(kinds, fmt.Sprintf("%s %d", k, counts[k]))
+// result is what came of the run. The caller has locked, or all have ended.
+func (r *run) result() chaos.Result {
+	gaps, still, longest := r.clock.stood()
+	requests := map[string]chaos.Tally{}
+	for service, t := range r.requests {
+		requests[service] = *t
 	}
-	return total, strings.Join(kinds, ", ")
+	return chaos.Result{
+		Seed: r.world.Seed, Length: r.now(), Faults: r.done, Requests: requests, Explained: r.judge.Explained(), Judged: r.judge.Judged(),
+		Gaps: gaps, Still: still, Longest: longest, Upsets: r.judge.Upsets(), Breaches: len(r.breaches),
+	}
 }

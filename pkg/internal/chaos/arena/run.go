@@ -23,31 +23,32 @@ type run struct {
 	directors []*director
 	servers   map[string]*lab.Server
 	variant   chaos.Variant
-	drained   map[string]bool
-	began     time.Time
+	clock     clock
+	owed      *chaos.Fault // a switchover that is to be undone
+	handedBy  int          // the number of the director that was active before it
 
 	mu       sync.Mutex // guards what follows
 	judge    *chaos.Judge
 	breaches []chaos.Breach
-	story    []string // a line for each thing that happened
-	last     []time.Duration
+	story    []told   // each thing that happened
 	holders  []string // who had virtual addresses when somebody looked
-	requests map[string]*tally
-	pulse    time.Duration // when it was felt last that the machine goes on
-	stalls   int
+	requests map[string]*chaos.Tally
 
 	broken chan struct{} // closed at the first breach
 	over   chan struct{} // closed when observers and clients are to end
 	done   map[chaos.Kind]int
 }
 
-// tally counts requests of a service.
-type tally struct{ sent, failed int }
+// told is something that happened.
+type told struct {
+	at   time.Duration
+	what string
+}
 
 func newRun(tb lab.TB, w chaos.World, bin string) *run {
 	r := &run{
-		NATPair: lab.NewNATPair(tb), tb: tb, world: w, servers: map[string]*lab.Server{}, drained: map[string]bool{}, variant: w.NewVariant(0),
-		judge: w.NewJudge(virtual...), requests: map[string]*tally{}, broken: make(chan struct{}), over: make(chan struct{}), done: map[chaos.Kind]int{},
+		NATPair: lab.NewNATPair(tb), tb: tb, world: w, servers: map[string]*lab.Server{}, variant: w.NewVariant(0),
+		judge: w.NewJudge(virtual...), requests: map[string]*chaos.Tally{}, broken: make(chan struct{}), over: make(chan struct{}), done: map[chaos.Kind]int{},
 	}
 	hosts := slices.Clone(r.Directors[:])
 	if w.Directors > 2 {
@@ -67,7 +68,7 @@ func newRun(tb lab.TB, w chaos.World, bin string) *run {
 	return r
 }
 
-func (r *run) now() time.Duration { return time.Since(r.began) }
+func (r *run) now() time.Duration { return r.clock.now() }
 
 // moment is the beginning or the end of a fault.
 type moment struct {
@@ -77,17 +78,8 @@ type moment struct {
 }
 
 // run has all faults happen, and watches. It returns whether the cluster stood it.
-func (r *run) run(faults []chaos.Fault, length time.Duration, sabotage bool) bool {
-	for _, d := range r.directors {
-		d.begin()
-	}
-	r.settle()
-	r.began = time.Now()
-	var watching sync.WaitGroup
-	r.watch(&watching)
-	if sabotage {
-		r.Web[2].Host.AddAddress("eth0", virtual[0]+"/32")
-	}
+func (r *run) run(faults []chaos.Fault, length time.Duration) bool {
+	end := r.begin()
 	var moments []moment
 	for _, f := range faults {
 		moments = append(moments, moment{f.At, f, false})
@@ -103,18 +95,58 @@ func (r *run) run(faults []chaos.Fault, length time.Duration, sabotage bool) boo
 		r.happen(m)
 	}
 	r.waitUntil(length)
-	close(r.over)
-	watching.Wait()
+	r.goOn(chaos.Least(length))
+	end()
 	return len(r.breaches) == 0
+}
+
+// begin starts all daemons, and when all is as it should be, observers and clients. They have ended when end returns.
+func (r *run) begin() (end func()) {
+	for _, d := range r.directors {
+		d.begin()
+	}
+	r.settle()
+	var watching sync.WaitGroup
+	r.watch(&watching)
+	return func() {
+		close(r.over)
+		watching.Wait()
+	}
+}
+
+// enough is how long a run may go on until as much was judged as it takes.
+const enough = 5 * time.Minute
+
+// goOn waits until that is so: where observers and clients get little of the processor, it takes longer.
+func (r *run) goOn(least chaos.Judged) {
+	var lacks []string
+	for end := time.Now().Add(enough); time.Now().Before(end); {
+		r.judging(func(j *chaos.Judge) []chaos.Breach { lacks = j.Lacks(least); return nil })
+		if len(lacks) == 0 && r.owed == nil || !r.waitUntil(r.now()+lookEvery) {
+			return
+		}
+	}
+	if r.owed != nil {
+		lacks = append(lacks, "nobody could undo the switchover")
+	}
+	for _, what := range lacks {
+		r.convict(chaos.Breach{At: r.now(), What: what})
+	}
 }
 
 // waitUntil returns false at once when something was broken.
 func (r *run) waitUntil(at time.Duration) bool {
-	select {
-	case <-r.broken:
-		return false
-	case <-time.After(at - r.now()):
-		return true
+	for {
+		left := at - r.now()
+		if left <= 0 {
+			return true
+		}
+		select {
+		case <-r.broken:
+			return false
+		case <-time.After(min(left, lookEvery)):
+		}
+		r.handBack()
 	}
 }
 
@@ -150,7 +182,7 @@ func (r *run) settle() {
 func (r *run) tell(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.story, r.last = append(r.story, line(r.now(), text)), append(r.last, r.now())
+	r.story = append(r.story, told{r.now(), text})
 }
 
 // convict takes what the judge has found.
@@ -169,7 +201,6 @@ func (r *run) convict(found ...chaos.Breach) {
 // judging has the judge do something.
 func (r *run) judging(f func(*chaos.Judge) []chaos.Breach) {
 	r.mu.Lock()
-	r.feel()
 	found := f(r.judge)
 	r.mu.Unlock()
 	r.convict(found...)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -31,6 +32,10 @@ const (
 // watch starts observers and clients.
 func (r *run) watch(all *sync.WaitGroup) {
 	capture := lab.NewCapture(r.watcher, "any", "vrrp")
+	for _, d := range r.directors { // who has a connection to which server
+		d.ways = lab.NewCapture(d.Host, "eth1", "src host "+lab.ClientAddr.String()+" and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn")
+	}
+	r.clock.start()
 	every := func(pause time.Duration, f func()) {
 		all.Go(func() {
 			tick := time.NewTicker(pause)
@@ -45,8 +50,7 @@ func (r *run) watch(all *sync.WaitGroup) {
 			}
 		})
 	}
-	r.pulse = r.now()
-	every(100*time.Millisecond, r.beat)
+	every(tick, r.beat)
 	every(lookEvery, r.sampler(capture))
 	r.ask(all, every, "web", func() error { _, err := r.Get(); return err })
 	r.ask(all, every, "dns", func() error { _, err := r.Resolve(); return err })
@@ -54,7 +58,7 @@ func (r *run) watch(all *sync.WaitGroup) {
 
 // ask has a client ask a service.
 func (r *run) ask(all *sync.WaitGroup, every func(time.Duration, func()), service string, send func() error) {
-	count := new(tally)
+	count := new(chaos.Tally)
 	r.requests[service] = count
 	every(askEvery, func() {
 		all.Go(func() {
@@ -63,10 +67,13 @@ func (r *run) ask(all *sync.WaitGroup, every func(time.Duration, func()), servic
 				q.Err = err.Error()
 			}
 			q.End = r.now()
+			if q.Err != "" && r.asks(q) {
+				q.Server = r.sentTo(q.Err)
+			}
 			r.judging(func(j *chaos.Judge) []chaos.Breach {
-				count.sent++
+				count.Sent++
 				if q.Err != "" {
-					count.failed++
+					count.Failed++
 				}
 				return j.Request(q)
 			})
@@ -74,30 +81,53 @@ func (r *run) ask(all *sync.WaitGroup, every func(time.Duration, func()), servic
 	})
 }
 
-// stall is how late a clock may be that ticks every 100 ms. If it is later, the machine stood still.
-const stall = time.Second
-
-// feel tells the judge if the machine stood still since the pulse was felt last. The caller has locked.
-func (r *run) feel() {
-	now := r.now()
-	select {
-	case <-r.over: // no pulse any more
-		return
-	default:
-	}
-	if late := now - r.pulse; late > stall {
-		r.judge.Stalled(r.pulse, now)
-		r.stalls++
-		r.story, r.last = append(r.story, line(now, fmt.Sprintf("the machine stood still for %v", late.Round(10*time.Millisecond)))), append(r.last, now)
-		r.pulse = now
-	}
+func (r *run) asks(q chaos.Request) (asks bool) {
+	r.judging(func(j *chaos.Judge) []chaos.Breach { asks = j.Asks(q); return nil })
+	return asks
 }
 
+// origin is the client's port in what Go says of a connection that failed.
+var origin = regexp.MustCompile(regexp.QuoteMeta(lab.ClientAddr.String()) + `:(\d+)->`)
+
+// sentTo returns the server that a connection of the client went to, as seen behind the directors; empty: to none. What was captured
+// is written a little later.
+func (r *run) sentTo(failure string) (server string) {
+	m := origin.FindStringSubmatch(failure)
+	if m == nil {
+		return ""
+	}
+	seen := regexp.MustCompile(regexp.QuoteMeta(lab.ClientAddr.String()) + `\.` + m[1] + ` > (\d+\.\d+\.\d+\.\d+)\.`)
+	_ = lab.Poll(captured, func() error {
+		for _, d := range r.directors {
+			all := seen.FindAllStringSubmatch(strings.Join(d.ways.Packets(), "\n"), -1)
+			for name, address := range addresses {
+				if len(all) > 0 && all[len(all)-1][1] == address.String() {
+					server = name
+					return nil
+				}
+			}
+		}
+		return errors.New("not seen")
+	})
+	return server
+}
+
+// captured is how long it may take until what tcpdump has seen is in its log.
+const captured = 5 * time.Second
+
+// beat has the clock go on, and tells the judge when it stood still.
 func (r *run) beat() {
+	at, gap := r.clock.beat()
+	if gap == 0 {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.feel()
-	r.pulse = r.now()
+	before := r.judge.Upsets()
+	r.judge.Stood(at, gap)
+	if r.judge.Upsets() > before {
+		r.story = append(r.story, told{at, fmt.Sprintf("the lab stood still, at last for %v: counted as a fault", gap.Round(time.Millisecond))})
+	}
 }
 
 // sampler returns what looks at everything.
@@ -111,7 +141,10 @@ func (r *run) sampler(capture *lab.Capture) func() {
 			r.readLog(d)
 			seen := d.look()
 			if looks%vitalsEvery == 0 {
-				seen.Vitals = d.vitals()
+				var err error
+				if seen.Vitals, err = d.vitals(); err != nil {
+					r.convict(chaos.Breach{At: r.now(), What: fmt.Sprintf("%s: %v", d.Name, err)})
+				}
 			}
 			if len(seen.Addresses) > 0 {
 				holders = append(holders, d.Name)
@@ -205,34 +238,38 @@ func adverts(packets []string) map[string][]string {
 	return from
 }
 
-// vitals returns what /proc and the metrics say of the daemon; nil if it does not run.
-func (d *director) vitals() *chaos.Vitals {
+// vitals returns what /proc and the metrics say of the daemon; nil if it does not run. It is an error if it answers and does not say it.
+func (d *director) vitals() (*chaos.Vitals, error) {
 	d.mu.Lock()
 	silent, pid := d.down || d.mute, d.pid()
 	d.mu.Unlock()
 	if silent || pid == 0 {
-		return nil
+		return nil, nil
 	}
 	proc := fmt.Sprintf("/proc/%d", pid)
 	files, err := os.ReadDir(filepath.Join(proc, "fd"))
 	if err != nil {
-		return nil
+		return nil, nil // it has ended meanwhile
 	}
 	status, err := os.ReadFile(filepath.Join(proc, "status"))
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	goroutines, err := d.goroutines()
+	metrics, err := d.metrics()
 	if err != nil {
-		return nil
+		return nil, nil // nobody answers: it may have ended meanwhile; see chaos.Least
 	}
-	return &chaos.Vitals{
-		Process: fmt.Sprintf("%s/%d", d.Name, pid), Descriptors: len(files),
-		Memory: number(string(status), `VmRSS:\s*(\d+)`), Goroutines: goroutines,
+	v := chaos.Vitals{Process: fmt.Sprintf("%s/%d", d.Name, pid), Descriptors: len(files)}
+	if v.Goroutines, err = number(metrics, `(?m)^go_goroutines (\d+)`); err != nil {
+		return nil, fmt.Errorf("the metrics: %w", err)
 	}
+	if v.Memory, err = number(string(status), `VmRSS:\s*(\d+)`); err != nil {
+		return nil, nil // a zombie has none
+	}
+	return &v, nil
 }
 
-func (d *director) goroutines() (int, error) {
+func (d *director) metrics() (string, error) {
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -241,21 +278,23 @@ func (d *director) goroutines() (int, error) {
 	}}
 	answer, err := client.Get("http://ipvsd/metrics")
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	return number(string(text), `(?m)^go_goroutines (\d+)`), err
+	if err == nil && answer.StatusCode != http.StatusOK {
+		return "", errors.New(answer.Status)
+	}
+	return string(text), err
 }
 
 // number returns the first number that a pattern finds in a text.
-func number(text, pattern string) int {
+func number(text, pattern string) (int, error) {
 	m := regexp.MustCompile(pattern).FindStringSubmatch(text)
 	if m == nil {
-		return 0
+		return 0, fmt.Errorf("nothing in them is like %s", pattern)
 	}
-	n, _ := strconv.Atoi(m[1])
-	return n
+	return strconv.Atoi(m[1])
 }
 
 // words are those of a daemon that is broken.

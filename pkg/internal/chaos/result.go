@@ -1,0 +1,157 @@
+package chaos
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Tally counts requests.
+type Tally struct{ Sent, Failed int }
+
+// Result is what came of a run.
+type Result struct {
+	Seed           uint64
+	Length         time.Duration
+	Faults         map[Kind]int
+	Requests       map[string]Tally // by service
+	Explained      map[Kind]int     // failed requests
+	Judged         Judged
+	Gaps           int           // so often the lab stood still
+	Still, Longest time.Duration // for so long in all, and at most
+	Upsets         int           // so often for as long as to count as a fault
+	Breaches       int
+	Failure        string // why it could not go on
+}
+
+// Stood says whether the cluster stood it.
+func (r Result) Stood() bool { return r.Breaches == 0 && r.Failure == "" }
+
+// String is the result in a line.
+func (r Result) String() string {
+	_, kinds := byKind(r.Faults)
+	explained, reasons := byKind(r.Explained)
+	var requests []string
+	for _, s := range slices.Sorted(maps.Keys(r.Requests)) {
+		t := r.Requests[s]
+		requests = append(requests, fmt.Sprintf("%s %d sent, %d failed, %d judged", s, t.Sent, t.Failed, r.Judged.Requests[s]))
+	}
+	return fmt.Sprintf("%v: faults: %s; requests: %s, %d failures explained (%s); judged: addresses %d, tables %d, adverts %d, processes %d; "+
+		"the lab stood still %d times, %v, at most %v, %d times as long as to count as a fault", r.Length.Round(time.Second), kinds,
+		strings.Join(requests, ", "), explained, reasons, r.Judged.Roles, r.Judged.Tables, r.Judged.Adverts, r.Judged.Vitals,
+		r.Gaps, r.Still.Round(10*time.Millisecond), r.Longest.Round(10*time.Millisecond), r.Upsets)
+}
+
+// byKind adds up counts, and shows each, the most frequent first.
+func byKind(counts map[Kind]int) (total int, each string) {
+	kinds := slices.Sorted(maps.Keys(counts))
+	slices.SortStableFunc(kinds, func(a, b Kind) int { return counts[b] - counts[a] })
+	var all []string
+	for _, k := range kinds {
+		if counts[k] > 0 {
+			total += counts[k]
+			all = append(all, fmt.Sprintf("%s %d", k, counts[k]))
+		}
+	}
+	if total == 0 {
+		return 0, "none"
+	}
+	return total, strings.Join(all, ", ")
+}
+
+// Summary writes what came of several runs, as a page.
+func Summary(w io.Writer, about string, results []Result) {
+	sum := Result{Faults: map[Kind]int{}, Requests: map[string]Tally{}, Explained: map[Kind]int{}, Judged: Judged{Requests: map[string]int{}}}
+	var broken []string
+	survived := map[Kind]int{}
+	for _, r := range results {
+		sum.add(r)
+		if r.Stood() {
+			add(survived, r.Faults)
+		} else {
+			broken = append(broken, fmt.Sprint(r.Seed))
+		}
+	}
+	injected, _ := byKind(sum.Faults)
+	stood, _ := byKind(survived)
+	failed, _ := byKind(sum.Explained)
+	fmt.Fprintf(w, "# Chaos: %d seeds, %.1f minutes\n\n", len(results), sum.Length.Minutes())
+	if about != "" {
+		fmt.Fprintf(w, "%s\n\n", about)
+	}
+	if len(broken) == 0 {
+		fmt.Fprintf(w, "Nothing was seen that no fault explains.\n\n")
+	} else {
+		fmt.Fprintf(w, "BROKEN: seeds %s.\n\n", strings.Join(broken, ", "))
+	}
+	fmt.Fprintf(w, "Faults injected: %d, in runs that were stood: %d.\n\n| fault | injected | survived |\n| --- | --- | --- |\n", injected, stood)
+	for _, n := range natures {
+		fmt.Fprintf(w, "| %s | %d | %d |\n", n.kind, sum.Faults[n.kind], survived[n.kind])
+	}
+	fmt.Fprintf(w, "\n| requests | sent | failed | judged |\n| --- | --- | --- | --- |\n")
+	for _, s := range Services {
+		t := sum.Requests[s]
+		fmt.Fprintf(w, "| %s | %d | %d | %d |\n", s, t.Sent, t.Failed, sum.Judged.Requests[s])
+	}
+	fmt.Fprintf(w, "\nFailures that are explained: %d.\n\n", failed)
+	if failed > 0 {
+		fmt.Fprintf(w, "| by | failures |\n| --- | --- |\n")
+	}
+	for _, n := range append(slices.Clone(natures), nature{kind: Stall}) {
+		if sum.Explained[n.kind] > 0 {
+			fmt.Fprintf(w, "| %s | %d |\n", n.kind, sum.Explained[n.kind])
+		}
+	}
+	fmt.Fprintf(w, "\nSamples judged: addresses %d, tables %d, adverts %d, processes %d.\n\n", sum.Judged.Roles, sum.Judged.Tables, sum.Judged.Adverts, sum.Judged.Vitals)
+	fmt.Fprintf(w, "The lab stood still %d times, for %v in all, at most for %v; %d times for as long as to count as a fault.\n\n",
+		sum.Gaps, sum.Still.Round(10*time.Millisecond), sum.Longest.Round(10*time.Millisecond), sum.Upsets)
+	sum.table(w, results)
+}
+
+func (sum *Result) add(r Result) {
+	add(sum.Faults, r.Faults)
+	add(sum.Explained, r.Explained)
+	add(sum.Judged.Requests, r.Judged.Requests)
+	for s, t := range r.Requests {
+		sum.Requests[s] = Tally{sum.Requests[s].Sent + t.Sent, sum.Requests[s].Failed + t.Failed}
+	}
+	sum.Length += r.Length
+	sum.Judged.Roles += r.Judged.Roles
+	sum.Judged.Tables += r.Judged.Tables
+	sum.Judged.Adverts += r.Judged.Adverts
+	sum.Judged.Vitals += r.Judged.Vitals
+	sum.Gaps += r.Gaps
+	sum.Still += r.Still
+	sum.Longest = max(sum.Longest, r.Longest)
+	sum.Upsets += r.Upsets
+}
+
+func add[K comparable](to, these map[K]int) {
+	for k, n := range these {
+		to[k] += n
+	}
+}
+
+func (sum *Result) table(w io.Writer, results []Result) {
+	fmt.Fprintf(w, "| seed | minutes | faults | requests | failed | explained | samples judged | longest standstill | |\n%s\n", strings.Repeat("| --- ", 9)+"|")
+	for _, r := range results {
+		faults, _ := byKind(r.Faults)
+		explained, _ := byKind(r.Explained)
+		sent, failed := 0, 0
+		for _, t := range r.Requests {
+			sent, failed = sent+t.Sent, failed+t.Failed
+		}
+		verdict := "stood"
+		switch {
+		case r.Failure != "":
+			verdict = "could not go on: " + r.Failure
+		case !r.Stood():
+			verdict = "BROKEN"
+		}
+		fmt.Fprintf(w, "| %d | %.1f | %d | %d | %d | %d | %d | %v | %s |\n", r.Seed, r.Length.Minutes(), faults, sent, failed, explained,
+			r.Judged.Roles+r.Judged.Tables+r.Judged.Adverts+r.Judged.Vitals, r.Longest.Round(10*time.Millisecond), verdict)
+	}
+}
