@@ -247,7 +247,8 @@ func (o *owner) knowledge(known map[health.ID]health.Checker, now time.Time) *up
 	o.takeNews()
 	k := &upgrade.Knowledge{
 		Checks: make(map[string]health.Record, len(known)), Quorums: o.quorums, Told: make(map[string]upgrade.Told, len(o.told)),
-		Wishes: o.wishes, Owned: o.ledger.Owned, Events: o.events.Past(), Changed: o.settings.changed, Members: make(map[string]upgrade.Pool, len(o.members.pools)),
+		Wishes: o.wishes, Owned: o.ledger.Owned, Events: o.events.Past(), Changed: o.settings.changed,
+		Members: make(map[string]upgrade.Pool, len(o.members.pools)),
 	}
 	for name, p := range o.members.pools {
 		k.Members[name] = upgrade.Pool(*p)

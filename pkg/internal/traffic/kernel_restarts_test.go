@@ -148,7 +148,8 @@ func (l *lives) vitals() (v struct{ descriptors, goroutines, kB int }, err error
 
 // kernelSettings is what a stop is to leave as it was before the first start: an upgrade hands on what that was.
 func kernelSettings(h *lab.Host) string {
-	return h.Run("sh", "-c", "ipvsadm -L --timeout; cd /proc/sys/net/ipv4/vs && grep -H . conn_reuse_mode expire_nodest_conn expire_quiescent_template sloppy_tcp")
+	return h.Run("sh", "-c", "ipvsadm -L --timeout; "+
+		"cd /proc/sys/net/ipv4/vs && grep -H . conn_reuse_mode expire_nodest_conn expire_quiescent_template sloppy_tcp")
 }
 
 // TestKernelRestartsUnderLoad: while ab and dnsperf ask, the daemon is stopped, killed, upgraded and given other configurations. No request
