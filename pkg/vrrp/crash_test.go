@@ -159,7 +159,7 @@ func TestCrashSimulation(t *testing.T) {
 			w.settled("after the chaos")
 			w.stable()
 			for range 20 {
-				w.pass(some(4))
+				w.pass(some(4) + proven*w.interval)
 				w.restartInTime()
 			}
 			for range 10 {

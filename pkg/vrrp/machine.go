@@ -64,9 +64,10 @@ type machine struct {
 	disowned   bool      // an address owner that found a stronger one
 
 	// As active.
-	entering bool // it takes the role from a router that is alive, which serves until it hears that its addresses are here
-	handing  bool // switchover: it is to be relieved
-	relieved bool // and has been: it waits for the members of its group to be
+	wentOn   time.Time // see Recover; zero: it has become active in this process
+	entering bool      // it takes the role from a router that is alive, which serves until it hears that its addresses are here
+	handing  bool      // switchover: it is to be relieved
+	relieved bool      // and has been: it waits for the members of its group to be
 	clash    clash
 
 	ignored     uint64 // adverts, because of the state
@@ -395,6 +396,7 @@ func (m *machine) becomeActive(reason string) {
 	planned, givenUp, entry := m.relieves(), m.heardPrio == 0, m.entry()
 	m.forget()
 	m.counters.BecameActive++
+	m.wentOn = time.Time{}
 	if planned && !givenUp {
 		m.entering = true
 		m.arm(m.router.now.Add(entry))

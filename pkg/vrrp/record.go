@@ -15,7 +15,7 @@ import (
 // that a write that was cut off costs one entry. Times are those since the machine booted, suspended or not.
 //
 //	header   0 magic, 8 boot, 24 instances, 28 objects, 32 zero, 60 checksum
-//	instance 0 mark, 8 sent, 16 since, 24 stamp, 32 sequence, 36 ID of IP, 38 priority, 39 zero, 60 checksum
+//	instance 0 mark, 8 sent, 16 since, 24 stamp, 32 sequence, 36 ID of IP, 38 priority, 40 went on, 48 zero, 60 checksum
 //	object   0 mark, 8 value, 16 known, 17 up, 18 zero, 60 checksum
 type Record struct {
 	image    []byte
@@ -42,6 +42,7 @@ type Recorded struct {
 	mark     uint64
 	Sent     time.Duration // the last advert
 	Since    time.Duration // it is active
+	WentOn   time.Duration // it is so in this process, because of a record; 0: not because of one
 	Priority uint8         // effective; 0: it is not active
 	Codec    CodecStanding
 }
@@ -103,6 +104,9 @@ func (r *Router) Enter(rec *Record, place int, sent, now time.Time, up time.Dura
 		binary.LittleEndian.PutUint32(e[32:], codec.Sequence)
 		binary.LittleEndian.PutUint16(e[36:], codec.ID)
 		e[38] = m.effective
+		if !m.wentOn.IsZero() {
+			binary.LittleEndian.PutUint64(e[40:], uint64(max(up-now.Sub(m.wentOn), 1)))
+		}
 	}
 	rec.sum(1 + place)
 }
@@ -177,6 +181,7 @@ func ParseRecord(text []byte) (*Remains, error) {
 		i := Recorded{
 			mark: binary.LittleEndian.Uint64(e), Priority: e[38],
 			Sent: time.Duration(binary.LittleEndian.Uint64(e[8:])), Since: time.Duration(binary.LittleEndian.Uint64(e[16:])),
+			WentOn: time.Duration(binary.LittleEndian.Uint64(e[40:])),
 			Codec: CodecStanding{
 				Stamp: binary.LittleEndian.Uint64(e[24:]), Sequence: binary.LittleEndian.Uint32(e[32:]), ID: binary.LittleEndian.Uint16(e[36:]),
 			},
@@ -209,10 +214,14 @@ func (in *Instance) trust() time.Duration {
 	return time.Duration(min(in.DownTimerAdverts, 3))*in.AdvertInterval - in.AdvertInterval/4
 }
 
+// proven is for how many intervals who went on has to live before another one goes on after it: if ipvsd dies soon after each start, another
+// router has to take over.
+const proven = 10
+
 // left is for how long the record of an instance can be gone by.
 func (r *Remains) left(in *Instance, mark uint64, up time.Duration) (i Recorded, left time.Duration) {
 	i, active := r.instances[mark]
-	if !active || i.Sent > up {
+	if !active || i.Sent > up || i.WentOn != 0 && i.Sent-i.WentOn < proven*in.AdvertInterval {
 		return i, 0
 	}
 	return i, in.trust() - (up - i.Sent)
@@ -279,6 +288,7 @@ func (r *Router) Recover(now time.Time, up time.Duration, remains *Remains, fit 
 	_, resumed = r.Resume(now, s)
 	for _, m := range r.ordered {
 		if i, on := found[m]; on && m.state == Active {
+			m.wentOn = now
 			r.emit(WentOn{m.Name, m.effective, up - i.Sent})
 		}
 	}

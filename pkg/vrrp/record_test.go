@@ -169,6 +169,44 @@ func TestRecoverRefused(t *testing.T) {
 	}
 }
 
+// Who went on and is killed soon after does not go on again; later, and after it has become active in the usual way, it does.
+func TestRecoverTwice(t *testing.T) {
+	c := crashed(t, true)
+	r, _ := c.next("VI_1", "VI_2")
+	again := func(want ...string) {
+		t.Helper()
+		up := crashUp + c.after + r.now.Sub(crashStart.Add(time.Hour))
+		rec := r.Record(BootID{7})
+		for place := range c.instances {
+			r.Enter(rec, place, r.now, r.now, up, CodecStanding{})
+		}
+		text, _ := rec.Changed()
+		remains, err := ParseRecord(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := NewRouter()
+		next.Change(crashStart, c.instances, c.groups)
+		if _, resumed := next.Recover(crashStart, up+time.Second, remains, func(string) bool { return true }); !slices.Equal(resumed, want) {
+			t.Errorf("%v later %q go on, want %q", r.now.Sub(crashStart.Add(time.Hour)), resumed, want)
+		}
+	}
+	again()
+	for range 9 {
+		r.Step(r.Deadline(), Tick{})
+	}
+	again()
+	r.Step(r.Deadline(), Tick{})
+	again("VI_1", "VI_2")
+	c = crashed(t, true)
+	r, _ = c.next("VI_1", "VI_2")
+	r.Step(r.now, Received{"VI_1", netip.MustParseAddr("192.0.2.9"), Advert{Version: 3, VRID: 50, Priority: 200, Interval: time.Second}})
+	for r.ordered[0].state != Active || r.ordered[1].state != Active {
+		r.Step(r.Deadline(), Tick{})
+	}
+	again("VI_1", "VI_2")
+}
+
 // rewrite has the first entry be that of a machine in another state.
 func (c *crash) rewrite(change func(m *machine)) {
 	r := NewRouter()
