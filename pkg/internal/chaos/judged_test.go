@@ -120,6 +120,9 @@ func TestStandstill(t *testing.T) {
 			if len(found) == 0 != c.upsets || j.Explained()[Stall] == 1 != c.upsets || j.Upsets() > 0 != c.upsets {
 				t.Errorf("%v explained, found:\n%s", j.Explained(), inLines(found))
 			}
+			if judged := j.Judged(); (judged.Requests["web"] == 0) != c.upsets || (judged.Roles == 0) != c.upsets {
+				t.Errorf("judged: %+v", judged)
+			}
 			s = right(80)
 			take(vip)(&s)
 			r.Begin, r.End = at(80), at(81)
@@ -161,6 +164,14 @@ func TestLacks(t *testing.T) {
 	j.Sample(right(51))
 	if lacks := j.Lacks(least); len(lacks) != 0 {
 		t.Errorf("%q", lacks)
+	}
+	j = calm.NewJudge(vip)
+	f := Fault{At: at(49), Kind: Reload, Number: 1}
+	j.Begin(f.At, f, false)
+	j.End(f.At, f)
+	j.Sample(right(50))
+	if lacks := j.Lacks(Judged{Roles: 1, Tables: 1}); len(lacks) != 1 || !strings.Contains(lacks[0], "tables") {
+		t.Errorf("a table of which nobody can tell what it should be: %q", lacks)
 	}
 	if l := Least(2 * time.Minute); l.Requests["web"] < 400 || l.Requests["dns"] < 400 || l.Roles < 20 || l.Tables < 20 || l.Adverts < 2 || l.Vitals < 2 {
 		t.Errorf("%+v", l)
