@@ -116,8 +116,8 @@ func TestWanted(t *testing.T) {
 	if len(usual) != len(chapters)-1 || slices.ContainsFunc(usual, func(c chapter) bool { return c.name == "soak" }) {
 		t.Errorf("%d chapters of %d: the hour of soak is measured where it is named", len(usual), len(chapters))
 	}
-	if named := (&options{chapters: "soak web"}).wanted(); len(named) != 2 {
-		t.Errorf("%d chapters of two", len(named))
+	if named := (&options{chapters: "soak web"}).wanted(); len(named) != 2 || named[0].name != "soak" || named[1].name != "web" {
+		t.Errorf("not soak and then web: %d chapters", len(named))
 	}
 }
 

@@ -91,12 +91,15 @@ func (o *options) check() error {
 	return nil
 }
 
-// wanted are the chapters that are to be measured.
-func (o *options) wanted() []chapter {
-	names := strings.Fields(o.chapters)
-	return slices.DeleteFunc(slices.Clone(chapters), func(c chapter) bool {
-		return !slices.Contains(names, c.name) && (len(names) > 0 || c.named)
-	})
+// wanted are the chapters that are to be measured, in the order in which they are named.
+func (o *options) wanted() (list []chapter) {
+	for name := range strings.FieldsSeq(o.chapters) {
+		list = append(list, chapters[slices.IndexFunc(chapters, func(c chapter) bool { return c.name == name })])
+	}
+	if list == nil {
+		return slices.DeleteFunc(slices.Clone(chapters), func(c chapter) bool { return c.named })
+	}
+	return list
 }
 
 // runsOf returns how many runs a chapter has.
