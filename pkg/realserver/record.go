@@ -21,7 +21,10 @@ type Record struct {
 // Note adds VIPs, and the steps that are about to be taken for them. What an earlier one was before counts.
 func (r *Record) Note(vips []VIP, steps []Step, h *Host) {
 	if r.Was == nil {
-		r.Was, r.Set = map[string]int{}, map[string]int{}
+		r.Was = map[string]int{}
+	}
+	if r.Set == nil { // a file may have one without the other
+		r.Set = map[string]int{}
 	}
 	for _, v := range vips {
 		r.VIPs = slices.DeleteFunc(r.VIPs, func(o VIP) bool { return o.Addr == v.Addr })
