@@ -36,7 +36,11 @@ func reshaped(n int) (config, table string) {
 	service := func(protocol string, option, vip, check string, port, first int) {
 		config += fmt.Sprintf("[[virtual_server]]\naddress = %q\nprotocol = %q\nlb_algo = %q\ndelay_loop = %d\nretry = %d\ndrain_timeout = 3600\n%s\n",
 			vip, protocol, algo, 1+n%3, 3+n%2, check)
-		table += fmt.Sprintf("-A %s %s -s %s\n", option, vip, algo)
+		table += fmt.Sprintf("-A %s %s -s %s", option, vip, algo)
+		if algo == "sh" || algo == "mh" { // or clients of a server that drains would get no other
+			table += fmt.Sprintf(" -b %s-fallback", algo)
+		}
+		table += "\n"
 		for i := range 3 {
 			if i == 2 && n%4 > 1 {
 				break
