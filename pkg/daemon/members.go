@@ -360,7 +360,10 @@ func usable(pools map[string]*pool) map[string]*pool {
 			delete(pools, name)
 			continue
 		}
-		p.Members = slices.DeleteFunc(p.Members, func(m member.Pooled) bool { return !member.Usable(m.Addr) || m.Weight != nil && *m.Weight < 0 })
+		p.Members = slices.DeleteFunc(p.Members, func(m member.Pooled) bool {
+			unfit := func(tag string) bool { return !member.IsTag(tag) }
+			return !member.Usable(m.Addr) || m.Weight != nil && *m.Weight < 0 || m.Name != "" && !member.IsName(m.Name) || slices.ContainsFunc(m.Tags, unfit)
+		})
 	}
 	return pools
 }
