@@ -62,6 +62,8 @@ func TestRecover(t *testing.T) {
 		if log := s.log.String(); strings.Count(log, `msg="went on as MASTER" instance=VI_1 priority=90`) != 1 {
 			t.Error(log)
 		}
+		s.report([]vrrp.Action{became("VI_1", vrrp.Fault, vrrp.Active)})
+		s.wantOf("active once more", "script")
 		s.report([]vrrp.Action{became("VI_1", vrrp.Active, vrrp.Backup)})
 		s.wantOf("yields", "script", "script /n VI_1 backup", "script /n any INSTANCE VI_1 BACKUP 100")
 		s.stop()

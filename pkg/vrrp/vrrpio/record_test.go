@@ -132,7 +132,7 @@ func TestRecordHeld(t *testing.T) {
 	})
 }
 
-// Of another boot, garbage, or on a disk.
+// Of another boot, garbage, or a symbolic link.
 func TestOpenRecord(t *testing.T) {
 	path := shelf(t)
 	r, _ := left(t, path)
@@ -159,8 +159,8 @@ func TestOpenRecord(t *testing.T) {
 		t.Error("it goes by garbage")
 	}
 	r.Remove()
-	disk := filepath.Join(t.TempDir(), "record")
-	if err := os.Symlink(disk, path); err != nil {
+	elsewhere := filepath.Join(filepath.Dir(path), "elsewhere")
+	if err := os.Symlink(elsewhere, path); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := OpenRecord(path); err == nil {
