@@ -127,14 +127,14 @@ func openRoute(flags int) (int, error) {
 	return fd, nil
 }
 
-// wait says when there is something to receive, until the socket is closed.
+// wait says when there is something to receive, until the socket is closed. It only polls: a look at the first message would take the kernel's
+// word that some were lost, which that says once.
 func (k *kernel) wait() {
 	defer close(k.there)
 	for {
-		var peek [1]byte
 		err := k.raw.Read(func(fd uintptr) bool {
-			_, _, err := unix.Recvfrom(int(fd), peek[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-			return err != unix.EAGAIN
+			n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+			return n != 0
 		})
 		if err != nil {
 			return
