@@ -79,8 +79,9 @@ func (s *Server) Zone(records string) {
 	s.signal(syscall.SIGHUP) // which it takes for rndc reload
 }
 
-// queryLimit is how long Query waits for the answer. It is a client's usual patience before it asks a second time.
-const queryLimit = 2 * time.Second
+// queryLimit is how long Query waits for the answer: a resolver's usual patience before it asks a second time (resolv.conf(5), timeout). Less
+// and a lab that stands still looks like a lost question.
+const queryLimit = 5 * time.Second
 
 // queries is how many queries were made. Each has a port of its own, which the kernel, left alone, does not care for: to
 // IPVS a port that was used a moment ago is an old client's, who stays with the server that he had.
