@@ -51,12 +51,6 @@ func TestKernelSabotage(t *testing.T) {
 	end := r.begin()
 	defer end()
 	for _, s := range r.sabotages() {
-		lab.WaitFor(t, patience, "processes that were looked at twice", func() error {
-			if !r.looked() {
-				return fmt.Errorf("%v", r.judge.Judged())
-			}
-			return nil
-		})
 		undo := s.do()
 		for _, want := range s.want {
 			lab.WaitFor(t, patience, s.name+" to be found", func() error { return r.found(want) })
@@ -69,10 +63,14 @@ func TestKernelSabotage(t *testing.T) {
 	}
 }
 
-func (r *run) looked() bool {
+// looked returns an error as long as no process was compared with what it was.
+func (r *run) looked() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.judge.Judged().Vitals > 0
+	if judged := r.judge.Judged(); judged.Vitals == 0 {
+		return fmt.Errorf("%+v", judged)
+	}
+	return nil
 }
 
 // found returns an error as long as nothing was seen that reads like this.
@@ -98,6 +96,7 @@ func (r *run) sabotages() []sabotage {
 			return func() { second.Run(append([]string{"ipvsadm", "-d"}, row...)...) } // ipvsd leaves strangers alone
 		}, []string{"that nobody asked for"}},
 		{"descriptors that nobody closes", func() func() {
+			lab.WaitFor(r.tb, patience, "processes that were looked at twice", r.looked)
 			var all []net.Conn
 			for range 40 {
 				if c, err := net.Dial("unix", second.Path("socket")); err == nil {
