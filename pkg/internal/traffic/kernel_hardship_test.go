@@ -116,7 +116,8 @@ func (h *hard) hasAddress() bool {
 // gained is how often the instance became active: once, unless it ever ceased to be.
 func (h *hard) gained() int { return strings.Count(h.Process.Log(), "to=MASTER") }
 
-// A disk that is full keeps the director from nothing. The status says so, until it is over. Nor does one that is read-only.
+// A disk that is full keeps the director from nothing. The status says so, until it is over. Nor does one that is read-only, or becomes it, nor a log
+// that nobody reads.
 func TestKernelFullDisk(t *testing.T) {
 	h := newHard(t)
 	state := h.Path("state")
@@ -162,19 +163,61 @@ func TestKernelFullDisk(t *testing.T) {
 		return nil
 	})
 
-	h.Stop()
-	if err := unix.Mount("", state, "", unix.MS_REMOUNT|unix.MS_RDONLY, "size=64k,mode=0700"); err != nil {
+	// The audit log is open for writing, which keeps the kernel from making the disk itself read-only. What is opened from now on finds it so.
+	if err := unix.Mount(state, state, "", unix.MS_BIND, ""); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = unix.Unmount(state, unix.MNT_DETACH) })
+	if err := unix.Mount("", state, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	h.readOnly("under a daemon that runs")
+	h.Stop()
+	stuck := h.stuckLog()
 	h.Start()
-	h.works("with a read-only disk")
+	h.works("with a read-only disk, and a log that nobody reads")
+	h.readOnly("from the start on")
+	h.Stop()
+	text := make([]byte, 1<<20)
+	if n, err := stuck.Read(text); err != nil || bytes.Contains(text[:n], []byte("msg=")) {
+		t.Errorf("the log that nobody read has, %v:\n%.500s", err, text[:n])
+	}
+}
+
+// readOnly says that the daemon takes a configuration, tells that its record can't be written, and goes back.
+func (h *hard) readOnly(when string) {
+	h.t.Helper()
 	h.Load(strings.Replace(hardConfig, "192.0.2.1:81", "192.0.2.1:82", 1))
-	h.WaitStatus("the status to tell of the read-only disk", func(s *status.Snapshot) error {
+	h.WaitStatus("the status to tell of the disk that is read-only "+when, func(s *status.Snapshot) error {
 		if !strings.Contains(s.Table.Record, "read-only file system") {
 			return fmt.Errorf("it says %q", s.Table.Record)
 		}
 		return nil
 	})
+	h.Load(hardConfig)
+}
+
+// stuckLog has the daemon's log go, from its next start on, into a pipe that is full. No line finds room until it is read.
+func (h *hard) stuckLog() *os.File {
+	h.t.Helper()
+	path := h.Path("log")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	pipe := os.NewFile(uintptr(fd), path)
+	h.t.Cleanup(func() { _ = pipe.Close() })
+	for err == nil {
+		_, err = unix.Write(fd, bytes.Repeat([]byte("x"), 4096))
+	}
+	if !errors.Is(err, unix.EAGAIN) {
+		h.t.Fatal(err)
+	}
+	h.Env = append(h.Env, "sh", "-c", `exec "$0" "$@" 2>`+path)
+	return pipe
 }
 
 // A clock that jumps by years, 10,000 changes of addresses at once, more work than processors, and no descriptors: the virtual router
