@@ -7,8 +7,8 @@ import (
 
 // Handover is what a switchover found of the other directors, one of which takes over.
 type Handover struct {
-	Refused string       `json:"refused,omitempty"` // why nothing was handed over; empty: it has begun
-	Unknown string       `json:"unknown,omitempty"` // why no director could be compared with this one
+	Refused string `json:"refused,omitempty"` // why nothing was handed over; empty: it has begun
+	Unknown string `json:"unknown,omitempty"` // why no director could be compared with this one
 	// Peers are those with which clients would be worse off, by what, and those that did not answer.
 	Peers []Comparison  `json:"peers"`
 	Took  time.Duration `json:"took"` // nanoseconds until that was known

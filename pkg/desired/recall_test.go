@@ -45,7 +45,7 @@ func TestRecall(t *testing.T) {
 			var table ipvs.Table
 			if tt.table != "none" {
 				s := ipvs.ServiceStatus{Service: web}
-				for _, f := range strings.Fields(tt.table) {
+				for f := range strings.FieldsSeq(tt.table) {
 					var n int
 					var d ipvs.DestinationStatus
 					if _, err := fmt.Sscanf(f, "%d:%d", &n, &d.Weight); err != nil {

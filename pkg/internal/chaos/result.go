@@ -111,22 +111,22 @@ func Summary(w io.Writer, about string, results []Result) {
 	sum.table(w, results)
 }
 
-func (sum *Result) add(r Result) {
-	add(sum.Faults, r.Faults)
-	add(sum.Explained, r.Explained)
-	add(sum.Judged.Requests, r.Judged.Requests)
-	for s, t := range r.Requests {
-		sum.Requests[s] = Tally{sum.Requests[s].Sent + t.Sent, sum.Requests[s].Failed + t.Failed}
+func (r *Result) add(one Result) {
+	add(r.Faults, one.Faults)
+	add(r.Explained, one.Explained)
+	add(r.Judged.Requests, one.Judged.Requests)
+	for s, t := range one.Requests {
+		r.Requests[s] = Tally{r.Requests[s].Sent + t.Sent, r.Requests[s].Failed + t.Failed}
 	}
-	sum.Length += r.Length
-	sum.Judged.Roles += r.Judged.Roles
-	sum.Judged.Tables += r.Judged.Tables
-	sum.Judged.Adverts += r.Judged.Adverts
-	sum.Judged.Vitals += r.Judged.Vitals
-	sum.Gaps += r.Gaps
-	sum.Still += r.Still
-	sum.Longest = max(sum.Longest, r.Longest)
-	sum.Upsets += r.Upsets
+	r.Length += one.Length
+	r.Judged.Roles += one.Judged.Roles
+	r.Judged.Tables += one.Judged.Tables
+	r.Judged.Adverts += one.Judged.Adverts
+	r.Judged.Vitals += one.Judged.Vitals
+	r.Gaps += one.Gaps
+	r.Still += one.Still
+	r.Longest = max(r.Longest, one.Longest)
+	r.Upsets += one.Upsets
 }
 
 func add[K comparable](to, these map[K]int) {
@@ -135,23 +135,23 @@ func add[K comparable](to, these map[K]int) {
 	}
 }
 
-func (sum *Result) table(w io.Writer, results []Result) {
+func (r *Result) table(w io.Writer, results []Result) {
 	fmt.Fprintf(w, "| seed | minutes | faults | requests | failed | explained | samples judged | longest standstill | |\n%s\n", strings.Repeat("| --- ", 9)+"|")
-	for _, r := range results {
-		faults, _ := byKind(r.Faults)
-		explained, _ := byKind(r.Explained)
+	for _, one := range results {
+		faults, _ := byKind(one.Faults)
+		explained, _ := byKind(one.Explained)
 		sent, failed := 0, 0
-		for _, t := range r.Requests {
+		for _, t := range one.Requests {
 			sent, failed = sent+t.Sent, failed+t.Failed
 		}
 		verdict := "stood"
 		switch {
-		case r.Failure != "":
-			verdict = "could not go on: " + r.Failure
-		case !r.Stood():
+		case one.Failure != "":
+			verdict = "could not go on: " + one.Failure
+		case !one.Stood():
 			verdict = "BROKEN"
 		}
-		fmt.Fprintf(w, "| %d | %.1f | %d | %d | %d | %d | %d | %v | %s |\n", r.Seed, r.Length.Minutes(), faults, sent, failed, explained,
-			r.Judged.Roles+r.Judged.Tables+r.Judged.Adverts+r.Judged.Vitals, r.Longest.Round(10*time.Millisecond), verdict)
+		fmt.Fprintf(w, "| %d | %.1f | %d | %d | %d | %d | %d | %v | %s |\n", one.Seed, one.Length.Minutes(), faults, sent, failed, explained,
+			one.Judged.Roles+one.Judged.Tables+one.Judged.Adverts+one.Judged.Vitals, one.Longest.Round(10*time.Millisecond), verdict)
 	}
 }

@@ -37,7 +37,7 @@ func TestKernelWishesInEtcd(t *testing.T) {
 			lab.WaitFor(t, patience, when+" the server on "+d.Name, func() error {
 				out, err := d.Ctl("drains")
 				if row := d.row(first.Addr.String()); err != nil || !strings.HasPrefix(row, "Masq "+weight+" ") || !strings.Contains(out, reason) {
-					return fmt.Errorf("the server is %q: %v\n%s", row, err, out)
+					return fmt.Errorf("the server is %q: %w\n%s", row, err, out)
 				}
 				return nil
 			})

@@ -179,7 +179,7 @@ func settled(t *testing.T, d *ipvsd.Daemon) (all map[string]status.Check) {
 		text, err := os.ReadFile(d.Path("state/verdicts.json"))
 		for state, n := range verdicts {
 			if got := strings.Count(string(text), fmt.Sprintf(`{"State":"%s"`, state)); got != n {
-				return fmt.Errorf("%d are %s, and %d on the disk: %v\n%s", n, state, got, err, text)
+				return fmt.Errorf("%d are %s, and %d on the disk: %w\n%s", n, state, got, err, text)
 			}
 		}
 		return nil

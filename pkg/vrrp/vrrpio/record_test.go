@@ -17,7 +17,7 @@ import (
 // shelf is a path of a file in memory.
 func shelf(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "ipvsd-")
+	dir, err := os.MkdirTemp("/dev/shm", "ipvsd-") //nolint:usetesting // t.TempDir may be on a disk
 	if err != nil {
 		t.Fatal(err)
 	}
