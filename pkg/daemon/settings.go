@@ -65,8 +65,12 @@ func (s *settings) compute(cfg *config.Config) desired.Settings {
 
 // keepMaster is for the start of a director that was active when its daemon was killed, be that one keepalived or ipvsd: the master sync daemon
 // that was left goes on until it is decided who is active, which takes as long as a virtual router listens. Who hears of connections now will
-// need them if this one fails again.
+// need them if this one fails again. Not with backup_only: while another director is active, this one would balance what that one sends to it
+// as to one of its servers, and so in circles.
 func (s *settings) keepMaster(ctx context.Context, k reconcile.Settable, cfg *config.Config, now time.Time) {
+	if cfg.VRRP.BackupOnly {
+		return
+	}
 	master, _, err := k.SyncDaemons(ctx)
 	if err != nil || master.Interface == "" || !reconcile.Runs(ipvs.SyncMaster, cfg.GlobalDefs.LVSSyncDaemon.Master, master) {
 		return
