@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/daemon"
 	"github.com/ipvsd/ipvsd/pkg/script"
@@ -86,7 +87,27 @@ func main() {
 	if p.program, err = program(); err != nil {
 		fmt.Fprintln(os.Stderr, "ipvsd: upgrades in place are not possible:", err)
 	}
-	os.Exit(run(ctx, p, os.Args[1:]))
+	began := time.Now()
+	code := run(ctx, p, os.Args[1:])
+	if p.inherits == nil && os.Getenv("NOTIFY_SOCKET") != "" {
+		linger(ctx, code, began)
+	}
+	os.Exit(code)
+}
+
+// leastLife is how long a process of a unit lives at least that ends with an error of its own.
+const leastLife = time.Second
+
+// linger waits until then. The unit starts again within 100 ms, for the sake of one that was killed. An error that stays would have it do so ten
+// times a second. systemd's RestartSteps= is no help: it counts all restarts since somebody last started the unit.
+func linger(ctx context.Context, code int, began time.Time) {
+	if code != exitFailure {
+		return
+	}
+	select {
+	case <-time.After(time.Until(began.Add(leastLife))):
+	case <-ctx.Done():
+	}
 }
 
 // run does everything but get at the process's own things. It returns the exit code.

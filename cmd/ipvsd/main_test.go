@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 const good = `
@@ -75,4 +78,31 @@ func TestCommandLine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Only a failure that comes soon waits, and not for long; who is to end does not wait.
+func TestLinger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		for _, tt := range []struct {
+			ctx         context.Context
+			code        int
+			lived, want time.Duration
+		}{
+			{t.Context(), exitFailure, 0, time.Second},
+			{t.Context(), exitFailure, 300 * time.Millisecond, 700 * time.Millisecond},
+			{t.Context(), exitFailure, time.Minute, 0},
+			{t.Context(), 0, 0, 0},
+			{t.Context(), exitConfig, 0, 0},
+			{over, exitFailure, 0, 0},
+		} {
+			began := time.Now()
+			time.Sleep(tt.lived)
+			linger(tt.ctx, tt.code, began)
+			if took := time.Since(began) - tt.lived; took != tt.want {
+				t.Errorf("code %d after %v: it waits for %v, want %v", tt.code, tt.lived, took, tt.want)
+			}
+		}
+	})
 }
