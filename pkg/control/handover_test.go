@@ -106,6 +106,22 @@ func TestSwitchoverLooksFirst(t *testing.T) {
 	}
 }
 
+// Who goes before the other directors have been looked at hands nothing over: with Ctrl-C, say.
+func TestSwitchoverOfWhoHasGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pair{others: []Neighbor{{Name: "silent"}}}
+		h := muxOf([]Route{switchoverRoute(p, pairRouters{p})}, &book{auditor: p})
+		ctx, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, switchoverPath, strings.NewReader(`{"name": "VI_1"}`)))
+		const want = "nothing was handed over: who asked has gone: context deadline exceeded"
+		if w.Code != http.StatusConflict || p.asked != "" || p.entry.Detail != "VI_1" || p.entry.Error != want {
+			t.Errorf("%d %s; asked %q; in the audit log %q, %q", w.Code, w.Body, p.asked, p.entry.Detail, p.entry.Error)
+		}
+	})
+}
+
 // told is the short form of an answer.
 func told(t *testing.T, text []byte, took time.Duration) string {
 	t.Helper()

@@ -51,6 +51,10 @@ func switchoverHandler(b Backend, routers Routers) http.HandlerFunc {
 			reply(w, http.StatusUnprocessableEntity, found, nil)
 			return
 		}
+		if err := r.Context().Err(); err != nil { // and so nobody has read what was found, or it was not even looked to the end
+			http.Error(w, "nothing was handed over: who asked has gone: "+err.Error(), http.StatusConflict)
+			return
+		}
 		if err := routers.Switchover(r.Context(), body.Name); err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
 			return
