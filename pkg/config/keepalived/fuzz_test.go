@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -66,3 +67,18 @@ func (h fuzzHost) ReadFile(name string) ([]byte, error)     { return h.files.Rea
 func (h fuzzHost) Glob(pattern string) ([]string, error)    { return h.files.Glob(pattern) }
 func (fuzzHost) LookupPort(string, string) uint16           { return 0 }
 func (h fuzzHost) LookupHost(name string) ([]string, error) { return h.files.LookupHost(name) }
+
+// A file of nothing but ends of lines takes no more room than the lines that are read: the rest are too many.
+func TestRoomForLines(t *testing.T) {
+	text := []byte(strings.Repeat("\n", 8<<20))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	d := translate("k.conf", text, fuzzHost{}, document.Settings{}, limits{lines: 5000, length: 4096, depth: 16, findings: 50})
+	runtime.ReadMemStats(&after)
+	if room := after.TotalAlloc - before.TotalAlloc; room > 100<<20 {
+		t.Errorf("%d MB for a file of %d MB", room>>20, len(text)>>20)
+	}
+	if _, found := d.Load(new(config.Loader)); found.Err() == nil {
+		t.Error("nobody says that these are too many lines")
+	}
+}

@@ -56,7 +56,7 @@ func (t *translation) parse(name string, content []byte, settings document.Setti
 		r.id, _, _ = strings.Cut(r.host.Hostname(), ".")
 	}
 	r.stack = []feed{r.file(name, content)}
-	statements := make([]statement, 0, bytes.Count(content, []byte("\n"))+1)
+	statements := make([]statement, 0, min(bytes.Count(content, []byte("\n"))+1, limits.lines))
 	whole := &view{say: t.Writer, limits: limits, known: known, reads: everyone}
 	whole.begin()
 	for {
