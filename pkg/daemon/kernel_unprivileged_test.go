@@ -3,6 +3,7 @@
 package daemon_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -112,6 +113,13 @@ func TestKernelUnprivilegedUser(t *testing.T) {
 		})
 	}
 	works()
+	lab.WaitFor(t, ipvsd.Patience, "the sync daemon", func() error {
+		out, err := h.Output("ipvsadm", "-Ln", "--daemon")
+		if err == nil && !strings.Contains(out, "master sync daemon (mcast=eth0") {
+			err = fmt.Errorf("there is\n%s", out)
+		}
+		return err
+	})
 	lab.WaitFor(t, ipvsd.Patience, "the command", func() error {
 		got, err := os.ReadFile(seen)
 		if want := "Uid:\t65534\t65534\t65534\t65534\nCapPrm:\t0000000000000000\n"; err == nil && string(got) != want {
@@ -141,11 +149,15 @@ func TestKernelUnprivilegedUser(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"at=127.0.0.1:443", "at=127.0.0.1:90", "bindto 0.0.0.0:99"} {
-		if !slices.ContainsFunc(strings.Split(d.Process.Log(), "\n"), func(line string) bool {
-			return strings.Contains(line, want) && strings.Contains(line, "CAP_NET_BIND_SERVICE")
-		}) {
-			t.Errorf("no word of %s:\n%s", want, d.Process.Log())
-		}
+		lab.WaitFor(t, ipvsd.Patience, "a word of "+want, func() error {
+			log := d.Process.Log()
+			if !slices.ContainsFunc(strings.Split(log, "\n"), func(line string) bool {
+				return strings.Contains(line, want) && strings.Contains(line, "CAP_NET_BIND_SERVICE")
+			}) {
+				return errors.New(log)
+			}
+			return nil
+		})
 	}
 
 	h.Run("chown", "nobody:", d.Path("state"))
