@@ -54,26 +54,35 @@ func (m *memoir) turned() {
 	}
 }
 
-// remember keeps the verdicts on the disk until the context is done. What a kill finds unwritten is no harm: see desired.Recall.
+// remember keeps the verdicts on the disk until the context is done, and leaves the last ones there then. What a kill finds unwritten is no harm:
+// see desired.Recall.
 func (o *owner) remember(ctx context.Context) {
 	for {
 		select {
 		case <-o.memoir.unkept:
 		case <-ctx.Done():
+			select {
+			case <-o.memoir.unkept: // a stop may take the table away, which would disprove what is too old
+				o.keepVerdicts(time.Now())
+			default:
+			}
 			return
 		}
 		start := time.Now()
-		m := memory{Checks: o.board.records(start)}
-		if q := o.memoir.quorums.Load(); q != nil {
-			m.Quorums = *q
-		}
-		o.keeper.put(o.files.memory, m, "after a kill, verdicts have a new date, and servers that are being held or start slowly do so no more")
+		o.keepVerdicts(start)
 		select {
 		case <-time.After(max(rememberEvery, rememberShare*time.Since(start))):
 		case <-ctx.Done():
-			return
 		}
 	}
+}
+
+func (o *owner) keepVerdicts(now time.Time) {
+	m := memory{Checks: o.board.records(now)}
+	if q := o.memoir.quorums.Load(); q != nil {
+		m.Quorums = *q
+	}
+	o.keeper.put(o.files.memory, m, "after a kill, verdicts have a new date, and servers that are being held or start slowly do so no more")
 }
 
 // records returns what is known by all checks that have come to a verdict. Their histories are too much for what they would tell.

@@ -81,6 +81,30 @@ func TestVerdictsThatDoNotHold(t *testing.T) {
 	}
 }
 
+// A stop may take the table away, and then nothing disproves verdicts that are older than the stop. So the last ones are on the disk after it,
+// also those that came within a second of others.
+func TestVerdictsAfterStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), presumed, second)
+		h.pass(10 * time.Second)
+		h.memoir.turned()
+		synctest.Wait()
+		if err := os.Remove(h.files.memory); err != nil {
+			t.Fatal(err)
+		}
+		h.memoir.turned()
+		synctest.Wait()
+		if _, err := os.Stat(h.files.memory); err == nil {
+			t.Fatal("the verdicts were written twice in a second")
+		}
+		h.stop()
+		m, err := h.files.readMemory()
+		if err != nil || len(m.Checks) != 3 {
+			t.Errorf("after the stop the disk has %d verdicts (%v), want 3", len(m.Checks), err)
+		}
+	})
+}
+
 // A start after a boot goes by its checks: the verdicts are those of another table.
 func TestVerdictsAfterBoot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
