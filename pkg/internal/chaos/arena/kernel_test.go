@@ -3,10 +3,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -83,6 +86,28 @@ func (r *run) found(want string) error {
 	return fmt.Errorf("%q is not among %v", want, r.breaches)
 }
 
+// occupy keeps so many connections to a socket open. A daemon that closes one as nothing comes of it has another one.
+func occupy(socket string, n int) (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				var d net.Dialer
+				c, err := d.DialContext(ctx, "unix", socket)
+				if err != nil {
+					return
+				}
+				stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+				_, _ = io.Copy(io.Discard, c)
+				stop()
+				_ = c.Close()
+			}
+		})
+	}
+	return func() { cancel(); all.Wait() }
+}
+
 func (r *run) sabotages() []sabotage {
 	first, second := r.directors[0], r.directors[1]
 	return []sabotage{
@@ -97,17 +122,7 @@ func (r *run) sabotages() []sabotage {
 		}, []string{"that nobody asked for"}},
 		{"descriptors that nobody closes", func() func() {
 			lab.WaitFor(r.tb, patience, "processes that were looked at twice", r.looked)
-			var all []net.Conn
-			for range 40 {
-				if c, err := net.Dial("unix", second.Path("socket")); err == nil {
-					all = append(all, c)
-				}
-			}
-			return func() {
-				for _, c := range all {
-					c.Close()
-				}
-			}
+			return occupy(second.Path("socket"), 40)
 		}, []string{second.Name + " had "}},
 		{"requests that fail", func() func() { r.Web[0].Stop(); return r.Web[0].Start }, []string{"a request for web that began"}},
 		{"a switchover", func() func() {
