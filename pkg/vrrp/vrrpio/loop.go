@@ -34,6 +34,7 @@ type loop struct {
 	reports    []vrrp.Action // of this time
 	record     *RecordFile   // nil: there is none
 	touched    []*instance   // it is to be brought up to date on these
+	resigns    bool          // an advert that is to leave gives up a role
 	lateness   lateness
 }
 
@@ -96,6 +97,7 @@ func (l *loop) do(actions []vrrp.Action) {
 		case vrrp.Send:
 			l.advertise(a, l.router.Due(i))
 			l.touch(a.Instance)
+			l.resigns = l.resigns || a.Priority == 0
 			continue
 		case vrrp.Became:
 			l.touch(a.Instance)
@@ -144,6 +146,10 @@ func (l *loop) advertise(a vrrp.Send, due time.Time) {
 
 // flush sends what is to leave, and then tells what else is to be done.
 func (l *loop) flush() {
+	if l.resigns { // first, lest somebody who comes after a kill goes on with a role that was given up
+		l.resigns = false
+		l.note(false)
+	}
 	for _, link := range l.busy {
 		l.lateness.add(link.flush(), l.log)
 	}
@@ -153,7 +159,7 @@ func (l *loop) flush() {
 		l.reports = nil
 		l.report(reports)
 	}
-	l.note()
+	l.note(true)
 }
 
 // stop ends everything.

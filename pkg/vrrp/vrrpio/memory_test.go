@@ -22,7 +22,8 @@ import (
 type lan struct {
 	mu     sync.Mutex
 	ports  []*port
-	record *RecordFile // of the next process
+	record *RecordFile       // of the next process
+	watch  func(data []byte) // is called with each packet before it arrives; nil: nobody watches
 }
 
 // port is a host's network.
@@ -174,6 +175,9 @@ func (s *memorySocket) send(batch []datagram) (int, error) {
 func (n *lan) forward(from *port, source, to netip.Addr, ipv6 bool, data []byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.watch != nil {
+		n.watch(data)
+	}
 	for _, p := range n.ports {
 		if p != from {
 			p.arrive(source, to, ipv6, data)

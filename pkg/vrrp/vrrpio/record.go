@@ -115,8 +115,9 @@ func (l *loop) renew() {
 	}
 }
 
-// note brings the record up to date. It comes last: nothing waits for it, and who is killed before it has said more than the record says.
-func (l *loop) note() {
+// note brings the record up to date. It comes last, when all is sent: nothing waits for it, and who is killed before it has said more than the record
+// says. What gives up a role comes after it.
+func (l *loop) note(sent bool) {
 	r := l.record
 	if r == nil || l.held {
 		return
@@ -130,12 +131,14 @@ func (l *loop) note() {
 		now, up, _ = l.net.now()
 	}
 	for _, in := range l.touched {
-		in.touched = false
+		in.touched = !sent
 		if l.named[in.Name] == in { // it is still there
 			l.router.Enter(r.rec, in.place, in.left, now, up, in.codec.Standing())
 		}
 	}
-	l.touched = l.touched[:0]
+	if sent {
+		l.touched = l.touched[:0]
+	}
 	if err := r.write(); err != nil {
 		l.log.warn("the record of the virtual routers' roles can't be written; if ipvsd is killed, others take over", "file", r.path, "err", err)
 		l.record = nil

@@ -111,6 +111,52 @@ func TestRecover(t *testing.T) {
 	})
 }
 
+// When a role is given up, by a switchover, a configuration without the instance, or the end, the record says so before the advert leaves.
+func TestRecordResigns(t *testing.T) {
+	path := shelf(t)
+	synctest.Test(t, func(t *testing.T) {
+		n, configured := &lan{}, []vrrp.Instance{virtual(7, 150), virtual(8, 150)}
+		n.record, _ = left(t, path)
+		began := time.Now()
+		resigned := map[uint8]int{}
+		goesOn := func(place int) bool {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Error(err)
+				return false
+			}
+			remains, err := vrrp.ParseRecord(text)
+			return err == nil && remains.Left(configured[place:place+1], time.Since(began)) > 0
+		}
+		n.watch = func(data []byte) {
+			message := data[data[0]&15*4:]
+			vrid := message[1]
+			if message[2] != 0 {
+				return
+			}
+			if resigned[vrid]++; goesOn(int(vrid) - 7) {
+				t.Errorf("VRID %d has given up its role, and who comes next would go on with it", vrid)
+			}
+		}
+		r := n.start(t, 1, configured...)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if !goesOn(0) || !goesOn(1) {
+			t.Error("nobody could go on")
+		}
+		if err := r.Switchover(t.Context(), "VI_7"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		r.Change(configured[:1], nil)
+		time.Sleep(time.Minute)
+		r.cancel()
+		if resigned[7] != 2 || resigned[8] != 1 {
+			t.Errorf("they gave up %v", resigned)
+		}
+	})
+}
+
 // A process that is held writes nothing, and leaves what is there when it ends.
 func TestRecordHeld(t *testing.T) {
 	path := shelf(t)
