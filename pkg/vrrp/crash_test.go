@@ -142,7 +142,7 @@ func (h *host) recover(remains *Remains) {
 // However often routers are killed and started again, in the middle of whatever happens, all is well after it. When nothing else happens, who is
 // active and comes back in time has none of the others notice; and who doesn't, at whatever moment it stood still, is never active beside another one.
 func TestCrashSimulation(t *testing.T) {
-	for seed := range *seeds / 6 {
+	for seed := range *seeds / 15 {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			w := newWorld(t, uint64(seed))
 			for _, h := range w.hosts {
