@@ -58,6 +58,8 @@ func newServers(t *testing.T, h *lab.Host) *servers {
 			s.closers[ip] = append(s.closers[ip], l.Close)
 			go func() {
 				for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+					// Who stops before keepalived's first check is not taken out: it fails, and that is all.
+					s.note("%s: a connection", at)
 					go func() {
 						defer conn.Close()
 						talk(conn, at)
