@@ -14,31 +14,42 @@ import (
 // left them so, an earlier run, keepalived or a colleague, had a reason, and it would be wrong to presume that they live.
 func Recall(virtualServers []*config.VirtualServer, f Facts, table ipvs.Table) (doubted map[health.ID]bool) {
 	doubted = make(map[health.ID]bool)
-	disproved := make(map[health.ID]bool)
-	for _, vs := range virtualServers {
-		outcome := Decide(vs, f)
-		agrees := true
-		for i := range vs.RealServers {
-			rs := &vs.RealServers[i]
-			differs, without := outcome.against(vs, rs, table)
-			agrees = agrees && !differs
-			for _, id := range rs.Checks {
-				disproved[id] = disproved[id] || differs
-				if without {
-					doubted[id] = true
-				}
+	for {
+		disproved := make(map[health.ID]bool)
+		for _, vs := range virtualServers {
+			if !agrees(vs, f, table, disproved, doubted) {
+				delete(f.Quorums, vs.Name)
 			}
 		}
-		if !agrees {
-			delete(f.Quorums, vs.Name)
+		if len(disproved) == 0 {
+			return doubted
 		}
-	}
-	for id, wrong := range disproved {
-		if wrong {
+		// Without its verdict a server may be presumed alive in another service, which it is out of: they are looked at again.
+		for id := range disproved {
 			delete(f.Verdicts, id)
 		}
 	}
-	return doubted
+}
+
+// agrees says whether the table is as what is known would have it, and collects the checks whose verdicts it disproves, and those to be doubted.
+func agrees(vs *config.VirtualServer, f Facts, table ipvs.Table, disproved, doubted map[health.ID]bool) bool {
+	outcome, agree, n := Decide(vs, f), true, 0
+	for rs := range vs.Servers() {
+		if n++; n > len(vs.RealServers) && outcome.Quorum != health.Down {
+			break // it is not what is known of sorry servers that has them serve, or not
+		}
+		differs, without := outcome.against(vs, rs, table)
+		agree = agree && !differs
+		for _, id := range rs.Checks {
+			if _, known := f.Verdicts[id]; known && differs {
+				disproved[id] = true
+			}
+			if without {
+				doubted[id] = true
+			}
+		}
+	}
+	return agree
 }
 
 // against says whether the outcome differs from the table in whether a server has clients, and whether it would give some to one that has none in

@@ -28,6 +28,9 @@ func TestRecall(t *testing.T) {
 		{"the table is new", "ud", "none", "?d/"},
 		{"the service has no server", "uu", "", "??/12"},
 		{"sorry servers have the clients", "dd/u", "91:1", "dd/u"},
+		{"sorry servers would have the clients of a new table", "dd/u", "none", "dd/?"},
+		{"sorry servers are to have the clients, and have none", "dd/u", "", "dd/?91"},
+		{"a sorry server is down, says the record, and has the clients", "dd/d", "91:1", "dd/?"},
 		{"sorry servers have the clients, and a real server came back unwritten", "du/u", "91:1", "d?/u2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,5 +83,34 @@ func TestRecall(t *testing.T) {
 				t.Errorf("the quorum is kept: %v", kept)
 			}
 		})
+	}
+}
+
+// A check may be of servers in several services. Where the table of one disproves its verdict, the others do not presume that the server lives: it is
+// out of them.
+func TestRecallOfSharedCheck(t *testing.T) {
+	other := web
+	other.ServiceKey = ipvs.AddressKey(ipvs.TCP, addr("192.0.2.2:80"))
+	id := health.Check{FWMark: 1}.ID() // presumed alive
+	rs := server("198.51.100.1:80", id)
+	in := ipvs.ServiceStatus{Service: other}
+	var d ipvs.DestinationStatus
+	d.Addr, d.Weight = addr("198.51.100.1:80"), 1
+	in.Destinations = append(in.Destinations, d)
+	table := ipvs.Table{{Service: web}, in}
+	for name, list := range map[string][]*config.VirtualServer{
+		"two virtual servers": {
+			{Name: "a", Services: []ipvs.Service{web}, RealServers: []config.RealServer{rs}, Quorum: health.Quorum{Needed: 1}},
+			{Name: "b", Services: []ipvs.Service{other}, RealServers: []config.RealServer{rs}, Quorum: health.Quorum{Needed: 1}},
+		},
+		"one with two services": {
+			{Name: "a", Services: []ipvs.Service{web, other}, RealServers: []config.RealServer{rs}, Quorum: health.Quorum{Needed: 1}},
+		},
+	} {
+		verdicts := desired.Verdicts{id: checker(id, health.Down)}
+		doubted := desired.Recall(list, desired.Facts{Verdicts: verdicts, Now: noon}, table)
+		if _, kept := verdicts[id]; kept || !doubted[id] {
+			t.Errorf("%s: the verdict is kept: %v, the check is doubted: %v", name, kept, doubted[id])
+		}
 	}
 }
