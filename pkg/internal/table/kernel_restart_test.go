@@ -233,13 +233,12 @@ func TestKernelRestartFromHand(t *testing.T) {
 	ipvsd.Fill(h, found)
 	addresses := h.Start("ip", "-o", "monitor", "address")
 	lab.WaitFor(t, ipvsd.Patience, "ip to watch", func() error {
-		h.Run("ip", "address", "change", "198.51.100.1/24", "dev", "dummy0", "valid_lft", "10000", "preferred_lft", "10000")
+		h.Run("ip", "address", "change", "127.0.0.2/8", "dev", "lo", "valid_lft", "10000", "preferred_lft", "10000") // none that is looked for below
 		if addresses.Log() == "" {
 			return errors.New("it has not said a word")
 		}
 		return nil
 	})
-	told := addresses.Log()
 	daemon := syncing(h)
 	d := ipvsd.New(t, h, byHand)
 	writes := ipvsd.NewWatch(t, h, ipvsd.WriteRequests)
@@ -259,7 +258,7 @@ func TestKernelRestartFromHand(t *testing.T) {
 	if got := syncing(h); got != daemon {
 		t.Errorf("the sync daemon is %q, and was %q", got, daemon)
 	}
-	if log := strings.TrimPrefix(addresses.Log(), told); strings.Contains(log, "198.51.100.") {
+	if log := addresses.Log(); strings.Contains(log, "198.51.100.") {
 		t.Errorf("addresses changed:\n%s", log)
 	}
 	out := d.Ctl("status")
