@@ -156,7 +156,6 @@ func (o *owner) recall(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	o.settings.keepMaster(ctx, o.kernel, o.cfg, time.Now())
 	table, err := o.kernel.Read(ctx, nil)
 	if err != nil {
 		return // the first round says so

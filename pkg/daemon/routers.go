@@ -33,9 +33,7 @@ func (o *owner) hearRoles(roles map[string]vrrp.State) {
 
 // takeRoles has the rest follow the roles: the sync daemons and backup_only with the next round, and the checks of ha_suspend.
 func (o *owner) takeRoles(roles map[string]vrrp.State) {
-	if o.settings.roles = roles; roles[o.cfg.VRRP.SyncRole] == vrrp.Active {
-		o.settings.kept = time.Time{} // it is decided
-	}
+	o.settings.roles = roles
 	o.engage(nil, nil)
 	notify(o.summary())
 }
@@ -68,7 +66,7 @@ func (o *owner) awaitRouters(watchdog <-chan time.Time) {
 func (o *owner) follow(roles map[string]vrrp.State) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	o.settings.roles, o.settings.kept = roles, time.Time{}
+	o.settings.roles = roles
 	o.tune(ctx, time.Now(), false)
 }
 

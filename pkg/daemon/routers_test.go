@@ -154,36 +154,6 @@ func TestSyncDaemonsFollowTheRole(t *testing.T) {
 	})
 }
 
-// The master sync daemon of a director that was killed goes on until it is decided who is active, but for one with backup_only.
-func TestSyncDaemonOfTheKilled(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		k, dir := new(ipvstest.Kernel), t.TempDir()
-		begin := func() *house {
-			return start(t, k, dir, strings.Replace(pairedConfig, "backup_only = true", "backup_only = false", 1)+web)
-		}
-		h := begin()
-		h.become(vrrp.Active)
-		only := h.settingsOf().Sysctls["backup_only"]
-		h.kill()
-		k.Changes()
-		h = begin()
-		if got := k.Changes(); len(got) > 0 {
-			t.Errorf("a start after kill -9 while active: %q", got)
-		}
-		h.become(vrrp.Backup)
-		h.wantSync("while it listens", "eth1", "", only)
-		h.pass(7 * time.Second)
-		h.wantSync("when it is still a backup", "", "eth1", only)
-		h.become(vrrp.Active)
-		h.kill()
-		h = begin()
-		h.become(vrrp.Active)
-		h.become(vrrp.Backup)
-		h.wantSync("when it was active, and is no more", "", "eth1", only)
-		h.stop()
-	})
-}
-
 // Somebody else's daemon of the other role ends with the first look: with an instance the roles are ours.
 func TestSyncDaemonOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

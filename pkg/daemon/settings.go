@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -36,7 +35,6 @@ type settings struct {
 	tuner    *reconcile.Tuner
 	roles    map[string]vrrp.State // of the virtual routers, by name
 	handover *handover
-	kept     time.Time            // see keepMaster
 	defaults []ipvs.SysctlDefault // that we have for this kernel
 	changed  desired.Changed
 	want     desired.Settings // at the last look
@@ -53,37 +51,8 @@ func (s *settings) compute(cfg *config.Config) desired.Settings {
 	if s.handover != nil { // a plan without a daemon has none
 		roles, takes = s.handover.apply(roles, cfg.VRRP.SyncRole)
 	}
-	if follow := cfg.VRRP.SyncRole; time.Now().Before(s.kept) && roles[follow] != vrrp.Active {
-		roles = maps.Clone(roles)
-		if roles == nil {
-			roles = make(map[string]vrrp.State)
-		}
-		roles[follow] = vrrp.Active
-	}
 	return desired.ComputeSettings(cfg, roles, takes, s.defaults, s.changed)
 }
-
-// keepMaster is for the start of a director that was active when its daemon was killed, be that one keepalived or ipvsd: the master sync daemon
-// that was left goes on until it is decided who is active, which takes as long as a virtual router listens. Who hears of connections now will
-// need them if this one fails again. Not with backup_only: while another director is active, this one would balance what that one sends to it
-// as to one of its servers, and so in circles.
-func (s *settings) keepMaster(ctx context.Context, k reconcile.Settable, cfg *config.Config, now time.Time) {
-	if cfg.VRRP.BackupOnly {
-		return
-	}
-	master, _, err := k.SyncDaemons(ctx)
-	if err != nil || master.Interface == "" || !reconcile.Runs(ipvs.SyncMaster, cfg.GlobalDefs.LVSSyncDaemon.Master, master) {
-		return
-	}
-	for _, i := range cfg.VRRP.Instances {
-		if i.Name == cfg.VRRP.SyncRole {
-			s.kept = now.Add(time.Duration(i.DownTimerAdverts+1)*i.AdvertInterval + beforeListening)
-		}
-	}
-}
-
-// beforeListening is how long a virtual router may take from the start until it listens.
-const beforeListening = 2 * time.Second
 
 // sysctlDefaults returns what we set on the running kernel.
 func sysctlDefaults() ([]ipvs.SysctlDefault, error) {

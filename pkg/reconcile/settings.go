@@ -109,7 +109,7 @@ func diffDaemon(role ipvs.SyncRole, actual *ipvs.Settings, want *desired.Setting
 		found = actual.Backup
 	}
 	if found.Interface != "" {
-		if want.Want == desired.Present && Runs(role, want.Daemon, found) {
+		if want.Want == desired.Present && runs(role, want.Daemon, found) {
 			return nil
 		}
 		steps = append(steps, SettingStep{Name: want.Name, Was: found.String()})
@@ -120,9 +120,9 @@ func diffDaemon(role ipvs.SyncRole, actual *ipvs.Settings, want *desired.Setting
 	return steps
 }
 
-// Runs says whether a sync daemon that is found is the one that is wanted, as the kernel runs that: by the interface's MTU as it was taken for the
+// runs says whether a sync daemon that is found is the one that is wanted, as the kernel runs that: by the interface's MTU as it was taken for the
 // one that is found.
-func Runs(role ipvs.SyncRole, want, found ipvs.SyncDaemon) bool {
+func runs(role ipvs.SyncRole, want, found ipvs.SyncDaemon) bool {
 	want.MaxLen = cmp.Or(want.MaxLen, found.MaxLen)
 	return found == want.Started(role)
 }

@@ -198,6 +198,8 @@ func (l *loop) inform(in *instance) {
 	switch {
 	case in.why != "":
 		now = sourcing{why: in.why}
+	case in.link == nil:
+		return // the interfaces aren't known yet: it has its place with them
 	case in.link.err != nil:
 		now = sourcing{why: "its socket can't be opened: " + in.link.err.Error()}
 	case in.link.socket == nil:

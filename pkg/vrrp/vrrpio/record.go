@@ -164,7 +164,7 @@ func (l *loop) recover(remains *Remains, fit map[string]bool) {
 	l.now, up, l.slept = l.net.now()
 	actions, resumed := l.router.Recover(l.now, up, remains, func(name string) bool {
 		in := l.named[name]
-		return fit[name] && in.why == "" && in.link.err == nil && in.link.socket != nil
+		return fit[name] && in.why == "" && in.link != nil && in.link.err == nil && in.link.socket != nil
 	})
 	for _, name := range resumed {
 		in := l.named[name]

@@ -35,6 +35,22 @@ func left(t *testing.T, path string) (*RecordFile, *Remains) {
 	return r, remains
 }
 
+// Nobody goes on before the interfaces are known, and who begins then begins as ever.
+func TestRecoverWithoutInterfaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &lan{}
+		next := n.process(t, 1, true)
+		next.Change([]vrrp.Instance{virtual(7, 150)}, nil)
+		if err := next.Recover(t.Context(), new(Remains), map[string]bool{"VI_7": true}); err != nil {
+			t.Fatal(err)
+		}
+		next.Interfaces(eth0(1, 1))
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		next.is("VI_7", vrrp.Active)
+	})
+}
+
 // One that ends without a word leaves what the next one goes on with, in time: the backup notices nothing. Half of a minute later it does not, and
 // one that tells the others of its end leaves nothing.
 func TestRecover(t *testing.T) {
