@@ -158,7 +158,7 @@ func secretive(word string) bool {
 			return true
 		}
 	}
-	return closest(word, []string{"passwd", "password", "secret", "authorization"}) != ""
+	return closest(word, []string{"passwd", "password", "secret", "authorization", "auth_pass"}) != ""
 }
 
 // withoutSecrets returns a line with stars for each character of a secret.
