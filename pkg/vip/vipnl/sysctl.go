@@ -28,13 +28,22 @@ func (s *sysctls) recall() {
 		return
 	}
 	s.read = true
-	text, err := os.ReadFile(s.record)
-	if err == nil {
-		err = json.Unmarshal(text, &s.was)
+	if text, err := os.ReadFile(s.record); err == nil {
+		s.was = parseRecord(text)
 	}
-	if err != nil {
-		s.was = nil
+}
+
+// parseRecord returns what a record says, nothing if that can't be what note wrote: restore writes there, as root.
+func parseRecord(text []byte) (was map[string]int) {
+	if json.Unmarshal(text, &was) != nil {
+		return nil
 	}
+	for path := range was {
+		if family, _, _ := strings.Cut(path, "/"); !filepath.IsLocal(path) || filepath.Clean(path) != path || family != "ipv4" && family != "ipv6" {
+			return nil
+		}
+	}
+	return was
 }
 
 // note writes the record.
