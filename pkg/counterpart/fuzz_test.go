@@ -36,7 +36,7 @@ func FuzzCompare(f *testing.F) {
 			if n := strings.Count(line, "\n"); n != len(c.Differences) {
 				t.Errorf("%d differences are %d lines:\n%s", len(c.Differences), n, line)
 			}
-			if i := strings.IndexFunc(line, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+			if i := strings.IndexFunc(line, func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }); i >= 0 {
 				t.Errorf("%q is shown", line)
 			}
 			all := counterpart.Comparisons{Peers: []counterpart.Comparison{c}}

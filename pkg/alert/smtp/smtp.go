@@ -111,6 +111,7 @@ func dial(via *config.Mail) (*mail.Client, error) {
 		}
 	}
 	options := []mail.Option{mail.WithPort(port), mail.WithHELO(via.Helo), mail.WithTimeout(via.ConnectTimeout)}
+	limit := mail.WithDialContextFunc(dialBounded)
 	switch via.TLS {
 	case config.MailTLSNone:
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
@@ -118,11 +119,15 @@ func dial(via *config.Mail) (*mail.Client, error) {
 		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
 	case config.MailTLSImplicit:
 		options = append(options, mail.WithSSL())
+		limit = nil // the server has shown who it is
 	default: // whoever listens on the way gets nothing, whoever sits on it could do without TLS anyway
 		options = append(options, mail.WithTLSPolicy(mail.TLSOpportunistic))
 		secure.InsecureSkipVerify = via.CA == ""
 	}
 	options = append(options, mail.WithTLSConfig(secure))
+	if limit != nil {
+		options = append(options, limit)
+	}
 	if via.User != "" {
 		secret, err := outbox.ReadFile(via.PasswordFile)
 		if err != nil {
@@ -137,4 +142,32 @@ func dial(via *config.Mail) (*mail.Client, error) {
 		return nil, outbox.Permanent(err)
 	}
 	return client, nil
+}
+
+// most is how many bytes a server may say while it takes a mail.
+const most = 1 << 20
+
+var errTalkative = fmt.Errorf("the mail server says more than %d kB", most>>10)
+
+// bounded is a connection on which the other side may say so much: the library would keep a line of any length.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+func dialBounded(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &bounded{c, most}, nil
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, errTalkative
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
