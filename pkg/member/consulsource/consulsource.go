@@ -33,6 +33,8 @@ const (
 	maxAnswer = 64 << 20
 )
 
+const blind = "its ACLs hide servers from this token: service:read and node:read are needed"
+
 // Run asks until the context is done, and posts the answers.
 func Run(ctx context.Context, source member.Source, post func(member.Report)) {
 	r := reader{source: source}
@@ -118,11 +120,19 @@ func (r *reader) ask(ctx context.Context) (report member.Report, err error) {
 		return report, errors.New(strings.TrimSpace(fmt.Sprintf("%s %.100s", answer.Status, body)))
 	case len(body) > maxAnswer:
 		return report, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
-	case answer.Header.Get("X-Consul-KnownLeader") == "false":
+	case answer.Header.Get("X-Consul-KnownLeader") == "false" && answer.Header.Get("X-Consul-Query-Backend") != "streaming":
+		// What comes by streaming, the default since 1.10, says false at all times.
 		return report, errors.New("it has no leader, and may not know of all servers")
 	}
 	report, err = parse(body)
 	report.Source = r.source
+	// A token that has lost its rights sees an empty catalogue, and no error.
+	if hidden := answer.Header.Get("X-Consul-Results-Filtered-By-ACLs") == "true"; err == nil && hidden {
+		if len(report.Members) == 0 {
+			return report, errors.New(blind)
+		}
+		report.Warning = strings.TrimPrefix(report.Warning+"; "+blind, "; ")
+	}
 	if err == nil {
 		r.index = next(r.index, answer.Header.Get("X-Consul-Index"))
 	}
