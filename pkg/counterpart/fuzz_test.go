@@ -19,7 +19,10 @@ func FuzzCompare(f *testing.F) {
 	}
 	f.Add(text)
 	f.Add([]byte(strings.ReplaceAll(string(text), "VI_1", `\u001b[2J\n`)))
-	for _, text := range []string{`{}`, `null`, `{"services": [{}, {}], "vrrp": {"instances": [{}, {"sync_group": "a"}]}, "settings": {"master": {}}, "wishes": [{}]}`, `{"services": [{"servers": [{}, {}], "key": ""}]}`} {
+	for _, text := range []string{
+		`{}`, `null`, `{"services": [{}, {}], "vrrp": {"instances": [{}, {"sync_group": "a"}]}, "settings": {"master": {}}, "wishes": [{}]}`,
+		`{"services": [{"servers": [{}, {}], "service": ""}]}`,
+	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
