@@ -63,7 +63,7 @@ func (a *Answer) Text(w io.Writer, style Style) error {
 			indent = "  "
 		}
 		for _, text := range list {
-			b.WriteString(indent + paint(text) + "\n")
+			b.WriteString(indent + paint(printable(text)) + "\n")
 		}
 	}
 	steps("kernel:", a.Changes, func(step string) string {
@@ -109,7 +109,7 @@ func writeChange(b *strings.Builder, style Style, indent string, alike []differe
 	if kind == "top" {
 		kind = "top of the file"
 	}
-	fmt.Fprintf(b, "%s%s %s\n", indent, style.paint(verbColor[c.Change], c.Change), printable(strings.TrimSpace(kind+" "+strings.Join(names, ", "))))
+	fmt.Fprintf(b, "%s%s %s\n", indent, style.paint(verbColor[c.Change], printable(c.Change)), printable(strings.TrimSpace(kind+" "+strings.Join(names, ", "))))
 	for _, k := range c.Keywords {
 		text := printable(k.String())
 		if c.Change != difference.Edit {

@@ -51,12 +51,12 @@ func (s *VRRP) Switched(name string) (*Switched, bool) {
 
 // Text says what came of a switchover.
 func (s *Switched) Text(w io.Writer, style Style) error {
-	text := style.paint(green, s.Name+": handed over")
+	text := style.paint(green, printable(s.Name)+": handed over")
 	if s.By.IsValid() {
 		text += " to " + s.By.String()
 	}
 	if !s.Done {
-		text = style.paint(red, s.Name+": not handed over: ") + printable(s.Error)
+		text = style.paint(red, printable(s.Name)+": not handed over: ") + printable(s.Error)
 	}
 	_, err := fmt.Fprintf(w, "%s, took %s\n", text, brief(s.Took))
 	return err
