@@ -11,7 +11,10 @@ import (
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/control"
+	"github.com/ipvsd/ipvsd/pkg/desired"
+	"github.com/ipvsd/ipvsd/pkg/ipvs"
 	"github.com/ipvsd/ipvsd/pkg/member"
+	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
 // A record of a configuration, whatever is in it, is one of the history only under its own number, and its text is had only if it is what was taken.
@@ -83,6 +86,92 @@ func FuzzMembers(f *testing.F) {
 				}
 				seen[at.String()] = true
 			}
+		}
+	})
+}
+
+// Whatever waits for its confirmation, by a record, the file of the configuration is as it was, or as the history has it.
+func FuzzPending(f *testing.F) {
+	dir := f.TempDir()
+	files := filesIn(Options{ConfigFile: filepath.Join(dir, "ipvsd.toml"), StateDir: dir})
+	a, err := openArchive(files.history)
+	if err != nil {
+		f.Fatal(err)
+	}
+	texts := []string{"# one\n", "# two\n", "# edited\n"}
+	for _, text := range texts[:2] {
+		if err := a.add(status.Revision{Why: status.ByApply}, &control.File{Text: []byte(text)}, &config.Config{}); err != nil {
+			f.Fatal(err)
+		}
+	}
+	for _, text := range []string{
+		`{"revision": 2, "back": 1, "applied": "` + textHash([]byte(texts[2])) + `", "boot": "b", "deadline": 7}`, `{"revision": 2, "back": 1, "boot": "b"}`, `{"revision": 2, "back": 1}`,
+		`{"revision": 2, "back": 9}`, `{"revision": -1, "back": 1}`, `{"revision": 1, "back": 2, "boot": "b", "deadline": -9223372036854775808}`, `null`, `{`, ``,
+	} {
+		f.Add([]byte(text), int64(5))
+	}
+	f.Fuzz(func(t *testing.T, text []byte, since int64) {
+		for name, text := range map[string][]byte{files.pending: text, files.config: []byte(texts[2])} {
+			if err := os.WriteFile(name, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := files.resume(slog.New(slog.DiscardHandler), "b", time.Duration(since))
+		is, err := os.ReadFile(files.config)
+		switch {
+		case err != nil, p == nil && string(is) != texts[2]:
+			t.Errorf("%q, %v, and nothing waits", is, err)
+		case p != nil && p.restored && (p.Back > 2 || string(is) != texts[p.Back-1]), p != nil && !p.restored && string(is) != texts[2]:
+			t.Errorf("%q, while %+v", is, p)
+		}
+	})
+}
+
+// Whatever records of the state directory say, a start goes on from them, with verdicts that come to an end, and could write them again.
+func FuzzRecords(f *testing.F) {
+	for _, text := range []string{
+		`{"tcp 192.0.2.1:80": ["198.51.100.1:80"]}`, `{"conntrack": {"was": "0", "is": "1"}}`, `{"checks": {"a": {"State": "down"}}, "quorums": {"tcp 192.0.2.1:80": "down"}}`,
+		`{"version": 1, "wishes": [{"server": "198.51.100.1", "what": "drain", "since": "2026-11-22T12:00:00Z"}]}`, `{"": null}`, `null`, `{`, ``,
+	} {
+		f.Add([]byte(text))
+	}
+	cfg, problems := config.Load("ipvsd.toml", []byte(web))
+	if problems.Err() != nil {
+		f.Fatal(problems)
+	}
+	for id := range cfg.Checks() {
+		f.Add([]byte(`{"checks": {"` + id.Check().Key() + `": {"State": "up", "Next": "9999-01-01T00:00:00Z", "Held": "9999-01-01T00:00:00Z"}}}`))
+	}
+	dir, log, now := f.TempDir(), slog.New(slog.DiscardHandler), time.Unix(1e9, 0)
+	files := filesIn(Options{ConfigFile: filepath.Join(dir, "ipvsd.toml"), StateDir: dir})
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, name := range []string{files.record, files.changed, files.wishes, files.memory} {
+			if err := os.WriteFile(name, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		owned, errOwned := files.readOwned()
+		changed, errChanged := files.readChanged()
+		wishes := files.recallWishes(log)
+		m := files.recallMemory(log)
+		facts := m.recall(cfg, desired.Facts{Owned: owned, Wishes: wishes, Now: now}, ipvs.Table{}, func() float64 { return 0 })
+		for id, c := range facts.Verdicts {
+			if wait := c.Deadline().Sub(now); wait > 24*time.Hour {
+				t.Errorf("%s waits %v for its next check", id.Check().Key(), wait)
+			}
+		}
+		for _, s := range desired.Compute(cfg, facts) {
+			if s.Want == desired.Present && len(s.Destinations) != 3 {
+				t.Errorf("%s has %d servers", s.ServiceKey, len(s.Destinations))
+			}
+		}
+		for what, v := range map[string]any{"owned": owned, "changed": changed, "wishes": wishes, "memory": m} {
+			if _, err := json.Marshal(v); err != nil && !strings.Contains(err.Error(), "year") {
+				t.Errorf("%s can't be written again: %v", what, err)
+			}
+		}
+		if errOwned == nil && owned == nil || errChanged == nil && changed == nil {
+			t.Error("a record is nothing, and not an error")
 		}
 	})
 }
