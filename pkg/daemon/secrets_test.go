@@ -140,7 +140,7 @@ func TestNoSecretIsShown(t *testing.T) {
 			"compare":     func() (any, error) { return h.Neighbors(t.Context(), "") },
 			"upgrade":     func() (any, error) { return h.Upgrade(t.Context()) },
 			"revision":    nil, // shows them
-			"vrrp":        nil, // is made by package failover: dumps show what it has, below
+			"vrrp":        nil, // TestSecretsAreNotTold of package failover; dumps show what there is in the configuration, below
 			"switchover":  nil,
 			"audit":       nil, // has no bodies: package control's tests
 			"whoami":      nil,

@@ -1,11 +1,16 @@
 package failover
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/ipvsd/ipvsd/pkg/config"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
@@ -43,6 +48,58 @@ func TestSecretsOfFiles(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// A virtual router with secrets, written or in files that are good, spoiled or gone, shows none in its status, its lines, the log and the arguments
+// of scripts.
+func TestSecretsAreNotTold(t *testing.T) {
+	const mark = "Qz7WvXyq"
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		dir := t.TempDir()
+		write := func(name, text string) string {
+			path := filepath.Join(dir, name)
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return path
+		}
+		written, kept := instance("VI_1", 51), instance("VI_2", 52)
+		written.Auth.Type = vrrp.AuthPASS
+		copy(written.Auth.Password[:], mark)
+		written.HMAC = &vrrp.HMAC{Keys: map[uint8][]byte{1: []byte(strings.Repeat(mark, 4))}, Active: 1}
+		kept.PasswordFile, kept.KeyFiles, kept.HMAC = write("p", mark), map[uint8]string{1: write("k", strings.Repeat(mark, 4))}, &vrrp.HMAC{Active: 1}
+		for _, spoil := range []func(){
+			func() {},
+			func() { write("p", strings.Repeat(mark, 2)) },
+			func() { write("p", mark); write("k", "hex:"+mark) },
+			func() { write("k", strings.Repeat(mark, 1000)) },
+			func() { _ = os.Remove(kept.PasswordFile) },
+		} {
+			spoil()
+			again := *kept
+			s.Change(&config.VRRP{Instances: []*config.Instance{written, &again}})
+			synctest.Wait()
+			s.report([]vrrp.Action{became("VI_1", vrrp.Backup, vrrp.Active), became("VI_1", vrrp.Active, vrrp.Fault)})
+			told := fmt.Sprint(s.told(), s.lines())
+			st, err := s.Status(t.Context())
+			shown, failed := json.Marshal(st)
+			if err != nil || failed != nil {
+				t.Fatal(err, failed)
+			}
+			for where, text := range map[string]string{"what is told": told, "the status": string(shown) + fmt.Sprintf("%+v", st), "the log": s.log.String()} {
+				for _, form := range []string{mark, hex.EncodeToString([]byte(mark)), strings.Trim(fmt.Sprint([]byte(mark)), "[]"), base64.StdEncoding.EncodeToString([]byte(mark))[:10]} {
+					if strings.Contains(text, form) {
+						t.Errorf("%s has %s: %s", where, form, text)
+					}
+				}
+			}
+		}
+		if !strings.Contains(s.log.String(), "hexadecimal digits only") {
+			t.Errorf("nothing is said of a key that is none:\n%s", s.log)
+		}
+		s.stop()
+	})
 }
 
 // An instance whose files can't be read goes on with the secrets of before only if those are all that it needs.
