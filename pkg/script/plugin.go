@@ -340,7 +340,7 @@ func (a *answering) take(line string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err != nil || number == 0 || number > a.last {
-		return fmt.Errorf("the plug-in said %q, which answers no question", line)
+		return fmt.Errorf("the plug-in said %.80q, which answers no question", line)
 	}
 	a.heard = time.Now()
 	if answer := a.asked[number]; answer != nil {

@@ -331,10 +331,15 @@ func FuzzParse(f *testing.F) {
 	z := zone{"CNAME web.example.org.": {"5 four.example.org."}, "A four.example.org.": {"60 198.51.100.4"}}
 	f.Add(z.answer(f, packed))
 	f.Add(zone{}.answer(f, packed))
+	f.Add([]byte("nameserver 192.0.2.53\nnameserver\nnameserver fe80::1%eth0\n198.51.100.1 web.example.org. # one\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		answers(b, packed)
 		truncated(b)
 		hosts(b, "web.example.org")
+		local := resolver{readFile: func(string) ([]byte, error) { return b, nil }}
+		if list, err := local.servers(); err != nil || len(list) == 0 || len(list) > 3 || list[0].Port() != 53 {
+			t.Errorf("who is asked: %v, %v", list, err)
+		}
 		a, err := parse(b, q)
 		if err == nil && (a.life < 0 || a.life > most) {
 			t.Errorf("believed for %v", a.life)
