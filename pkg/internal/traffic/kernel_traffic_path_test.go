@@ -137,6 +137,12 @@ func TestKernelTrafficDirect(t *testing.T) {
 	d.Start()
 	for _, p := range directPaths() {
 		stop := p.decapsulate(c)
+		// With remcsum the kernel spoils the checksums of some packets (InCsumErrors of the server) of those that come as one large one.
+		segments := "65535"
+		if strings.HasSuffix(p.kind, "remcsum") {
+			segments = "1"
+		}
+		c.Client.Run("ip", "link", "set", "dev", "eth0", "gso_max_segs", segments)
 		d.Load(p.config(&c.Cluster))
 		_, _, client := p.vips()
 		seen := lab.NewCapture(c.Director, "eth0", fmt.Sprintf("(ether src %s and %s) or (dst host %s and (tcp or udp))",
