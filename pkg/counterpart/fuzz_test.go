@@ -18,7 +18,7 @@ func FuzzCompare(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(text)
-	f.Add([]byte(strings.ReplaceAll(string(text), "VI_1", `\u001b[2J\n`)))
+	f.Add([]byte(strings.ReplaceAll(string(text), `"rr"`, `"\u001b[2J\n"`)))
 	for _, text := range []string{
 		`{}`, `null`, `{"services": [{}, {}], "vrrp": {"instances": [{}, {"sync_group": "a"}]}, "settings": {"master": {}}, "wishes": [{}]}`,
 		`{"services": [{"servers": [{}, {}], "service": ""}]}`,

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,9 +99,15 @@ func newFuzzed(f *testing.F) *fuzzed {
 // fuzzAnswers fuzzes what a server answers. Good ones show what passes, and with what that begins.
 func fuzzAnswers(f *testing.F, spec health.Spec, begins string, good ...func(net.Conn)) {
 	for _, serve := range good {
-		f.Add(heard(f, spec, serve))
+		text := heard(f, spec, serve)
+		f.Add(text)
+		f.Add(append([]byte("XXXX "), text...))
+		f.Add(slices.Concat(text[:len(begins)], []byte("\x1b[2J\xc2\x9b"), text[len(begins):]))
 	}
 	f.Add([]byte(begins))
+	for _, refusal := range []string{"-ERR ", "* BYE ", "* OK\r\nb NO ", "+OK\r\n-ERR ", "520 ", "220 a\r\n520 ", "-WRONGPASS "} {
+		f.Add([]byte(refusal + "\x1b[2J\xc2\x9b\r\n"))
+	}
 	f.Add([]byte(strings.Repeat(begins+"1234567890", 1000) + "\r\n"))
 	f.Add([]byte(begins + "20-many lines" + strings.Repeat("\n", 60<<10)))
 	s := newFuzzed(f)
