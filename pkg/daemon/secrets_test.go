@@ -190,6 +190,9 @@ func TestNoSecretIsShown(t *testing.T) {
 				t.Errorf("route %s: say here what it may show", rt.Name)
 			}
 		}
+		if f, err := h.Revision(t.Context(), 1); err != nil || string(f.Text) != text {
+			t.Errorf("the revision can't be used: %v", err)
+		}
 		everything("of a start")
 		for _, name := range []string{"table", "wishes", "exchange", "alert-test", "probe", "order", "connections", "compare", "confirm", "upgrade", "plan", "reload", "apply", "rollback"} {
 			ask(name)
@@ -255,6 +258,9 @@ func TestNoSecretIsSaid(t *testing.T) {
 		loaded := new(dialect.Loader).Load(name, strings.ReplaceAll(text, "$", mark), dialecthost.New(), document.Settings{})
 		shown := loaded.Format(loaded.Problems)
 		said += strings.Count(shown, "***")
+		if what == "as it is" && !strings.Contains(loaded.Text, mark) { // which is what convert prints
+			t.Errorf("the secret of %s is lost in\n%s", name, loaded.Text)
+		}
 		l.search(what+"\n"+text, shown+fmt.Sprintf("%+v %v", loaded.Problems, loaded.Problems.Err()), what != "as it is")
 	}
 	for what, spoil := range map[string]func(string) string{
