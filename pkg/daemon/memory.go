@@ -31,7 +31,13 @@ const (
 type memory struct {
 	Checks  map[string]health.Record // by Check.Key
 	Quorums desired.Quorums
+	Boot    string // during which it was written
+
+	former bool // that was another boot than this one
 }
+
+// mostMemory is how long the record may be: many times what 100,000 checks take.
+const mostMemory = 256 << 20
 
 // memoir is how that is kept.
 type memoir struct {
@@ -79,6 +85,7 @@ func (o *owner) remember(ctx context.Context) {
 
 func (o *owner) keepVerdicts(now time.Time) {
 	m := memory{Checks: o.board.records(now)}
+	m.Boot, _ = uptime()
 	if q := o.memoir.quorums.Load(); q != nil {
 		m.Quorums = *q
 	}
@@ -108,15 +115,24 @@ func (b *board) records(now time.Time) map[string]health.Record {
 
 // readMemory returns what the last process knew; an absent record is nothing.
 func (f files) readMemory() (m memory, err error) {
-	text, err := os.ReadFile(f.memory)
+	info, err := os.Stat(f.memory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
+	}
+	if err == nil && info.Size() > mostMemory {
+		err = fmt.Errorf("%s has %d bytes, more than %d: it is no record of ours", f.memory, info.Size(), mostMemory)
+	}
+	var text []byte
+	if err == nil {
+		text, err = os.ReadFile(f.memory)
 	}
 	if err == nil {
 		if err = json.Unmarshal(text, &m); err != nil {
 			m, err = memory{}, fmt.Errorf("%s: %w", f.memory, err)
 		}
 	}
+	boot, _ := uptime()
+	m.former = m.Boot != boot
 	return m, err
 }
 
@@ -130,12 +146,22 @@ func (f files) recallMemory(log *slog.Logger) memory {
 }
 
 // recall returns facts with what a start goes on from: what of the memory holds by the table, and the doubts that this one raises.
+//
+// After a boot the table is empty and disproves no verdict that a server is down, which may have stood for the network of this machine that went
+// down with it: the server would wait for its whole hold. So it is doubted only, neither held nor presumed alive: the
+// checks of this boot bring it back. Quorums begin anew.
 func (m memory) recall(cfg *config.Config, f desired.Facts, table ipvs.Table, jitter func() float64) desired.Facts {
 	f.Verdicts, f.Quorums = make(desired.Verdicts), maps.Clone(m.Quorums)
+	if m.former {
+		f.Quorums = nil
+	}
 	if len(m.Checks) > 0 {
 		for id := range cfg.Checks() {
 			c := id.Check()
-			if r, known := m.Checks[c.Key()]; known {
+			switch r, known := m.Checks[c.Key()]; {
+			case known && m.former && r.State == health.Down:
+				f.Verdicts[id] = health.New(c.Policy, f.Now, jitter()).Doubt(f.Now)
+			case known && !m.former:
 				f.Verdicts[id] = r.Recall(c.Policy, f.Now, jitter())
 			}
 		}

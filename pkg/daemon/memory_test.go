@@ -105,6 +105,42 @@ func TestVerdictsAfterStop(t *testing.T) {
 	})
 }
 
+// A verdict of before a boot holds no server out for its hold_down, and has none be presumed alive that was down.
+func TestVerdictsOfAnotherBoot(t *testing.T) {
+	held := strings.Replace(presumed, "TCP_CHECK = true", "hold_down = \"1h\"\nTCP_CHECK = true", 1)
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), held, second)
+		h.pass(10 * time.Second)
+		h.kill()
+		text, err := os.ReadFile(h.files.memory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		boot, _ := uptime()
+		if err := os.WriteFile(h.files.memory, []byte(strings.Replace(string(text), boot, "another", 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h = start(t, new(ipvstest.Kernel), h.options.StateDir, held)
+		h.pass(10 * time.Second)
+		h.wantWeights("after a boot", "1:1 2:1 3:1")
+		h.stop()
+	})
+}
+
+// A record that is too long to be one is not read.
+func TestVerdictsTooLong(t *testing.T) {
+	f := filesIn(Options{StateDir: t.TempDir()})
+	if err := os.WriteFile(f.memory, []byte("null"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(f.memory, mostMemory+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.readMemory(); err == nil || !strings.Contains(err.Error(), "no record of ours") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 // A start after a boot goes by its checks: the verdicts are those of another table.
 func TestVerdictsAfterBoot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
