@@ -47,8 +47,12 @@ Exit codes: 0 it drains, with --wait it has drained; 1 connections were cut at t
 	return cmd
 }
 
-// look is how often it is looked how far a drain is.
-const look = 200 * time.Millisecond
+const (
+	// look is how often it is looked how far a drain is.
+	look = 200 * time.Millisecond
+	// misses is how many looks in a row may fail, for 5 s, before the waiting ends: what can't be read now may be in a moment.
+	misses = 25
+)
 
 // awaitDrain waits until what was ordered has drained. That is seen twice in a row: a connection that was being opened when the drain began
 // counts only when it is open.
@@ -62,14 +66,21 @@ func (a *app) awaitDrain(ctx context.Context, ordered *status.Wishes) error {
 	}
 	tick := time.NewTicker(look)
 	defer tick.Stop()
-	for empty := 0; ; {
+	for empty, missed := 0, 0; ; {
 		s, err := client.Wishes(ctx)
+		if missed++; err == nil {
+			missed = 0
+		}
 		switch {
 		case ctx.Err() != nil:
 		case errors.Is(err, control.ErrNotRunning):
+			missed = 0
 			tell("the daemon does not run; the drain goes on when it does")
+		case missed == misses:
+			a.endProgress()
+			return fmt.Errorf("%w; the drain stays in force, and ipvsctl drains shows how far it is", err)
 		case err != nil:
-			return err
+			tell("not known how far it is: %v", err)
 		default:
 			now, open, cut, uncounted, ended := of(s, ordered)
 			switch {

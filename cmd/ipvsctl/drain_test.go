@@ -20,8 +20,9 @@ import (
 // desk is what the fake daemon is asked and answers about wishes.
 type desk struct {
 	orders []control.Order
-	states []status.Wishes // one for each time that it is asked; the last one stays
-	looked func(n int)     // nil: nobody wants to know
+	states []status.Wishes  // one for each time that it is asked; the last one stays
+	looked func(n int)      // nil: nobody wants to know
+	unread func(n int) bool // whether it can't tell; nil: it always can
 	times  int
 }
 
@@ -29,6 +30,9 @@ func (d *desk) Wishes(context.Context) (*status.Wishes, error) { //nolint:unpara
 	d.times++
 	if d.looked != nil {
 		d.looked(d.times)
+	}
+	if d.unread != nil && d.unread(d.times) {
+		return nil, errors.New("netlink receive: no buffer space available")
 	}
 	return &d.states[min(d.times, len(d.states))-1], nil
 }
@@ -201,6 +205,22 @@ func TestDrainWait(t *testing.T) {
 	var s status.Wishes
 	if err := json.Unmarshal([]byte(stdout), &s); err != nil || code != 0 || len(s.Wishes) != 1 || s.Wishes[0].Open() != 0 {
 		t.Errorf("%d %v %s", code, err, stdout)
+	}
+}
+
+// A look that fails is not the end of the waiting; many in a row are, and say so.
+func TestDrainWaitUnread(t *testing.T) {
+	t.Parallel()
+	const why = "netlink receive: no buffer space available"
+	d := &fake{desk: desk{states: []status.Wishes{draining(3), draining(3), draining(0)}, unread: func(n int) bool { return n == 2 }}}
+	code, stdout, stderr := ctl(t, d, "drain", "web1", "--wait")
+	if code != 0 || !strings.Contains(stdout, "not known how far it is: ") || !strings.Contains(stdout, why) || !strings.Contains(stdout, "drained after") {
+		t.Errorf("%d\n%s\n%s", code, stdout, stderr)
+	}
+	d = &fake{desk: desk{states: []status.Wishes{draining(3)}, unread: func(n int) bool { return n > 1 }}}
+	code, _, stderr = ctl(t, d, "drain", "web1", "--wait")
+	if code != exitFailure || !strings.Contains(stderr, why+"; the drain stays in force") {
+		t.Errorf("%d\n%s", code, stderr)
 	}
 }
 

@@ -184,7 +184,7 @@ func (o *owner) recall(ctx context.Context) {
 	defer cancel()
 	table, err := o.kernel.Read(ctx, nil)
 	if err != nil {
-		return // the first round says so
+		table = ipvs.Table{} // the first round says so; without it nothing is disproved, which is better than to know nothing
 	}
 	f := o.files.recallMemory(o.log).recall(o.cfg, o.facts(nil), table, o.memoir.random)
 	for id, c := range f.Verdicts {

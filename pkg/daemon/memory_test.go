@@ -3,6 +3,7 @@ package daemon
 import (
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,6 +103,23 @@ func TestVerdictsAfterStop(t *testing.T) {
 		if err != nil || len(m.Checks) != 3 {
 			t.Errorf("after the stop the disk has %d verdicts (%v), want 3", len(m.Checks), err)
 		}
+	})
+}
+
+// What the last run knew counts, too, when the first look at the table fails: then nothing disproves it.
+func TestVerdictsWithoutTable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), presumed, second)
+		h.pass(10 * time.Second)
+		h.kill()
+		h.kernel.Commands()
+		h.kernel.FailSnapshot(syscall.EIO)
+		h = start(t, h.kernel, h.options.StateDir, presumed, second)
+		h.wantWeights("after a start", "1:1 3:1")
+		if done := h.kernel.Commands(); len(done) > 0 {
+			t.Errorf("the start did %v", done)
+		}
+		h.stop()
 	})
 }
 

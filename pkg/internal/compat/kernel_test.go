@@ -127,8 +127,32 @@ func (w *twin) ended() bool {
 	}
 }
 
-// compare runs a file on two directors, and tells what differs that the table does not have.
+// compare runs a file on two directors, and tells what differs that the table does not have. Which of several virtual routers becomes MASTER
+// first, and with it whose address is the first one of a network, may be a matter of milliseconds, by which a busy host is late: where nothing
+// else differs, the two are looked at once more.
 func compare(t *testing.T, name, text string, known row) {
+	again := false
+	t.Run("once", func(t *testing.T) {
+		found, lines, order := contrast(t, text, known)
+		if again = order; again {
+			t.Logf("another order, which is looked at again: %s", lines)
+		} else if !slices.Equal(found, known.differences) {
+			t.Errorf("the table has %q, but this is seen: %s\n%s", known.differences, row{name, found, known.reason}, lines)
+		}
+	})
+	if !again {
+		return
+	}
+	t.Run("again", func(t *testing.T) {
+		if found, lines, _ := contrast(t, text, known); !slices.Equal(found, known.differences) {
+			t.Errorf("the table has %q, but this is seen: %s\n%s", known.differences, row{name, found, known.reason}, lines)
+		}
+	})
+}
+
+// contrast returns in what two directors with a file differ, the lines of that and their logs, and whether nothing differs that is not expected
+// but which addresses are secondary.
+func contrast(t *testing.T, text string, known row) (found []string, lines string, order bool) {
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "keepalived.conf")
 	if err := os.WriteFile(conf, []byte(hurry(text)), 0o600); err != nil {
@@ -138,7 +162,7 @@ func compare(t *testing.T, name, text string, known row) {
 	theirs := start(t, "keepalived", conf, n, "keepalived", "-n", "-l", "-f", "/run/k.conf", "-p", "/run/p", "-r", "/run/r", "-c", "/run/c", "-b", "/run/b")
 	ours := start(t, "ipvsd", conf, n, filepath.Join(bin, "ipvsd"), "-f", "/run/k.conf", "--socket", filepath.Join(dir, "socket"), "--state-dir", "/run/state")
 
-	found := settled(t, theirs, ours, known.differences, 0)
+	found = settled(t, theirs, ours, known.differences, 0)
 	if len(n.servers)+len(n.here) > 0 && !theirs.ended() {
 		theirs.kill()
 		ours.kill()
@@ -148,11 +172,13 @@ func compare(t *testing.T, name, text string, known row) {
 			}
 		}
 	}
-	if !slices.Equal(found, known.differences) {
-		_, lines := differences(must(theirs.observe()), must(ours.observe()))
-		t.Errorf("the table has %q, but this is seen: %s\n%s\nkeepalived:\n%s\nipvsd:\n%s", known.differences,
-			row{name, found, known.reason}, lines, theirs.process.Log(), ours.process.Log())
+	if slices.Equal(found, known.differences) {
+		return found, "", false
 	}
+	a, b := must(theirs.observe()), must(ours.observe())
+	_, lines = differences(a, b)
+	rest, _ := differences(unordered(a), unordered(b))
+	return found, fmt.Sprintf("%s\nkeepalived:\n%s\nipvsd:\n%s", lines, theirs.process.Log(), ours.process.Log()), slices.Equal(rest, known.differences)
 }
 
 func must(o observation, _ error) observation { return o }

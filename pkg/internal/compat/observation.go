@@ -2,6 +2,7 @@ package compat
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -80,6 +81,16 @@ func differences(first, second observation) (summary []string, lines string) {
 		}
 	}
 	return summary, b.String()
+}
+
+// unordered is the observation without what tells which address of a network came first.
+func unordered(o observation) observation {
+	o = maps.Clone(o)
+	o["addresses"] = slices.Clone(o["addresses"])
+	for i, l := range o["addresses"] {
+		o["addresses"][i] = strings.Replace(l, " secondary ", " ", 1)
+	}
+	return o
 }
 
 // without returns the lines of all that are not among some, each as often as it is missing.

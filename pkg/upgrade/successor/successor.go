@@ -184,10 +184,14 @@ func (p *Process) Hear(ctx context.Context, kind string) (json.RawMessage, error
 	}
 	select {
 	case <-p.done:
+	case <-time.After(time.Second): // it said so, or talks nonsense
+	}
+	select { // after a standstill both are over
+	case <-p.done:
 		if _, said := errors.AsType[Refused](err); p.err != nil && !said {
 			return nil, fmt.Errorf("it ended: %w; the log says why", p.err)
 		}
-	case <-time.After(time.Second): // it said so, or talks nonsense
+	default:
 	}
 	return nil, err
 }

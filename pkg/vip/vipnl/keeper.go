@@ -282,7 +282,7 @@ func (k *Keeper) listen() {
 			return
 		}
 		if k.lost = k.lost || err != nil; k.lost { // there was too much
-			k.Log.Debug("rtnetlink lost news, everything is read again", "err", err)
+			k.Log.Warn("the kernel had more news than fit, everything is read again", "err", err)
 			if err := k.tables.load(k.kernel); err != nil {
 				k.Log.Warn("the kernel's addresses can't be read, trying again", "err", err)
 				k.tryAt(time.Now().Add(time.Second))
