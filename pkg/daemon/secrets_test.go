@@ -69,7 +69,7 @@ func serverOf(n int, line string) string {
 
 // forms are how a secret may come out: as it is, in hexadecimal digits, as numbers, in base64 wherever in a text it begins.
 func forms(secret string) []string {
-	numbers := strings.Trim(fmt.Sprint([]byte(secret)), "[]")
+	numbers := strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]")
 	list := []string{secret, hex.EncodeToString([]byte(secret)), numbers, strings.ReplaceAll(numbers, " ", ",")}
 	for lead := range 3 {
 		text := base64.RawStdEncoding.EncodeToString(append(make([]byte, lead), secret...))

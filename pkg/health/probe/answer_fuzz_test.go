@@ -75,6 +75,7 @@ type fuzzed struct {
 }
 
 func newFuzzed(f *testing.F) *fuzzed {
+	f.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		f.Fatal(err)
@@ -98,6 +99,7 @@ func newFuzzed(f *testing.F) *fuzzed {
 
 // fuzzAnswers fuzzes what a server answers. Good ones show what passes, and with what that begins.
 func fuzzAnswers(f *testing.F, spec health.Spec, begins string, good ...func(net.Conn)) {
+	f.Helper()
 	for _, serve := range good {
 		text := heard(f, spec, serve)
 		f.Add(text)
@@ -120,6 +122,7 @@ func fuzzAnswers(f *testing.F, spec health.Spec, begins string, good ...func(net
 
 // heard returns what a good server says to a probe that passes.
 func heard(f *testing.F, spec health.Spec, serve func(net.Conn)) []byte {
+	f.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		f.Fatal(err)
