@@ -124,7 +124,7 @@ func (j *Judge) losses(f felt, r Request) span {
 		return span{f.begin, f.end}
 	case n.loss == ifActive && f.active && n.absent && !j.alone(f):
 		return span{f.begin, f.begin + j.bounds.Takeover}
-	case n.loss == always, n.loss == ifActive && f.active:
+	case n.loss == always, n.loss == ifActive && (f.active || !n.absent && j.mayTakeOver(f, after)):
 		return span{f.begin, plus(f.end, after)}
 	case n.loss == detecting:
 		return span{f.begin, min(f.begin+j.bounds.Detect, plus(f.end, Slack))}
@@ -132,6 +132,12 @@ func (j *Judge) losses(f felt, r Request) span {
 		return span{f.begin, plus(f.end, Slack)}
 	}
 	return span{forever, -1}
+}
+
+// mayTakeOver says whether the target of a fault may be active before what the fault did is mended: roles are in doubt meanwhile.
+func (j *Judge) mayTakeOver(f felt, mended time.Duration) bool {
+	effect := span{f.begin, plus(f.end, mended)}
+	return slices.ContainsFunc(j.faults, func(g felt) bool { return g.Fault != f.Fault && slices.ContainsFunc(j.doubts(g), effect.meets) })
 }
 
 // dropped are the servers that a fault takes from a table.

@@ -48,6 +48,24 @@ func TestRequestsAreOfAService(t *testing.T) {
 	judges(t, Fault{At: at(100), For: at(2), Kind: Reload, Number: number}, ask("web", "web2", 99, 101), false)
 }
 
+// TestWhoTakesOver: what is done to the table of a backup explains what is lost only if that may have become active before it was mended.
+func TestWhoTakesOver(t *testing.T) {
+	for _, change := range []Fault{{}, {At: at(99.3), For: at(4), Kind: Switchover}, {At: at(80), For: at(1), Kind: Switchover}} {
+		j := calm.NewJudge(vip)
+		if change.Kind != "" {
+			j.Begin(change.At, change, false)
+			j.End(change.End(), change)
+		}
+		f := Fault{At: at(100), Kind: Clear, Target: "director2"}
+		j.Begin(f.At, f, false)
+		j.End(f.End(), f)
+		found := j.Request(Request{Begin: at(100), End: at(100.05), Service: "dns", Err: "connection refused"})
+		if explained := len(found) == 0; explained != (change.At == at(99.3)) || explained != (j.Explained()[Clear]+j.Explained()[Switchover] == 1) {
+			t.Errorf("%v: %v", change, found)
+		}
+	}
+}
+
 func swapped(server string) string {
 	if ServiceOf(server) == "dns" {
 		return "web1"
