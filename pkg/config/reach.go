@@ -3,6 +3,7 @@ package config
 import (
 	"iter"
 	"net/netip"
+	"strconv"
 
 	"github.com/ipvsd/ipvsd/pkg/health"
 	"github.com/ipvsd/ipvsd/pkg/ipvs"
@@ -25,6 +26,30 @@ func (c *Config) Checks() iter.Seq[health.ID] {
 			for rs := range vs.Servers() {
 				for _, check := range rs.Checks {
 					if !yield(check) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// Subjects returns each check once, and what it is in words that other versions have, too: of which server, of which virtual server, and the
+// how manieth of its type there. Of one that many servers share the first counts.
+func (c *Config) Subjects() iter.Seq2[health.ID, string] {
+	return func(yield func(health.ID, string) bool) {
+		seen := make(map[health.ID]bool)
+		for _, vs := range c.VirtualServers {
+			equals := make(map[string]int)
+			for rs := range vs.Servers() {
+				for _, id := range rs.Checks {
+					subject := vs.Name + ", " + rs.Destination.Addr.String() + ", " + id.Check().Type
+					equals[subject]++
+					if seen[id] {
+						continue
+					}
+					seen[id] = true
+					if !yield(id, subject+" "+strconv.Itoa(equals[subject])) {
 						return
 					}
 				}

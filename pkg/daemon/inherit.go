@@ -165,13 +165,8 @@ func (o *owner) inherit(k *upgrade.Knowledge, now time.Time) map[health.ID]healt
 	o.record()
 	o.events.Resume(k.Events)
 	engine := make(map[health.ID]health.Checker, len(k.Checks))
-	for id := range o.roster.servers {
-		c := id.Check()
-		r, known := k.Checks[c.Key()]
-		if !known {
-			continue
-		}
-		checker, past := r.Checker(c.Policy, now)
+	for id, r := range k.Of(o.cfg.Subjects()) {
+		checker, past := r.Checker(id.Check().Policy, now)
 		engine[id], o.verdicts[id] = checker, checker
 		o.board.adopt(id, checker, past)
 	}

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +28,7 @@ const (
 
 // memory is what the next process goes on from if this one is killed.
 type memory struct {
-	Checks  map[string]health.Record // by Check.Key
+	health.Records
 	Quorums desired.Quorums
 	Boot    string // during which it was written
 
@@ -44,6 +43,7 @@ type memoir struct {
 	recalled chan struct{}                   // closed when the checks can begin; see recall
 	unkept   chan struct{}                   // verdicts are others than on the disk
 	quorums  atomic.Pointer[desired.Quorums] // the newest
+	cfg      atomic.Pointer[config.Config]   // likewise
 	writing  sync.WaitGroup
 	random   func() float64 // spreads probes over time
 }
@@ -84,7 +84,7 @@ func (o *owner) remember(ctx context.Context) {
 }
 
 func (o *owner) keepVerdicts(now time.Time) {
-	m := memory{Checks: o.board.records(now)}
+	m := memory{Records: health.Records{KeyForm: health.KeyForm, Checks: o.board.records(o.memoir.cfg.Load(), now)}}
 	m.Boot, _ = uptime()
 	if q := o.memoir.quorums.Load(); q != nil {
 		m.Quorums = *q
@@ -93,12 +93,9 @@ func (o *owner) keepVerdicts(now time.Time) {
 }
 
 // records returns what is known by all checks that have come to a verdict. Their histories are too much for what they would tell.
-func (b *board) records(now time.Time) map[string]health.Record {
-	b.mu.Lock()
-	ids := slices.Collect(maps.Keys(b.checks))
-	b.mu.Unlock()
-	list := make(map[string]health.Record, len(ids))
-	for _, id := range ids {
+func (b *board) records(cfg *config.Config, now time.Time) map[string]health.Record {
+	list := make(map[string]health.Record)
+	for id, subject := range cfg.Subjects() {
 		b.mu.Lock()
 		p, known := b.checks[id]
 		var c health.Checker
@@ -107,7 +104,9 @@ func (b *board) records(now time.Time) map[string]health.Record {
 		}
 		b.mu.Unlock()
 		if known && c.State != health.Unchecked {
-			list[id.Check().Key()] = c.Record(health.History{}, now)
+			r := c.Record(health.History{}, now)
+			r.Subject = subject
+			list[id.Check().Key()] = r
 		}
 	}
 	return list
@@ -156,13 +155,13 @@ func (m memory) recall(cfg *config.Config, f desired.Facts, table ipvs.Table, ji
 		f.Quorums = nil
 	}
 	if len(m.Checks) > 0 {
-		for id := range cfg.Checks() {
+		for id, r := range m.Of(cfg.Subjects()) {
 			c := id.Check()
-			switch r, known := m.Checks[c.Key()]; {
-			case known && m.former && r.State == health.Down:
-				f.Verdicts[id] = health.New(c.Policy, f.Now, jitter()).Doubt(f.Now)
-			case known && !m.former:
+			switch {
+			case !m.former:
 				f.Verdicts[id] = r.Recall(c.Policy, f.Now, jitter())
+			case r.State == health.Down:
+				f.Verdicts[id] = health.New(c.Policy, f.Now, jitter()).Doubt(f.Now)
 			}
 		}
 	}

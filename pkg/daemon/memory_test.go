@@ -1,7 +1,10 @@
 package daemon
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -121,6 +124,39 @@ func TestVerdictsWithoutTable(t *testing.T) {
 		}
 		h.stop()
 	})
+}
+
+// otherKeys returns records as a version writes them whose keys have another form.
+func otherKeys(r health.Records, form int) health.Records {
+	other := health.Records{KeyForm: form, Checks: make(map[string]health.Record)}
+	for key, record := range r.Checks {
+		other.Checks["x"+key] = record
+	}
+	return other
+}
+
+// A version that has other keys for the same checks goes on with their verdicts. Without another form another key is another check.
+func TestVerdictsByOtherKeys(t *testing.T) {
+	for form, stay := range map[int]bool{health.KeyForm + 1: true, health.KeyForm: false, 0: false} {
+		synctest.Test(t, func(t *testing.T) {
+			h := start(t, new(ipvstest.Kernel), t.TempDir(), presumed, second)
+			h.pass(10 * time.Second)
+			before := h.sinces()
+			h.kill()
+			m, err := h.files.readMemory()
+			m.Records = otherKeys(m.Records, form)
+			text, failed := json.Marshal(m)
+			if err := errors.Join(err, failed, os.WriteFile(h.files.memory, text, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			h.pass(time.Hour)
+			h = start(t, h.kernel, h.options.StateDir, presumed, second)
+			if after := h.sinces(); slices.Equal(after, before) != stay {
+				t.Errorf("with keys of the form %d the verdicts are %q, and were %q", form, after, before)
+			}
+			h.stop()
+		})
+	}
 }
 
 // A verdict of before a boot holds no server out for its hold_down, and has none be presumed alive that was down.

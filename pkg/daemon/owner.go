@@ -300,6 +300,7 @@ func (o *owner) adopt(cfg *config.Config, problems config.Diagnostics, now time.
 func (o *owner) establish(cfg *config.Config, now time.Time) {
 	removed, added := differing(o.cfg, cfg)
 	o.cfg = cfg
+	o.memoir.cfg.Store(cfg)
 	if o.ledger.Follow(removed, added, now) {
 		o.record()
 	}

@@ -246,15 +246,19 @@ func (d *Daemon) freeze(ctx context.Context) (k *upgrade.Knowledge, thaw func(),
 func (o *owner) knowledge(known map[health.ID]health.Checker, now time.Time) *upgrade.Knowledge {
 	o.takeNews()
 	k := &upgrade.Knowledge{
-		Checks: make(map[string]health.Record, len(known)), Quorums: o.quorums, Told: make(map[string]upgrade.Told, len(o.told)),
+		Records: health.Records{KeyForm: health.KeyForm, Checks: make(map[string]health.Record, len(known))}, Quorums: o.quorums, Told: make(map[string]upgrade.Told, len(o.told)),
 		Wishes: o.wishes, Owned: o.ledger.Owned, Events: o.events.Past(), Changed: o.settings.changed,
 		Members: make(map[string]upgrade.Pool, len(o.members.pools)),
 	}
 	for name, p := range o.members.pools {
 		k.Members[name] = upgrade.Pool(*p)
 	}
-	for id, c := range known {
-		k.Checks[id.Check().Key()] = c.Record(o.board.past(id), now)
+	for id, subject := range o.cfg.Subjects() {
+		if c, checked := known[id]; checked {
+			r := c.Record(o.board.past(id), now)
+			r.Subject = subject
+			k.Checks[id.Check().Key()] = r
+		}
 	}
 	for name, t := range o.told {
 		k.Told[name] = t.forUpgrade()

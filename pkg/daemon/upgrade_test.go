@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -208,6 +209,39 @@ func TestReloadDuringUpgrade(t *testing.T) {
 	d.depart(os.Getpid())
 	<-done
 	<-heard
+}
+
+// The new process goes on with all verdicts, also if its keys of checks have another form, or the old one names no subjects.
+func TestVerdictsOfUpgrade(t *testing.T) {
+	for name, heard := range map[string]func(health.Records) health.Records{
+		"the same version":   func(r health.Records) health.Records { return r },
+		"another form":       func(r health.Records) health.Records { return otherKeys(r, health.KeyForm+1) },
+		"an earlier version": func(r health.Records) health.Records { return health.Records{Checks: r.Checks} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				old := start(t, new(ipvstest.Kernel), t.TempDir(), web, second)
+				old.pass(10 * time.Second)
+				before := old.sinces()
+				told, err := ask(t.Context(), old.owner, func(context.Context) []byte {
+					text, _ := json.Marshal(old.knowledge(old.verdicts, time.Now())) // what came of it is looked at
+					return text
+				})
+				k, failed := upgrade.Parse(told)
+				if err := errors.Join(err, failed); err != nil {
+					t.Fatal(err)
+				}
+				k.Records = heard(k.Records)
+				fresh := start(t, new(ipvstest.Kernel), t.TempDir(), web)
+				n, err := ask(t.Context(), fresh.owner, func(context.Context) int { return len(fresh.inherit(k, time.Now())) })
+				if after := fresh.sinces(); err != nil || n != 3 || !slices.Equal(after, before) {
+					t.Errorf("%d verdicts, %q, and were %q (%v)", n, after, before, err)
+				}
+				old.stop()
+				fresh.stop()
+			})
+		})
+	}
 }
 
 // The new process may have read the disk before sources of members said something else, and the disk may not have taken what settings were

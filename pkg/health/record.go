@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"iter"
 	"slices"
 	"time"
 )
@@ -26,6 +27,38 @@ type Record struct {
 	Recovery   time.Duration `json:",omitzero"`
 	Next       time.Time     `json:",omitzero"`  // when a probe is due; one that runs ends with its process, and is due again
 	History    []Run         `json:",omitempty"` // the newest first
+	Subject    string        `json:",omitempty"` // which check of which server it is, whatever its key
+}
+
+// KeyForm is raised whenever equal checks get other keys than before: when something is added to a check, say. See Records.
+const KeyForm = 1
+
+// Records is what a process knows by its checks, for another one, of another version maybe.
+type Records struct {
+	KeyForm int               `json:",omitzero"` // of the writer; 0: it names no subjects
+	Checks  map[string]Record // by Check.Key
+}
+
+// Of returns the records of checks, given with their subjects. Who wrote other keys for the same checks is understood by the subjects. Otherwise
+// these mean nothing: a check that has another key is another check, which has to pass first.
+func (r Records) Of(checks iter.Seq2[ID, string]) iter.Seq2[ID, Record] {
+	bySubject := make(map[string]Record)
+	if r.KeyForm != 0 && r.KeyForm != KeyForm {
+		for _, record := range r.Checks {
+			bySubject[record.Subject] = record
+		}
+	}
+	return func(yield func(ID, Record) bool) {
+		for id, subject := range checks {
+			record, known := r.Checks[id.Check().Key()]
+			if !known {
+				record, known = bySubject[subject]
+			}
+			if known && !yield(id, record) {
+				return
+			}
+		}
+	}
 }
 
 // Key stands for a check in other processes, of other versions, too. Two checks of the same content have the same key, and others have not.

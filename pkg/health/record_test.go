@@ -1,7 +1,11 @@
 package health
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"io"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -89,6 +93,49 @@ func TestKeys(t *testing.T) {
 	// Other processes, and other versions, must come to the same.
 	if got, want := checks[3].Key(), goldenKey; got != want {
 		t.Errorf("the key is %s, want %s: after this change an upgrade begins all verdicts anew", got, want)
+	}
+}
+
+// One of each kind: what is added to any of them changes the keys of all checks of that kind.
+func TestKeyForm(t *testing.T) {
+	rule := Regex{Options: ListOf("caseless")}
+	all := sha256.New()
+	for _, s := range []Spec{
+		TCP{}, Ping{}, HTTP{URLs: ListOf(URL{Headers: ListOf(Header{}), Regex: rule, JSON: ListOf(Assertion{})})}, SMTP{}, DNS{Expect: rule}, UDP{}, File{},
+		Misc{Argv: ListOf("")}, BFD{}, FTP{Expect: rule}, IMAP{}, POP3{}, LDAP{Expect: rule}, NNTP{}, MySQL{}, PgSQL{}, RADIUS{}, SIP{}, SimpleTCP{Expect: rule},
+		GRPC{}, Redis{}, Agent{},
+	} {
+		_, _ = io.WriteString(all, Check{Spec: s}.Key())
+	}
+	const want = "f1a4c5e4eee2af44"
+	if got := hex.EncodeToString(all.Sum(nil)[:8]); got != want || KeyForm != 1 {
+		t.Errorf("the keys are of another form, %s: raise KeyForm, and put both down here", got)
+	}
+}
+
+// Who wrote keys of another form is understood by the subjects. Otherwise these say nothing, also where somebody wrote none.
+func TestRecordsOf(t *testing.T) {
+	a, b := Check{Type: "TCP_CHECK", Spec: TCP{}}.ID(), Check{Type: "PING_CHECK", Spec: Ping{}}.ID()
+	checks := maps.All(map[ID]string{a: "a", b: "b"})
+	known, other := a.Check().Key(), "of another form"
+	for _, tt := range []struct {
+		name string
+		r    Records
+		want map[ID]int
+	}{
+		{"keys of this form", Records{KeyForm, map[string]Record{known: {Failures: 1, Subject: "a"}, other: {Failures: 2, Subject: "b"}}}, map[ID]int{a: 1}},
+		{"keys of another one", Records{KeyForm + 1, map[string]Record{other: {Failures: 1, Subject: "b"}, "y": {Failures: 2, Subject: "c"}}}, map[ID]int{b: 1}},
+		{"a key that stayed", Records{KeyForm + 1, map[string]Record{known: {Failures: 1, Subject: "b"}, other: {Failures: 2, Subject: "a"}}}, map[ID]int{a: 1, b: 1}},
+		{"no subjects", Records{0, map[string]Record{known: {Failures: 1}, other: {Failures: 2}}}, map[ID]int{a: 1}},
+		{"nothing", Records{}, map[ID]int{}},
+	} {
+		got := make(map[ID]int)
+		for id, r := range tt.r.Of(checks) {
+			got[id] = r.Failures
+		}
+		if !maps.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }
 

@@ -44,9 +44,9 @@ type Ready struct {
 // Knowledge is what was found out and decided, and is not on the disk, or may not be: that may be full, and the new process has read it
 // before the old one stood still.
 type Knowledge struct {
-	Checks  map[string]health.Record // by Check.Key
-	Quorums map[string]health.State  // by virtual server
-	Told    map[string]Told          // by virtual server
+	health.Records
+	Quorums map[string]health.State // by virtual server
+	Told    map[string]Told         // by virtual server
 	Wishes  admin.State
 	Owned   desired.Owned
 	Changed desired.Changed

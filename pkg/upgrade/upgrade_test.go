@@ -17,7 +17,7 @@ import (
 
 func known() *upgrade.Knowledge {
 	return &upgrade.Knowledge{
-		Checks:  map[string]health.Record{"a": {State: health.Down, Failures: 3}},
+		Records: health.Records{KeyForm: 1, Checks: map[string]health.Record{"a": {State: health.Down, Failures: 3, Subject: "tcp 192.0.2.1:80, 10.0.0.1:80, TCP_CHECK 1"}}},
 		Quorums: map[string]health.State{"tcp 192.0.2.1:80": health.Up},
 		Told: map[string]upgrade.Told{"tcp 192.0.2.1:80": {
 			Quorum: health.Up, Servers: []upgrade.Server{{Address: "10.0.0.1:80", State: health.Down, Checks: []health.State{health.Down, health.Up}}},
