@@ -1,11 +1,14 @@
 package health
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"iter"
+	"reflect"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -63,9 +66,40 @@ func (r Records) Of(checks iter.Seq2[ID, string]) iter.Seq2[ID, Record] {
 
 // Key stands for a check in other processes, of other versions, too. Two checks of the same content have the same key, and others have not.
 func (c Check) Key() string {
-	text, _ := json.Marshal(c) // all that a check is made of has a form
+	text, _ := json.Marshal(c)                  // all that a check is made of has a form
+	if bytes.Contains(text, []byte(`\ufffd`)) { // JSON has one for all bytes that are no text
+		text = appendStrings(text, reflect.ValueOf(c))
+	}
 	sum := sha256.Sum256(text) // it may hold secrets
 	return hex.EncodeToString(sum[:16])
+}
+
+// appendStrings appends all strings of a value, byte by byte.
+func appendStrings(text []byte, v reflect.Value) []byte {
+	if l, ok := v.Interface().(interface{ each(func(reflect.Value)) }); ok {
+		l.each(func(item reflect.Value) { text = appendStrings(text, item) })
+		return text
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return strconv.AppendQuote(text, v.String())
+	case reflect.Interface:
+		return appendStrings(text, v.Elem())
+	case reflect.Struct:
+		for f, field := range v.Fields() {
+			if f.IsExported() { // the others are of addresses
+				text = appendStrings(text, field)
+			}
+		}
+	default:
+	}
+	return text
+}
+
+func (l List[T]) each(f func(reflect.Value)) {
+	for item := range l.All() {
+		f(reflect.ValueOf(item))
+	}
 }
 
 // MarshalJSON is of an array, for Check.Key.

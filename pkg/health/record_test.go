@@ -83,6 +83,12 @@ func TestKeys(t *testing.T) {
 		{Type: "FTP_CHECK", Spec: FTP{Password: Secret{Text: "a"}}}, {Type: "FTP_CHECK", Spec: FTP{Password: Secret{Text: "b"}}},
 		{Type: "DNS_CHECK", Spec: DNS{Expect: Regex{Pattern: "a", Options: ListOf("caseless")}}}, {Type: "DNS_CHECK", Spec: DNS{Expect: Regex{Pattern: "a"}}},
 	}
+	for _, s := range []string{"a\xfe", "a\xff", "\xffa", "a\ufffd", "a\\ufffd"} { // JSON has no bytes that are no text
+		checks = append(checks, Check{Type: "UDP_CHECK", Spec: UDP{Payload: s}}, Check{Type: "UDP_CHECK", Spec: UDP{Reply: s}}, Check{Type: "UDP_CHECK", Interface: s, Spec: UDP{}},
+			Check{Type: "FTP_CHECK", Spec: FTP{Password: Secret{Text: s}}}, Check{Type: "FTP_CHECK", Spec: FTP{Expect: Regex{Pattern: s}}},
+			Check{Type: "MISC_CHECK", Spec: Misc{Argv: ListOf("/bin/a", s)}}, Check{Type: "MISC_CHECK", Spec: Misc{Argv: ListOf("/bin/a", "b", s)}},
+			Check{Type: "HTTP_GET", Spec: HTTP{URLs: ListOf(URL{Path: s})}}, Check{Type: "HTTP_GET", Spec: HTTP{URLs: ListOf(URL{Headers: ListOf(Header{"A", s})})}})
+	}
 	seen := make(map[string]int)
 	for i, c := range checks {
 		if j, known := seen[c.Key()]; known {
@@ -92,7 +98,7 @@ func TestKeys(t *testing.T) {
 	}
 	// Other processes, and other versions, must come to the same.
 	if got, want := checks[3].Key(), goldenKey; got != want {
-		t.Errorf("the key is %s, want %s: after this change an upgrade begins all verdicts anew", got, want)
+		t.Errorf("the key is %s, want %s: raise KeyForm, too", got, want)
 	}
 }
 
