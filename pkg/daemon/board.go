@@ -25,6 +25,8 @@ type posted struct {
 	history health.History
 	logAll  bool // log_all_failures
 	isNews  bool // it is in news
+
+	key string // Check.Key, which is not cheap, once it was needed; remember's alone
 }
 
 func newBoard() *board {

@@ -71,6 +71,11 @@ func (k *keeper) put(name string, value any, lost string) {
 			return
 		}
 	}
+	k.putText(name, text, lost)
+}
+
+// putText is put of a value's JSON.
+func (k *keeper) putText(name string, text []byte, lost string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	r := k.records[name]

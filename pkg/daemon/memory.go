@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,7 @@ type memoir struct {
 	cfg      atomic.Pointer[config.Config]   // likewise
 	writing  sync.WaitGroup
 	random   func() float64 // spreads probes over time
+	size     int            // of the last record; remember's alone
 }
 
 func newMemoir() *memoir {
@@ -84,17 +86,25 @@ func (o *owner) remember(ctx context.Context) {
 }
 
 func (o *owner) keepVerdicts(now time.Time) {
-	m := memory{Records: health.Records{KeyForm: health.KeyForm, Checks: o.board.records(o.memoir.cfg.Load(), now)}}
+	m := memory{Records: health.Records{KeyForm: health.KeyForm}}
 	m.Boot, _ = uptime()
 	if q := o.memoir.quorums.Load(); q != nil {
 		m.Quorums = *q
 	}
-	o.keeper.put(o.files.memory, m, "after a kill, verdicts have a new date, and servers that are being held or start slowly do so no more")
+	frame, _ := json.Marshal(m)                          // all of it has a form
+	before, after, _ := bytes.Cut(frame, []byte("null")) // where the records are
+	text := bytes.NewBuffer(make([]byte, 0, o.memoir.size+o.memoir.size/8))
+	text.Write(before)
+	o.board.write(text, o.memoir.cfg.Load(), now)
+	text.Write(after)
+	o.memoir.size = text.Len()
+	o.keeper.putText(o.files.memory, text.Bytes(), "after a kill, verdicts have a new date, and servers that are being held or start slowly do so no more")
 }
 
-// records returns what is known by all checks that have come to a verdict. Their histories are too much for what they would tell.
-func (b *board) records(cfg *config.Config, now time.Time) map[string]health.Record {
-	list := make(map[string]health.Record)
+// write writes the records of all checks that have come to a verdict, as JSON, one after the other: there may be 100,000. Their histories are too
+// much for what they would tell.
+func (b *board) write(text *bytes.Buffer, cfg *config.Config, now time.Time) {
+	encoder, next := json.NewEncoder(text), byte('{')
 	for id, subject := range cfg.Subjects() {
 		b.mu.Lock()
 		p, known := b.checks[id]
@@ -103,13 +113,23 @@ func (b *board) records(cfg *config.Config, now time.Time) map[string]health.Rec
 			c = p.checker
 		}
 		b.mu.Unlock()
-		if known && c.State != health.Unchecked {
-			r := c.Record(health.History{}, now)
-			r.Subject = subject
-			list[id.Check().Key()] = r
+		if !known || c.State == health.Unchecked {
+			continue
 		}
+		if p.key == "" {
+			p.key = id.Check().Key()
+		}
+		r := c.Record(health.History{}, now)
+		r.Subject, r.Next, r.Jitter = subject, time.Time{}, 0 // a start has its own of these
+		text.WriteByte(next)
+		next = ','
+		text.WriteString(`"` + p.key + `":`)
+		_ = encoder.Encode(&r) // all of it has a form
 	}
-	return list
+	if next == '{' {
+		text.WriteByte('{')
+	}
+	text.WriteByte('}')
 }
 
 // readMemory returns what the last process knew; an absent record is nothing.

@@ -181,6 +181,38 @@ func TestVerdictsOfAnotherBoot(t *testing.T) {
 	})
 }
 
+// The record is JSON, of however many checks.
+func TestVerdictsAsJSON(t *testing.T) {
+	for unchecked, want := range [...]int{3, 2, 1, 0} {
+		o, reports := ownerOf(t, 3)
+		for i := range unchecked {
+			reports[i].Checker.State = health.Unchecked
+			o.board.post(reports[i])
+		}
+		o.keepVerdicts(time.Now())
+		var m memory
+		if err := json.Unmarshal(o.keeper.records[o.files.memory].text, &m); err != nil || len(m.Checks) != want || m.KeyForm != health.KeyForm {
+			t.Errorf("%d verdicts, want %d (%v)", len(m.Checks), want, err)
+		}
+	}
+}
+
+// Results that say what was known have nothing be written.
+func TestNoVerdictsWrittenForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), presumed, second)
+		h.pass(10 * time.Second)
+		if err := os.Remove(h.files.memory); err != nil {
+			t.Fatal(err)
+		}
+		h.pass(time.Minute)
+		if _, err := os.Stat(h.files.memory); err == nil {
+			t.Error("the same verdicts were written again")
+		}
+		h.stop()
+	})
+}
+
 // A record that is too long to be one is not read.
 func TestVerdictsTooLong(t *testing.T) {
 	f := filesIn(Options{StateDir: t.TempDir()})
