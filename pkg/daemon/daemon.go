@@ -233,7 +233,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		return nil
 	})
 	tasks, ctx := errgroup.WithContext(ctx)
-	begin := func(f func() error) { tasks.Go(func() error { return d.begin(ctx, f) }) }
+	begin := func(f func() error) { tasks.Go(func() error { return d.begin(f) }) }
 	begin(func() error { return server.Run(ctx) })
 	begin(func() error {
 		d.listener.Run(ctx)

@@ -207,13 +207,16 @@ func (o *owner) inheritMembers(known map[string]upgrade.Pool, now time.Time) {
 	o.establish(o.members.join(o.members.base), now)
 }
 
-// parts that begin when this process is the daemon wait for it.
-func (d *Daemon) begin(ctx context.Context, f func() error) error {
+// begin runs a part that begins when this process is the daemon, and does not if it never is. That the daemon is to stop decides nothing: the
+// virtual routers may be in charge by then, and whoever is has to stop as on_stop says.
+func (d *Daemon) begin(f func() error) error {
 	if i := d.options.Inheritance; i != nil {
 		select {
 		case <-i.charge:
-		case <-ctx.Done():
-			return nil
+		case <-d.owner.ended:
+			if !i.inCharge() {
+				return nil
+			}
 		}
 	}
 	return f()

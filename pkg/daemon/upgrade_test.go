@@ -13,12 +13,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/desired"
@@ -190,6 +192,48 @@ func TestOneInCharge(t *testing.T) {
 			if d.departed() || !d.goesOn(t, time.Minute) {
 				t.Error("the old one does not go on")
 			}
+		})
+	}
+}
+
+// A stop that reaches the new process when it is in charge, or about to be, finds all its parts there, however late they look. One that reaches it
+// before has none of them begin.
+func TestStopOfNewProcess(t *testing.T) {
+	for name, charge := range map[string]bool{"in charge": true, "not in charge": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const parts = 20
+				i := &Inheritance{charge: make(chan struct{})}
+				d := &Daemon{options: Options{Inheritance: i}, owner: &owner{ended: make(chan struct{})}}
+				tasks, ctx := errgroup.WithContext(t.Context())
+				var began, over atomic.Int32
+				part := func() error {
+					began.Add(1)
+					return nil
+				}
+				for range parts {
+					tasks.Go(func() error {
+						defer over.Add(1)
+						return d.begin(part)
+					})
+				}
+				tasks.Go(func() error { return errors.New("stop") })
+				synctest.Wait()
+				if ctx.Err() == nil || over.Load() > 0 {
+					t.Errorf("%d parts did not wait for who is in charge", over.Load())
+				}
+				if charge {
+					close(i.charge)
+				}
+				close(d.owner.ended)
+				_ = tasks.Wait()
+				for range parts { // what looks when both are so
+					_ = d.begin(part)
+				}
+				if want := map[bool]int32{true: 2 * parts}[charge]; began.Load() != want {
+					t.Errorf("%d parts began, want %d", began.Load(), want)
+				}
+			})
 		})
 	}
 }
