@@ -190,7 +190,7 @@ func New(o Options) (_ *Daemon, err error) {
 	d.owner.dropped = answer.dropped
 	d.owner.adopt(cfg, answer.problems, time.Now())
 	d.owner.begin(awaited, answer.read, cfg)
-	d.owner.settings.roles = d.failover.Presumed() // for the sync daemons, which run
+	d.owner.settings.roles = d.failover.Presume() // for the sync daemons, which run
 	return d, nil
 }
 

@@ -1,6 +1,8 @@
 package failover
 
 import (
+	"context"
+
 	"github.com/ipvsd/ipvsd/pkg/track"
 	"github.com/ipvsd/ipvsd/pkg/vip"
 	"github.com/ipvsd/ipvsd/pkg/vip/vipnl"
@@ -8,7 +10,18 @@ import (
 )
 
 // New returns a Failover without instances.
-func New(o Options) *Failover { return newFailover(o, assemble) }
+func New(o Options) *Failover { return newFailover(o, assemble, look) }
+
+// look returns the interfaces of this host, none if they can't be known: that is told when they are watched.
+func look() (list []vip.Interface) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	vipnl.Interfaces(ctx, func(found []vip.Interface, _ error) {
+		list = found
+		cancel()
+	})
+	return list
+}
 
 // record returns the file in which a part writes down what it changed on the host.
 func (f *Failover) record(part string) string {

@@ -30,19 +30,20 @@ type seat struct {
 type role struct {
 	state   atomic.Uint32
 	repeat  atomic.Uint64             // see vip.Wish
+	open    atomic.Bool               // see Presume
 	lingers atomic.Bool               // it is a backup that still has its addresses
 	fresh   atomic.Pointer[time.Time] // until then it is active and hears of the other router's connections; a step of the clock is nothing to it
 }
 
 // part is what a wish depends on.
 type part struct {
-	active, lingers, fresh bool
-	repeat                 uint64
+	active, open, lingers, fresh bool
+	repeat                       uint64
 }
 
 func (r *role) part() part {
 	until := r.fresh.Load()
-	return part{r.is() == vrrp.Active, r.lingers.Load(), until != nil && time.Now().Before(*until), r.repeat.Load()}
+	return part{r.is() == vrrp.Active, r.open.Load(), r.lingers.Load(), until != nil && time.Now().Before(*until), r.repeat.Load()}
 }
 
 // linger is how long an instance that yields keeps its addresses. The other router's advert, which it yields to, comes before that
@@ -59,6 +60,9 @@ func (r *role) is() vrrp.State { return vrrp.State(r.state.Load()) }
 // become changes the state. Who yields to another active router keeps the addresses for a moment.
 func (r *role) become(b vrrp.Became) {
 	r.lingers.Store(yields(b.From, b.To))
+	if b.From != vrrp.Initialize || b.To != vrrp.Backup {
+		r.open.Store(false)
+	}
 	if b.Planned {
 		until := time.Now().Add(silence)
 		r.fresh.Store(&until)
@@ -91,6 +95,8 @@ func (s *seat) wishAs(p part) vip.Wish {
 		if p.fresh {
 			w.Silent = s.balanced
 		}
+	case p.open:
+		return vip.Wish{Owner: w.Owner, Denied: s.active.Denied, Undecided: true}
 	case p.lingers: // the neighbours have just been told where the addresses are now
 		w = s.active
 		w.Announce = nil
@@ -113,8 +119,10 @@ func (f *Failover) follow(actions []vrrp.Action) {
 		switch a := a.(type) {
 		case vrrp.Became:
 			f.became(a)
+		case vrrp.Heard:
+			f.act(a.Instance, func(r *role) { r.open.Store(false) })
 		case vrrp.WentOn:
-			f.act(a.Instance, func(r *role) { r.state.Store(uint32(vrrp.Active)) })
+			f.act(a.Instance, func(r *role) { r.open.Store(false); r.state.Store(uint32(vrrp.Active)) })
 		case vrrp.Reannounce:
 			f.act(a.Instance, func(r *role) { r.repeat.Add(1) })
 		}

@@ -70,6 +70,7 @@ type Failover struct {
 	roles    func(map[string]vrrp.State)
 	handover Handover
 	assemble func(*Failover) (*parts, error)
+	look     func() []vip.Interface // what this host has now
 	records  string
 	stay     bool
 	begun    bool // once; of Run's goroutine
@@ -109,9 +110,10 @@ type reading struct {
 	since time.Time
 }
 
-func newFailover(o Options, assemble func(*Failover) (*parts, error)) *Failover {
+func newFailover(o Options, assemble func(*Failover) (*parts, error), look func() []vip.Interface) *Failover {
 	return &Failover{
-		log: o.Log, roles: o.Roles, told: o.Tell, observed: o.Observed, handover: cmp.Or[Handover](o.Handover, alone{}), records: o.Records, stay: o.Stay, await: o.Await, taken: o.Taken, assemble: assemble, scripts: script.NewQueues(script.Run),
+		log: o.Log, roles: o.Roles, told: o.Tell, observed: o.Observed, handover: cmp.Or[Handover](o.Handover, alone{}), records: o.Records, stay: o.Stay, await: o.Await, taken: o.Taken,
+		assemble: assemble, look: look, scripts: script.NewQueues(script.Run),
 		changed: make(chan struct{}, 1), inbox: inbox{dirty: make(chan struct{}, 1)},
 		cfg: new(config.VRRP), members: make(map[string]*member), groups: make(map[string]*group),
 		readings: make(map[vrrp.Object]reading), services: make(map[string]health.State),

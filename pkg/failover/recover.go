@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/ipvsd/ipvsd/pkg/vip"
 	"github.com/ipvsd/ipvsd/pkg/vrrp"
 	"github.com/ipvsd/ipvsd/pkg/vrrp/vrrpio"
 )
@@ -33,23 +34,37 @@ func (f *Failover) openRecord() (*vrrpio.RecordFile, *vrrpio.Remains) {
 	return record, remains
 }
 
-// Presumed returns the roles that those instances have, by name, which most likely go on with what a process before left, after Change and before
-// Run. Who follows the roles need not follow a detour: what becomes of them is told as ever.
-func (f *Failover) Presumed() map[string]vrrp.State {
-	path := f.record("vrrp")
-	if path == "" || f.await != nil {
+// Presume looks at what a process before has left, after Change and before Run. It returns the roles that instances most likely have, by
+// name, for who follows the roles and need not follow a detour: of those that go on, and of those whose addresses are all on the host.
+// What is on the host of these stays as it is until the instance has a role, or hears who else has it (decision 0038).
+func (f *Failover) Presume() map[string]vrrp.State {
+	if f.await != nil {
 		return nil
 	}
-	record, remains, err := vrrpio.OpenRecord(path)
-	if err != nil {
-		return nil
-	}
-	record.Close()
-	roles := make(map[string]vrrp.State)
-	for _, in := range f.instances() {
-		if remains != nil && remains.Left([]vrrp.Instance{in}, vrrpio.Uptime()) > 0 {
-			roles[in.Name] = vrrp.Active
+	var remains *vrrpio.Remains
+	if path := f.record("vrrp"); path != "" {
+		record, found, err := vrrpio.OpenRecord(path)
+		if err == nil {
+			record.Close()
+			remains = found
 		}
+	}
+	placed := f.placed(f.look())
+	roles := make(map[string]vrrp.State)
+	var left []string
+	for _, in := range f.instances() {
+		m := f.members[in.Name]
+		goesOn := remains != nil && remains.Left([]vrrp.Instance{in}, vrrpio.Uptime()) > 0
+		if open := placed[in.Name] && len(m.config.Active.Addresses) > 0; open || goesOn {
+			m.role.open.Store(open)
+			roles[in.Name] = vrrp.Active
+			if !goesOn {
+				left = append(left, in.Name)
+			}
+		}
+	}
+	if len(left) > 0 {
+		f.log.Info("the addresses of virtual routers were left here: they stay until it is known who is active", "instances", left)
 	}
 	return roles
 }
@@ -80,20 +95,20 @@ func (f *Failover) recover(ctx context.Context, p *parts) error {
 	}
 	limit, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
-	if err := p.runner.Recover(limit, p.remains, f.placed()); err != nil && ctx.Err() == nil {
+	var links []vip.Interface
+	if l := f.links.Load(); l != nil {
+		links = *l
+	}
+	if err := p.runner.Recover(limit, p.remains, f.placed(links)); err != nil && ctx.Err() == nil {
 		f.log.Warn("the virtual routers' thread does not answer", "err", err)
 	}
 	return f.goOn(ctx, p, begin(p.keeper.Run), begin(p.tracker.Run), runner, watch)
 }
 
 // placed tells of each instance whether the addresses of an active one are on the host.
-func (f *Failover) placed() map[string]bool {
-	links := f.links.Load()
-	if links == nil {
-		return nil
-	}
-	has := make(map[string]map[netip.Addr]bool, len(*links))
-	for _, l := range *links {
+func (f *Failover) placed(links []vip.Interface) map[string]bool {
+	has := make(map[string]map[netip.Addr]bool, len(links))
+	for _, l := range links {
 		has[l.Name] = make(map[netip.Addr]bool, len(l.Addrs))
 		for _, p := range l.Addrs {
 			has[l.Name][p.Addr()] = true

@@ -37,6 +37,8 @@ func (f *Failover) acted(at time.Time, action vrrp.Action) {
 			f.moved = true
 			f.sayBecame(at, m, a)
 		}
+	case vrrp.Heard:
+		f.moved = true // it may have been presumed to be active
 	case vrrp.WentOn:
 		if m := f.member(a.Instance); m != nil {
 			f.wentOn(at, m, a)

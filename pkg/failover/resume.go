@@ -25,6 +25,7 @@ type Told struct {
 	State    vrrp.State // of an instance
 	Told     vrrp.State // what scripts heard last
 	Priority uint8      // effective, of an instance
+	Open     bool       // it is not known yet whose the addresses are that a process before has left
 }
 
 // ReadingSince is what is known of a tracked object.
@@ -37,7 +38,9 @@ type ReadingSince struct {
 func (s *Standing) Roles() map[string]vrrp.State {
 	roles := make(map[string]vrrp.State, len(s.Members))
 	for _, m := range s.Members {
-		roles[m.Name] = m.State
+		if roles[m.Name] = m.State; m.Open {
+			roles[m.Name] = vrrp.Active // as presumed
+		}
 	}
 	return roles
 }
@@ -68,7 +71,7 @@ func (f *Failover) Freeze(ctx context.Context) (s Standing, thaw func(), err err
 	now := time.Now()
 	for _, c := range f.cfg.Instances {
 		m := f.members[c.Name]
-		s.Members = append(s.Members, Told{c.Name, m.role.is(), m.told, m.priority})
+		s.Members = append(s.Members, Told{c.Name, m.role.is(), m.told, m.priority, m.role.open.Load()})
 	}
 	for _, g := range f.cfg.Groups {
 		s.Groups = append(s.Groups, Told{Name: g.Name, Told: f.groups[g.Name].told})
@@ -153,6 +156,7 @@ func (f *Failover) adopt(s *Standing) {
 	for _, t := range s.Members {
 		if m := f.members[t.Name]; m != nil && t.Told <= vrrp.Fault {
 			m.told, m.priority = t.Told, t.Priority
+			m.role.open.Store(t.Open)
 		}
 	}
 	for _, t := range s.Groups {

@@ -180,7 +180,7 @@ func (f *Failover) abandon(p *parts, runner *task) {
 	f.stopping = true
 	f.desk.Store(nil) // whoever had a wish to correct later
 	for _, m := range f.members {
-		if m.role.is() == vrrp.Active {
+		if m.role.is() == vrrp.Active || m.role.open.Load() {
 			w := m.seat(nil).wish()
 			w.Stays = true
 			p.keeper.Wish(w)

@@ -172,6 +172,14 @@ func (r fakeTracker) Interfaces(list []vip.Interface) { r.note("tracker: %d inte
 // play starts a Failover without a configuration.
 func play(t *testing.T) *stage {
 	t.Helper()
+	s := prepare(t)
+	s.begin()
+	return s
+}
+
+// prepare does all but begin.
+func prepare(t *testing.T) *stage {
+	t.Helper()
 	s := &stage{t: t, log: new(bytes.Buffer), wishes: make(map[string]vip.Wish), fails: make(chan error), ready: closed}
 	o := Options{
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
@@ -192,23 +200,27 @@ func play(t *testing.T) *stage {
 			<-ctx.Done()
 			s.note("watch ends")
 		}}, nil
-	})
+	}, func() []vip.Interface { return []vip.Interface{{Name: "eth0", Addrs: s.addrs}} })
 	s.scripts = script.NewQueues(func(_ context.Context, c script.Command) (string, error) {
 		s.note("script %s", strings.Join(c.Argv, " "))
 		return "", nil
 	})
-	ctx, cancel := context.WithCancel(t.Context())
+	return s
+}
+
+// begin begins Run, which stop ends.
+func (s *stage) begin() {
+	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	s.stop = func() {
-		t.Helper()
+		s.t.Helper()
 		cancel()
 		if err := <-ended; err != nil {
-			t.Error(err)
+			s.t.Error(err)
 		}
 	}
-	t.Cleanup(cancel)
-	return s
+	s.t.Cleanup(cancel)
 }
 
 func script1(words ...string) *config.Script { return &config.Script{Argv: words} }

@@ -212,7 +212,9 @@ func (f *Failover) tell() {
 		f.moved = false
 		roles = make(map[string]vrrp.State, len(f.members))
 		for name, m := range f.members {
-			roles[name] = m.state
+			if roles[name] = m.state; m.role.open.Load() {
+				roles[name] = vrrp.Active // as presumed
+			}
 		}
 	}
 	f.mu.Unlock()

@@ -23,6 +23,9 @@ type Wish struct {
 	// Stays says that it remains when who carries it out ends: a director that is also a real server has to serve the other
 	// director's clients while its own daemon is stopped.
 	Stays bool
+	// Undecided says that the owner does not know yet what it will wish: what of its own an earlier process has left stays as it is,
+	// and nobody is told of it. It goes at once when the next wish lacks it.
+	Undecided bool
 	// Repeat makes the neighbours be told once more whenever it differs from before: another router had said that the addresses
 	// were its own.
 	Repeat uint64

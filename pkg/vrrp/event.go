@@ -126,6 +126,10 @@ const (
 	NotHandedOver
 )
 
+// Heard tells of an instance that is not active, once: it, or a member of its sync group, has heard an active router since its start. What a
+// process before has left for its clients is that one's now.
+type Heard struct{ Instance string }
+
 // WentOn tells of an instance that is active as it was when the process before was killed, Silent after its last advert. It is no transition.
 type WentOn struct {
 	Instance string
@@ -134,6 +138,7 @@ type WentOn struct {
 }
 
 func (Send) action()        {}
+func (Heard) action()       {}
 func (WentOn) action()      {}
 func (Became) action()      {}
 func (GroupBecame) action() {}

@@ -43,6 +43,7 @@ type machine struct {
 	since    time.Time
 	reason   string
 	started  bool
+	met      bool      // it, or a member of its group, has heard an active router
 	deadline time.Time // of the timer; zero: it does not run
 	deaf     time.Time // when the startup delay ends
 	grace    time.Time // when what it needs has to be there
@@ -103,6 +104,9 @@ func (m *machine) startup(boot time.Time) {
 // receive takes an advert of another router.
 func (m *machine) receive(from netip.Addr, a Advert) {
 	m.meet(from, a)
+	if m.started && !m.met && a.Priority != 0 {
+		m.unit.hear()
+	}
 	if m.state == Initialize || m.state == Fault || m.router.now.Before(m.deaf) && m.state == Backup {
 		m.ignored++
 		return

@@ -117,6 +117,9 @@ func (g *rig) stall(d time.Duration) {
 func (g *rig) record(actions []Action) {
 	var entering []string
 	for _, a := range actions {
+		if _, heard := a.(Heard); heard {
+			continue // TestHeard
+		}
 		g.trace = append(g.trace, fmt.Sprintf("%v %s", g.now.Sub(g.start), describe(a)))
 		if b, ok := a.(Became); ok {
 			g.whys, g.planned = append(g.whys, b.Reason), b.Planned

@@ -38,6 +38,7 @@ type InstanceStanding struct {
 	Disowned   bool
 	Handing    bool
 	Yielded    bool
+	Met        bool
 
 	Ignored     uint64
 	Counters    Counters
@@ -85,7 +86,7 @@ func (r *Router) Standing(now time.Time) Standing {
 			VRID: id.vrid, IPv6: id.ipv6, Where: id.where,
 			State: m.state, Since: at(m.since), Reason: m.reason, Deadline: at(m.deadline), Deaf: at(m.deaf), Source: m.source,
 			Willing: m.willing, Learned: m.learned, Heard: m.heard, HeardPrio: m.heardPrio, HeardAt: at(m.heardAt),
-			Preemption: at(m.preemption), Disowned: m.disowned, Handing: m.handing, Yielded: m.unit.yielded,
+			Preemption: at(m.preemption), Disowned: m.disowned, Handing: m.handing, Yielded: m.unit.yielded, Met: m.met,
 			Ignored: m.ignored, Counters: m.counters, Peers: slices.Clone(m.peers), Transitions: slices.Clone(m.transitions),
 		}
 		i.Counters.Rejected = maps.Clone(m.counters.Rejected)
@@ -149,7 +150,7 @@ func (r *Router) Resume(now time.Time, s Standing) (actions []Action, resumed []
 		m.deaf, m.learned = at(i.Deaf), max(i.Learned, 0)
 		m.heard, m.heardPrio, m.heardAt = i.Heard, i.HeardPrio, at(i.HeardAt)
 		m.preemption, m.disowned, m.unit.yielded = at(i.Preemption), i.Disowned, i.Yielded
-		m.handing = i.Handing && m.state == Active
+		m.handing, m.met = i.Handing && m.state == Active, i.Met
 		m.effective = EffectivePriority(m.Priority, nil)
 		m.weigh()
 		switch deadline := at(i.Deadline); {

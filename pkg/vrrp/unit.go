@@ -101,6 +101,16 @@ func (u *unit) join() {
 	}
 }
 
+// hear is that a member has heard an active router, be it one that it does not listen to yet, or would relieve.
+func (u *unit) hear() {
+	for _, m := range u.members {
+		if !m.met && m.state != Active {
+			u.router.emit(Heard{m.Name})
+		}
+		m.met = true
+	}
+}
+
 // elect makes the unit active if all members would be.
 func (u *unit) elect(reason string) {
 	for _, m := range u.members {

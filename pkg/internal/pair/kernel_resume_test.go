@@ -11,7 +11,8 @@ import (
 )
 
 // TestKernelResume: the active director is killed and started again at once, under load. No request fails, the other one does not take over, no
-// address leaves the host and no sync daemon stops. If it is started only when the other one is active, it begins as a backup, and preempts.
+// address leaves the host and no sync daemon stops. If it is started only when the other one is active, it begins as a backup, gives up the
+// addresses that are there still as soon as it hears that one, and preempts.
 func TestKernelResume(t *testing.T) {
 	p, setup, a, b := pairOf(t, "")
 	for try := 1; !goesOn(t, p, setup, a, b); try++ {
@@ -23,9 +24,13 @@ func TestKernelResume(t *testing.T) {
 
 	a.Crash()
 	lab.WaitFor(t, patience, "all addresses on the other one", func() error { return b.Holds(setup, true) })
+	monitor := a.Host.Start("ip", "-o", "monitor", "address")
 	a.Start()
 	WaitActive(t, setup, a, b)
 	log := a.Process.Log()
+	if heard := monitor.Log(); !strings.Contains(log, "were left here") || !strings.Contains(heard, "Deleted") {
+		t.Errorf("the addresses that were left:\n%s%s", log, heard)
+	}
 	if strings.Contains(log, "went on") || !strings.Contains(log, "from=INIT to=BACKUP") || !strings.Contains(log, "from=BACKUP to=MASTER") {
 		t.Errorf("the director that came too late:\n%s", log)
 	}

@@ -14,16 +14,17 @@ import (
 type entry struct {
 	object object // as the first of the claims has it
 	claims []claim
-	serial uint64 // orders entries as wishes came
-	left   bool   // it is part of the universe: if it is on the host without being wished, it goes
-	ours   bool   // it is on the host because it is wished
-	was    object // as which it was on the host when last looked at, nil if it was not
-	lost   bool   // somebody else removed or changed it
-	given  bool   // it was lost, and is not to be put back
-	waited bool   // for what comes in its place
-	owner  string // the first who claims it, or who claimed it last
-	ready  bool   // an address: it can be used
-	index  int    // of the interface of an address
+	serial uint64   // orders entries as wishes came
+	left   bool     // it is part of the universe: if it is on the host without being wished, it goes
+	heirs  []string // owners in whose universe it is, if it is left
+	ours   bool     // it is on the host because it is wished
+	was    object   // as which it was on the host when last looked at, nil if it was not
+	lost   bool     // somebody else removed or changed it
+	given  bool     // it was lost, and is not to be put back
+	waited bool     // for what comes in its place
+	owner  string   // the first who claims it, or who claimed it last
+	ready  bool     // an address: it can be used
+	index  int      // of the interface of an address
 
 	back int         // times that it was put back
 	late []time.Time // when, lately
@@ -137,6 +138,9 @@ func (k *Keeper) take(w vip.Wish) {
 	list := objects(w)
 	now := make(map[any]bool, len(list))
 	old := o.ids
+	if o.wish.Undecided && !w.Undecided {
+		k.decide(w.Owner)
+	}
 	denied := !slices.Equal(o.wish.Denied, w.Denied)
 	if !slices.Equal(o.wish.Silent, w.Silent) {
 		k.silence = attempt{due: true}
@@ -204,4 +208,19 @@ func (k *Keeper) wishedDenied() []netip.Addr {
 		}
 	}
 	return slices.SortedFunc(maps.Keys(set), netip.Addr.Compare)
+}
+
+func (k *Keeper) undecided(name string) bool {
+	o := k.owners[name]
+	return o != nil && o.wish.Undecided
+}
+
+// decide has what is left for an owner be looked at: it goes without delay if the owner does not wish it.
+func (k *Keeper) decide(name string) {
+	for _, e := range k.entries {
+		if e.left && slices.Contains(e.heirs, name) {
+			e.at = time.Time{}
+			k.mark(e)
+		}
+	}
 }

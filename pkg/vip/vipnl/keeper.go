@@ -84,7 +84,8 @@ type Options struct {
 // Setup is what a Keeper needs to know of the configuration.
 type Setup struct {
 	Links []vip.Link
-	// Universe is all that is ours in any role. What of it is on the host and in no wish goes: it is left from before.
+	// Universe is all that is ours in any role. What of it is on the host and in no wish goes: it is left from before. That of an owner whose
+	// wish is Undecided stays.
 	Universe []vip.Wish
 	Pacing   map[string]vip.Pacing
 	// PromoteSecondaries are interfaces whose secondary addresses stay when a primary one goes.
@@ -267,6 +268,9 @@ func (k *Keeper) change(s Setup) {
 			if k.entries[o.id()] == nil {
 				e := k.mark(k.entry(o))
 				e.left, e.at = true, time.Now().Add(leftTime)
+			}
+			if e := k.entries[o.id()]; e.left && !slices.Contains(e.heirs, w.Owner) {
+				e.heirs = append(e.heirs, w.Owner)
 			}
 		}
 	}

@@ -101,7 +101,7 @@ func (k *Keeper) announce() {
 			k.Placed(name)
 		}
 		o.said = now
-		if len(o.ids) == 0 && len(o.wish.Denied) == 0 && now.How == nil {
+		if len(o.ids) == 0 && len(o.wish.Denied) == 0 && now.How == nil && !o.wish.Undecided {
 			delete(k.owners, name)
 		}
 	}

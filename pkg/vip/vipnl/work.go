@@ -72,6 +72,8 @@ func (k *Keeper) look(e *entry, now time.Time) move {
 		case state == absent && !k.lost || !e.ours && !e.left:
 			delete(k.entries, e.object.id())
 			return stays
+		case !e.ours && slices.ContainsFunc(e.heirs, k.undecided):
+			return stays
 		case now.Before(e.at):
 			return waits
 		}
