@@ -78,7 +78,7 @@ func (o *owner) announceStop() {
 	for _, vs := range o.cfg.VirtualServers {
 		if t := o.told[vs.Name]; t != nil {
 			o.queue(t.stop())
-			if o.onStop(vs) == config.StopRemoves {
+			if o.onStop(vs) == config.StopRemoves && len(vs.Mail.To) > 0 { // only mails tell of these, and there may be very many
 				o.tellAlerts(t.purged())
 			}
 		}
