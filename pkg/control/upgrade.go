@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -104,8 +106,21 @@ func (s *Server) Pause() (resume func()) {
 	}
 }
 
-// Socket returns the listening socket, for another process.
-func (s *Server) Socket() (*os.File, error) { return s.listener.File() }
+// Socket returns the listening socket, for another process. Not by File: who gives that to a process makes the socket blocking, here as well, and
+// Accept then waits in the kernel, where neither Pause nor Close reaches it: it would take a request that is the other process's, and cut it off.
+func (s *Server) Socket() (f *os.File, err error) {
+	raw, err := s.listener.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	controlled := raw.Control(func(fd uintptr) {
+		var own int
+		if own, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0); err == nil {
+			f = os.NewFile(uintptr(own), s.path)
+		}
+	})
+	return f, errors.Join(err, controlled)
+}
 
 // Leave ends Run when the requests have been answered that are being answered now, or when the context is done, and leaves the socket to
 // another process.

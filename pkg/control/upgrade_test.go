@@ -3,9 +3,14 @@ package control_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/ipvsd/ipvsd/pkg/control"
 	"github.com/ipvsd/ipvsd/pkg/status"
 )
 
@@ -26,5 +31,25 @@ func TestUpgrade(t *testing.T) {
 	b.err = errors.New("it ended: exit status 1")
 	if _, err := c.Upgrade(t.Context()); err == nil || !strings.Contains(err.Error(), "exit status 1") {
 		t.Errorf("a refused one: %v", err)
+	}
+}
+
+// A socket that is given to another process does not become one in which Accept waits in the kernel.
+func TestSocketOfUpgrade(t *testing.T) {
+	s, err := control.Listen(filepath.Join(t.TempDir(), "socket"), new(backend), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.Socket()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0) // as who starts a process asks for it
+	if err != nil || flags&unix.O_NONBLOCK == 0 {
+		t.Errorf("flags %#x, %v", flags, err)
+	}
+	if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("it is for every program that is run: %#x, %v", flags, err)
 	}
 }
