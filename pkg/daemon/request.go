@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	"time"
 
@@ -40,6 +42,12 @@ func (o *owner) Reload(ctx context.Context, strict bool) (*status.Answer, error)
 	if err := o.unlessPending(); err != nil {
 		return nil, err
 	}
+	began := allocated()
+	defer func() {
+		if allocated()-began > litter {
+			go debug.FreeOSMemory()
+		}
+	}()
 	reading := o.options.Reading
 	reading.Strict = reading.Strict || strict
 	before := o.loader
@@ -68,6 +76,17 @@ func (o *owner) Reload(ctx context.Context, strict bool) (*status.Answer, error)
 		a.Revision = o.archive.current()
 	}
 	return a, err
+}
+
+// litter is how much a reload may allocate without it being given back to the system at once. A large file in another tool's words takes many times
+// its size; what little an edit of a large TOML file takes is no reason to look at all of the heap.
+const litter = 64 << 20
+
+// allocated is how many bytes the process has ever allocated.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 // ifWhole returns a configuration, or nil if it does not look whole.
