@@ -209,7 +209,7 @@ func TestStopOfNewProcess(t *testing.T) {
 				var began, over atomic.Int32
 				part := func() error {
 					began.Add(1)
-					return nil
+					return ctx.Err()
 				}
 				for range parts {
 					tasks.Go(func() error {

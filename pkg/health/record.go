@@ -76,7 +76,7 @@ func (c Check) Key() string {
 
 // appendStrings appends all strings of a value, byte by byte.
 func appendStrings(text []byte, v reflect.Value) []byte {
-	if l, ok := v.Interface().(interface{ each(func(reflect.Value)) }); ok {
+	if l, ok := reflect.TypeAssert[interface{ each(func(reflect.Value)) }](v); ok {
 		l.each(func(item reflect.Value) { text = appendStrings(text, item) })
 		return text
 	}
