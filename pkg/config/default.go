@@ -72,6 +72,8 @@ var defaults = []unset{
 	{"accept", true, "", "clients talk to the addresses"},
 	{"preempt", true, "", "the RFC's"},
 	{"vrrp_down_timer_adverts", int64(3), "", "the RFC's"},
+	{"vrrp_higher_prio_send_advert", true, "false",
+		"who was active all the time, and was not heard, has to announce its addresses again; false with vrrp_strict"},
 	{"vrrp_garp_master_delay", 5 * time.Second, "", "once more for those who missed the first"},
 	{"vrrp_garp_master_repeat", int64(5), "", "some of them get lost"},
 	{"vrrp_garp_master_refresh", time.Duration(0), "", "neighbours that have heard it know it"},

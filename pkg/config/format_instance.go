@@ -153,7 +153,7 @@ func (p *printer) election(i *Instance) {
 	differs(p, "down_timer_adverts", int64(i.DownTimerAdverts), fallback[int64]("vrrp_down_timer_adverts"))
 	differs(p, "timer_expired_backup", int64(i.TimerExpiredBackup), 0)
 	differs(p, "lower_prio_no_advert", i.LowerPrioNoAdvert, i.Strict)
-	differs(p, "higher_prio_send_advert", i.HigherPrioSendAdvert, false)
+	differs(p, "higher_prio_send_advert", i.HigherPrioSendAdvert, !i.Strict)
 	differs(p, "owner_ignore_adverts", i.OwnerIgnoreAdverts, i.Strict)
 }
 

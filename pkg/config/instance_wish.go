@@ -248,6 +248,9 @@ func (r *routers) strict(b *block, i *Instance) {
 	if none, v := lookup[bool]("no_virtual_ipaddress", b); none {
 		refuse(v, "an instance has addresses")
 	}
+	if b.value("higher_prio_send_advert") == nil && r.global.value("vrrp_higher_prio_send_advert") == nil {
+		i.HigherPrioSendAdvert = false
+	}
 	i.DownTimerAdverts, i.LowerPrioNoAdvert, i.OwnerIgnoreAdverts = 3, true, true
 }
 

@@ -94,7 +94,7 @@ var instanceKeywords = []keyword{
 	{in: inInstance, name: "garp_extra_if", kind: extraIf, doc: "ARP again and again on other interfaces"},
 	{in: inInstance, name: "vmac_garp_intvl", kind: extraIf, aliasOf: "garp_extra_if", doc: "old name"},
 	{in: inInstance, name: "lower_prio_no_advert", kind: boolean, doc: "no answer to lower priorities"},
-	{in: inInstance, name: "higher_prio_send_advert", kind: boolean, doc: "an answer to higher priorities"},
+	{in: inInstance, name: "higher_prio_send_advert", kind: boolean, doc: "a last advert before yielding"},
 	{in: inInstance, name: "owner_ignore_adverts", kind: boolean, doc: "the owner listens to nobody"},
 	{in: inInstance, name: "kernel_rx_buf_size", kind: integer(1, math.MaxInt32), doc: "bytes of the receive buffer"},
 
@@ -201,7 +201,7 @@ var vrrpGlobalKeywords = []keyword{
 	{in: inGlobal, name: "vrrp_garp_extra_if", kind: extraIf, doc: "ARP again and again on other interfaces"},
 	{in: inGlobal, name: "vrrp_vmac_garp_intvl", kind: extraIf, aliasOf: "vrrp_garp_extra_if", doc: "old name"},
 	{in: inGlobal, name: "vrrp_lower_prio_no_advert", kind: boolean, doc: "no answer to lower priorities"},
-	{in: inGlobal, name: "vrrp_higher_prio_send_advert", kind: boolean, doc: "an answer to higher priorities"},
+	{in: inGlobal, name: "vrrp_higher_prio_send_advert", kind: boolean, doc: "a last advert before yielding"},
 	{in: inGlobal, name: "vrrp_down_timer_adverts", kind: someAdverts, doc: "adverts missed before takeover"},
 	{in: inGlobal, name: "vrrp_startup_delay", kind: seconds(0, month), doc: "wait after the start"},
 	{in: inGlobal, name: "vrrp_wait_for_checks", kind: seconds(0, month), doc: "wait for the first checks"},

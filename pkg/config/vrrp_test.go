@@ -39,7 +39,7 @@ func TestPlainInstance(t *testing.T) {
 	want := &Instance{
 		Instance: vrrp.Instance{
 			Name: "VI_1", VRID: 51, Version: 2, Interface: "eth0", Priority: 100, Initial: vrrp.Backup, AdvertInterval: time.Second,
-			DownTimerAdverts: 3, Preempt: true, Multicast: netip.MustParseAddr("224.0.0.18"), Addresses: []netip.Addr{addr},
+			DownTimerAdverts: 3, Preempt: true, HigherPrioSendAdvert: true, Multicast: netip.MustParseAddr("224.0.0.18"), Addresses: []netip.Addr{addr},
 			Tracks: []vrrp.Track{{Object: vrrp.Object{Kind: vrrp.TrackInterface, Name: "eth0"}}},
 		},
 		Active: vip.Wish{
@@ -73,7 +73,7 @@ nopreempt = true
 timer_expired_backup = 200
 down_timer_adverts = 5
 lower_prio_no_advert = true
-higher_prio_send_advert = true
+higher_prio_send_advert = false
 owner_ignore_adverts = true
 skip_check_adv_addr = true
 v3_checksum_as_v2 = true
@@ -127,7 +127,7 @@ track_interface = ["eth7", "eth8 weight -20 reverse"]
 			Name: "VI_1", VRID: 7, Version: 3, Interface: "eth0", Priority: 120, Initial: vrrp.Backup,
 			AdvertInterval: 250 * time.Millisecond, DownTimerAdverts: 5, TimerExpiredBackup: 200,
 			StartupDelay: 5500 * time.Millisecond, AfterBoot: 30 * time.Second,
-			LowerPrioNoAdvert: true, HigherPrioSendAdvert: true, OwnerIgnoreAdverts: true,
+			LowerPrioNoAdvert: true, OwnerIgnoreAdverts: true,
 			SkipCheckAddresses: true, ChecksumAsV2: true, OldUnicastChecksum: true,
 			Source: addr("192.0.2.9"), TrackSource: true, TTL: 63, CheckSource: true, ReceiveBuffer: 4096,
 			Peers:     []vrrp.Peer{{Addr: addr("192.0.2.2"), MaxTTL: 255}, {Addr: addr("192.0.2.3"), MaxTTL: 64}},
@@ -325,7 +325,15 @@ notify_priority_changes = false
 	}
 	for _, text := range []string{"[global_defs]\nvrrp_strict = true\n" + plainInstance, plainInstance + "strict_mode = true\n"} {
 		i := accept(t, text).VRRP.Instances[0]
-		if !i.Strict || !i.LowerPrioNoAdvert || !i.OwnerIgnoreAdverts || len(i.Active.Denied) != 1 || i.Active.Announce.LowerRepeat != 0 {
+		if !i.Strict || !i.LowerPrioNoAdvert || i.HigherPrioSendAdvert || !i.OwnerIgnoreAdverts || len(i.Active.Denied) != 1 || i.Active.Announce.LowerRepeat != 0 {
+			t.Errorf("%+v", i)
+		}
+	}
+	for _, text := range []string{
+		"[global_defs]\nvrrp_strict = true\nvrrp_higher_prio_send_advert = true\n" + plainInstance,
+		plainInstance + "strict_mode = true\nhigher_prio_send_advert = true\n",
+	} {
+		if i := accept(t, text).VRRP.Instances[0]; !i.HigherPrioSendAdvert {
 			t.Errorf("%+v", i)
 		}
 	}

@@ -31,7 +31,7 @@ type Instance struct {
 	Grace            time.Duration // how long from its start it waits, without a fault, for what it needs: that is being made
 
 	LowerPrioNoAdvert    bool // while active, don't answer an advert of lower priority
-	HigherPrioSendAdvert bool // one more advert before yielding to a higher priority
+	HigherPrioSendAdvert bool // a last advert before yielding to a higher priority
 	OwnerIgnoreAdverts   bool
 	Strict               bool
 	TimerExpiredBackup   uint8 // yield if an advert is so late that a router of this priority may have taken over; 0: of 254

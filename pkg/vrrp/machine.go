@@ -69,6 +69,7 @@ type machine struct {
 	entering bool      // it takes the role from a router that is alive, which serves until it hears that its addresses are here
 	handing  bool      // switchover: it is to be relieved
 	relieved bool      // and has been: it waits for the members of its group to be
+	former   former
 	clash    clash
 
 	ignored     uint64 // adverts, because of the state
@@ -77,6 +78,13 @@ type machine struct {
 	transitions []Transition
 	advert      Send // the last one,
 	boxed       Action
+}
+
+// former is the router from which this one took the role although it was alive. It knows of this one: an advert that it still sends then is
+// its last word, or has crossed ours.
+type former struct {
+	addr  netip.Addr // zero: the other one was not heard any more, or gave up
+	until time.Time  // who goes on is no former one
 }
 
 // clash is that another router is active, too.
@@ -172,12 +180,14 @@ func (m *machine) stepActive(from netip.Addr, a Advert) {
 		m.arm(m.router.now.Add(m.AdvertInterval))
 	case a.Priority > m.effective, a.Priority == m.effective && unzoned(from).Compare(unzoned(m.own())) > 0:
 		m.giveWay(from, a)
+	case from == m.former.addr && m.router.now.Before(m.former.until):
 	default:
 		m.assert(from, a)
 	}
 }
 
-// giveWay ends the active role because of a better router.
+// giveWay ends the active role because of a better router. That one may have been active all the time, cut off from this one, which took over: then
+// the neighbours believe this one, and the better one has to hear of it to announce its addresses again.
 func (m *machine) giveWay(from netip.Addr, a Advert) {
 	if m.HigherPrioSendAdvert {
 		m.advertise()
@@ -397,12 +407,12 @@ func (m *machine) becomeBackup(wait time.Duration, reason string) {
 }
 
 func (m *machine) becomeActive(reason string) {
-	planned, givenUp, entry := m.relieves(), m.heardPrio == 0, m.entry()
+	planned, givenUp, relieved, entry := m.relieves(), m.heardPrio == 0, m.heard, m.entry()
 	m.forget()
 	m.counters.BecameActive++
 	m.wentOn = time.Time{}
 	if planned && !givenUp {
-		m.entering = true
+		m.entering, m.former.addr = true, relieved
 		m.arm(m.router.now.Add(entry))
 	} else {
 		m.announce()
@@ -412,9 +422,9 @@ func (m *machine) becomeActive(reason string) {
 
 // announce says that it is active.
 func (m *machine) announce() {
-	m.entering = false
+	m.entering, m.former.until = false, m.router.now.Add(m.AdvertInterval)
 	m.advertise()
-	m.arm(m.router.now.Add(m.AdvertInterval))
+	m.arm(m.former.until)
 }
 
 // placed is that its addresses are on the host.
@@ -454,7 +464,7 @@ func (m *machine) enterAs(b Became) {
 	from, to, reason := b.From, b.To, b.Reason
 	if from == Active {
 		m.counters.LeftIt++
-		m.clash = clash{}
+		m.clash, m.former = clash{}, former{}
 		if m.handing {
 			m.router.emit(Noticed{m.Name, NotHandedOver, m.effective})
 		}

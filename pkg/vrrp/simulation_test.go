@@ -27,6 +27,7 @@ func TestSimulation(t *testing.T) {
 			w.settled("after the chaos")
 			w.stable()
 			w.handOver()
+			w.cutOff()
 			w.end()
 			if t.Failed() {
 				t.Logf("%s\t%s", w.describe(), strings.Join(w.log[max(0, len(w.log)-100):], "\n\t"))
@@ -250,6 +251,36 @@ func (w *world) handOver() {
 	}
 	w.settled("after the switchover")
 	w.stable()
+}
+
+// cutOff parts a host from all others for a while: where it is active, another one takes over. After that the neighbours, who have heard both,
+// must send to the one that is active, be it the one that never ceased to be.
+func (w *world) cutOff() {
+	if w.oneCut {
+		return
+	}
+	for net := range w.nets {
+		if active := w.active(net); len(active) == 1 {
+			w.believed[net] = active[0]
+		}
+	}
+	h := w.hosts[w.rng.IntN(len(w.hosts))]
+	for net := range w.nets {
+		for _, other := range w.hosts {
+			w.cut[path{net, h.id, other.id}], w.cut[path{net, other.id, h.id}] = true, true
+		}
+	}
+	w.say("host %d is cut off", h.id)
+	w.pass(time.Duration(w.rng.Int64N(int64(8 * w.interval))))
+	w.say("host %d is so no more", h.id)
+	clear(w.cut)
+	w.pass(w.bound())
+	w.settled("after a host was cut off")
+	for net := range w.nets {
+		if active := w.active(net); len(active) == 1 && w.believed[net] != active[0] {
+			w.fail("host %d is active in network %d, and the neighbours send to host %d", active[0].id, net, w.believed[net].id)
+		}
+	}
 }
 
 // cover checks that each network has an active router.

@@ -214,8 +214,25 @@ func TestEntry(t *testing.T) {
 	g.dueIn(time.Second)
 	g.step(Placed{"VI"})
 	g.did()
+	g.hear("VI", lower, 50) // its last word
+	g.did()
+	g.pass(time.Second)
+	g.forget()
 	g.hear("VI", lower, 50)
-	g.did("5.609375s VI sends 100 every 1s", "5.609375s VI notices a lower priority at 100", "5.609375s VI announces again")
+	g.did("6.609375s VI sends 100 every 1s", "6.609375s VI notices a lower priority at 100", "6.609375s VI announces again")
+}
+
+// The last word is that of the router that was relieved, of nobody else.
+func TestLastWordOfAnother(t *testing.T) {
+	g := started(t, instance("VI"))
+	for range 4 {
+		g.hear("VI", lower, 50)
+		g.pass(time.Second)
+	}
+	g.is("VI", Active)
+	g.forget()
+	g.hear("VI", netip.MustParseAddr("192.0.2.9"), 40)
+	g.did("4s VI sends 100 every 1s", "4s VI notices a lower priority at 100", "4s VI announces again")
 }
 
 // It does not wait for ever, but for as long as a router would that hears nothing; and not at all where the other one gave up the role: a

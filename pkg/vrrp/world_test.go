@@ -32,9 +32,10 @@ type world struct {
 	cut       map[path]bool
 	arrived   map[path]time.Time // the last packet, when it is quiet: then they stay in order
 	log       []string
-	changes   int  // of states
-	oneCut    bool // network 0 stays cut
-	covered   bool // some router must be active at any time
+	changes   int     // of states
+	believed  []*host // who told the neighbours of a network last that the addresses are its own
+	oneCut    bool    // network 0 stays cut
+	covered   bool    // some router must be active at any time
 }
 
 // path is the way from one host to another in a network.
@@ -85,6 +86,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	start := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), start: start, now: start, cut: map[path]bool{}, arrived: map[path]time.Time{}}
 	w.nets = 1 + w.rng.IntN(3)
+	w.believed = make([]*host, w.nets)
 	w.interval = []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, time.Second, 2 * time.Second}[w.rng.IntN(4)]
 	version := uint8(3)
 	if w.interval >= time.Second && w.chance(0.5) {
@@ -110,7 +112,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 			in := Instance{
 				Name: name(net), VRID: uint8(net + 1), Version: version, Interface: fmt.Sprintf("eth%d", net), Priority: base,
 				Initial: Backup, AdvertInterval: w.interval, DownTimerAdverts: 3, Preempt: w.preempt, PreemptDelay: w.delay,
-				StartupDelay: w.startup, Source: h.addr(net),
+				StartupDelay: w.startup, Source: h.addr(net), HigherPrioSendAdvert: true,
 			}
 			if version == 3 && id > 0 && w.interval > 10*time.Millisecond && w.chance(0.1) {
 				in.AdvertInterval = w.interval / 2 // other routers learn it
@@ -254,12 +256,17 @@ func (h *host) do(actions []Action) {
 			w.changes++
 			h.changes++
 			w.say("host %d %s %v to %v: %s", h.id, a.Instance, a.From, a.To, a.Reason)
+			if a.To == Active {
+				h.announce(a.Instance)
+			}
 			if a.Planned && w.chance(0.9) { // otherwise the host is too busy
 				w.after(time.Duration(w.rng.Int64N(int64(w.interval/10))), func() { h.event(Placed{a.Instance}) })
 			}
 		case WentOn:
 			w.say("host %d %s went on after %v", h.id, a.Instance, a.Silent)
-		case GroupBecame, Reannounce, Noticed:
+		case Reannounce:
+			h.announce(a.Instance)
+		case GroupBecame, Noticed:
 		}
 	}
 	h.note(actions)
@@ -278,6 +285,14 @@ func (h *host) do(actions []Action) {
 				h.event(Tick{})
 			}
 		})
+	}
+}
+
+// announce is gratuitous ARP. Neighbours hear it wherever they are: what is cut is the way from one host to another.
+func (h *host) announce(instance string) {
+	net := slices.IndexFunc(h.instances, func(in Instance) bool { return in.Name == instance })
+	if !h.down[net] {
+		h.w.believed[net] = h
 	}
 }
 

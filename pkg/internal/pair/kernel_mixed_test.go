@@ -266,7 +266,8 @@ func linkCut(x *table) {
 	x.active(0, high)
 }
 
-// splitBrain lasts until both have sent adverts that the other could not hear.
+// splitBrain lasts until both have sent adverts that the other could not hear. It ends between two adverts of the lower one, whose addresses
+// the neighbours believe: if that is ipvsd, the higher one hears of it and tells them again.
 func splitBrain(x *table) {
 	high, low := one("MASTER", 150), one("BACKUP", 100)
 	x.start(high, low)
@@ -279,8 +280,25 @@ func splitBrain(x *table) {
 		return x.Directors[1].Holds(low, true)
 	})
 	x.alone(1, low) // five seconds of it, as the observer hears
+	announced := lab.NewCapture(x.Observer, "eth0", "arp and src host 192.168.1.200 and ether src "+x.Directors[0].MAC("eth0"))
+	said := len(x.capture.Packets())
+	lab.WaitFor(x.t, patience, "one more advert", func() error {
+		if len(x.capture.Packets()) == said {
+			return errors.New("none")
+		}
+		return nil
+	})
 	x.External.Hear(x.Directors[0].Host)
 	x.active(0, high)
+	if x.Directors[1].Tool == Keepalived {
+		return // it does so with vrrp_higher_prio_send_advert only
+	}
+	lab.WaitFor(x.t, patience, "gratuitous ARP", func() error {
+		if len(announced.Packets()) == 0 {
+			return errors.New("none")
+		}
+		return nil
+	})
 }
 
 func equalPriority(x *table) {
