@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -100,11 +101,22 @@ func (p *Process) cleanup() {
 	p.host.tb.Helper()
 	p.Kill()
 	if failed(p.host.tb) {
-		p.host.tb.Logf("log of %s on %s:\n%s", p.name, p.host.Name, p.Log())
+		log, name := p.Log(), "log"
+		if v := flag.Lookup("test.v"); v == nil || v.Value.String() == "false" {
+			log, name = tail(log), "end of the log"
+		}
+		p.host.tb.Logf("%s of %s on %s:\n%s", name, p.name, p.host.Name, log)
 	}
 	if err := os.Remove(p.log); err != nil {
 		p.host.tb.Logf("%v", err)
 	}
+}
+
+// tail returns the last lines: what a test says itself gets lost among the logs of a dozen processes.
+func tail(log string) string {
+	const most = 20
+	lines := strings.SplitAfter(strings.TrimSuffix(log, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-most):], "")
 }
 
 // PID returns the process id.
