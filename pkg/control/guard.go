@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,19 +17,35 @@ const (
 	// readPatience is how long a body may take to come, writePatience how long a client may take to read a part of an answer.
 	readPatience  = time.Minute
 	writePatience = 30 * time.Second
-	// portion is such a part, in bytes.
-	portion = 64 << 10
+	// portion is such a part, in bytes, and portionPace how long one may take on average: who reads just fast enough would hold an answer for hours.
+	portion     = 64 << 10
+	portionPace = time.Second
+	// maxLong is how many long answers there may be at once, and longPatience how long another one waits for a place.
+	maxLong      = 32
+	longPatience = 10 * time.Second
 	// mainPath is where the API is; other paths are of other packages.
 	mainPath = "/v1/"
 )
 
 // guarded answers a route: for those whose role allows it, with a body that is whole and no longer than it may be, and only as long as
-// the client reads. What changes something is recorded.
-func guarded(rt Route, b *book) http.Handler {
+// the client reads. What changes something is recorded. The places are for long answers.
+func guarded(rt Route, b *book, places chan struct{}) http.Handler {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if allowed(w, r, rt.Role) && here(w, r, &rt) && whole(w, r, &rt) {
-			rt.serve.ServeHTTP(w, r)
+		if !allowed(w, r, rt.Role) || !here(w, r, &rt) || !whole(w, r, &rt) {
+			return
 		}
+		if rt.Long && !onSocket(r.Context()) {
+			ctx, cancel := context.WithTimeout(r.Context(), longPatience)
+			defer cancel()
+			select {
+			case places <- struct{}{}:
+				defer func() { <-places }()
+			case <-ctx.Done():
+				refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d clients are reading long answers, and none has ended within %v: try again later", maxLong, longPatience))
+				return
+			}
+		}
+		rt.serve.ServeHTTP(w, r)
 	})
 	if rt.Role == Operate {
 		return b.recorded(rt.Name, h)
@@ -98,19 +115,20 @@ type patient struct {
 
 func newPatient(w http.ResponseWriter) *patient {
 	p := &patient{ResponseWriter: w, control: http.NewResponseController(w)}
-	p.extend()
+	p.extend(time.Now())
 	return p
 }
 
-func (p *patient) extend() {
+func (p *patient) extend(from time.Time) {
 	if !p.own {
-		_ = p.control.SetWriteDeadline(time.Now().Add(writePatience)) // a connection has deadlines
+		_ = p.control.SetWriteDeadline(from.Add(writePatience)) // a connection has deadlines
 	}
 }
 
 func (p *patient) Write(b []byte) (n int, err error) {
+	start := time.Now()
 	for part := range slices.Chunk(b, portion) {
-		p.extend()
+		p.extend(start.Add(time.Duration(n/portion) * portionPace))
 		m, err := p.ResponseWriter.Write(part)
 		if n += m; err != nil {
 			return n, err

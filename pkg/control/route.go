@@ -30,6 +30,7 @@ type Route struct {
 	Instead any    // what a good answer is encoded from, as JSON, when the query asks for that
 	Refusal any    // what an answer with status 422 is encoded from; nil: there is none
 	Streams bool   // it may take any time, and the answer comes bit by bit
+	Long    bool   // the answer may be long, and is held whole until it has been read: by TCP there are maxLong at once
 
 	// Here says why a request is answered on the control socket only, whatever the role; empty, or nil: it is by TCP, too.
 	Here func(*http.Request) string
@@ -64,10 +65,10 @@ func table(b Backend, r Routers, log *book) []Route {
 func routes(b Backend, r Routers) []Route {
 	list := slices.Concat(
 		[]Route{{
-			Name: "status", Method: http.MethodGet, Path: statusPath, Role: Read, Answer: status.Snapshot{}, serve: statusHandler(b, r),
+			Name: "status", Method: http.MethodGet, Path: statusPath, Role: Read, Long: true, Answer: status.Snapshot{}, serve: statusHandler(b, r),
 			Summary: "What the daemon knows, with the kernel's table read for the occasion",
 		}, {
-			Name: "table", Method: http.MethodGet, Path: tablePath, Role: Read, Answer: status.Kernel{}, serve: tableHandler(b),
+			Name: "table", Method: http.MethodGet, Path: tablePath, Role: Read, Long: true, Answer: status.Kernel{}, serve: tableHandler(b),
 			Summary: "The kernel's table, with its counters",
 			Query:   []Parameter{{Name: service, Summary: "only this service, as it is printed: tcp 192.0.2.1:80", Repeats: true}},
 		}, {
@@ -81,7 +82,7 @@ func routes(b Backend, r Routers) []Route {
 				{Name: "summary", Summary: "1: counts instead of entries"}, {Name: "top", Summary: "so many clients in the summary"},
 			},
 		}, {
-			Name: "checks", Method: http.MethodGet, Path: checksPath, Role: Read, Answer: status.Checks{}, serve: checksHandler(b),
+			Name: "checks", Method: http.MethodGet, Path: checksPath, Role: Read, Long: true, Answer: status.Checks{}, serve: checksHandler(b),
 			Summary: "The health checks",
 			Query:   append(checkParameters(false), Parameter{Name: history, Summary: "1: with the last results of each"}),
 		}, {

@@ -169,9 +169,9 @@ func handler(b Backend, r Routers, log *book) *http.ServeMux {
 }
 
 func muxOf(list []Route, log *book) *http.ServeMux {
-	mux := http.NewServeMux()
+	mux, places := http.NewServeMux(), make(chan struct{}, maxLong)
 	for _, rt := range list {
-		mux.Handle(rt.Method+" "+rt.Path, guarded(rt, log))
+		mux.Handle(rt.Method+" "+rt.Path, guarded(rt, log, places))
 	}
 	mux.Handle("/", astray(list))
 	return mux
