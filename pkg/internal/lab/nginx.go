@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"os"
 	"strings"
@@ -82,13 +83,18 @@ func (h *Host) Post(server netip.AddrPort, data []byte) (Answer, error) {
 
 func (h *Host) request(method string, server netip.AddrPort, body io.Reader) (answer Answer, err error) {
 	err = short(func(ctx context.Context) error {
+		// Go does not tell the client's port where the time is over.
+		way := ""
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+			way = fmt.Sprintf("%v->%v: ", i.Conn.LocalAddr(), i.Conn.RemoteAddr())
+		}})
 		request, err := http.NewRequestWithContext(ctx, method, "http://"+server.String()+"/", body)
 		if err != nil {
 			return err
 		}
 		response, err := h.HTTP().Do(request)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s%w", way, err)
 		}
 		defer response.Body.Close()
 		page, err := io.ReadAll(response.Body)

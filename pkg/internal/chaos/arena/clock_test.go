@@ -41,10 +41,11 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-// TestOrigin: Go tells the client's port of a connection that was made.
+// TestOrigin: an error tells the client's port of a connection that was made.
 func TestOrigin(t *testing.T) {
 	for text, want := range map[string]string{
 		`Get "http://192.168.1.202:80/": read tcp 192.168.1.10:36400->192.168.1.202:80: read: connection reset by peer`: "36400",
+		`192.168.1.10:36402->192.168.1.202:80: Get "http://192.168.1.202:80/": context deadline exceeded`:               "36402",
 		`Get "http://192.168.1.202:80/": dial tcp 192.168.1.202:80: connect: connection refused`:                        "",
 	} {
 		got := ""
