@@ -214,14 +214,14 @@ func (in *Instance) trust() time.Duration {
 	return time.Duration(min(in.DownTimerAdverts, 3))*in.AdvertInterval - in.AdvertInterval/4
 }
 
-// proven is for how many intervals who went on has to live before another one goes on after it: if ipvsd dies soon after each start, another
-// router has to take over.
-const proven = 10
+// proven is for how long who went on has to live before another one goes on after it: if ipvsd dies soon after each start, another router has to
+// take over. That is also so where it hangs, and the watchdog of systemd ends it every 30 s.
+func (in *Instance) proven() time.Duration { return max(10*in.AdvertInterval, time.Minute) }
 
 // left is for how long the record of an instance can be gone by.
 func (r *Remains) left(in *Instance, mark uint64, up time.Duration) (i Recorded, left time.Duration) {
 	i, active := r.instances[mark]
-	if !active || i.Sent > up || i.WentOn != 0 && i.Sent-i.WentOn < proven*in.AdvertInterval {
+	if !active || i.Sent > up || i.WentOn != 0 && i.Sent-i.WentOn < in.proven() {
 		return i, 0
 	}
 	return i, in.trust() - (up - i.Sent)

@@ -192,7 +192,7 @@ func TestRecoverTwice(t *testing.T) {
 		}
 	}
 	again()
-	for range 9 {
+	for range 59 {
 		r.Step(r.Deadline(), Tick{})
 	}
 	again()
