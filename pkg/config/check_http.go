@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -147,9 +148,10 @@ func (c *chain) serverName(urls []health.URL, tables []*block) string {
 	}
 	name, other := hostOf(urls)
 	if other >= 0 {
-		c.fail(written("virtualhost", append([]*block{tables[other]}, c.all[:]...)...).at,
-			"write sni_name, or enable_sni = false, or another SSL_GET for this virtualhost",
-			"a check asks for one TLS server name, but its URLs have the virtualhosts %s and %s", name, urls[other].VirtualHost)
+		// Either may be without one, not both.
+		v := written("virtualhost", slices.Concat([]*block{tables[other]}, c.all[:], []*block{tables[0]})...)
+		c.fail(v.at, "write sni_name, or enable_sni = false, or another SSL_GET for this virtualhost",
+			"a check asks for one TLS server name, but its URLs have the virtualhosts %s and %s", cmp.Or(name, "none"), cmp.Or(urls[other].VirtualHost, "none"))
 	}
 	return name
 }
