@@ -2,8 +2,9 @@ package control
 
 import (
 	"context"
-	"fmt"
 	"sync"
+
+	"github.com/ipvsd/ipvsd/pkg/fault"
 )
 
 // together answers those who ask at about the same time with one answer, which was found out after all of them had asked. However many ask,
@@ -54,7 +55,7 @@ func (t *together[T]) answer(f *found[T]) {
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			f.err = fmt.Errorf("the daemon has a mistake: %v", p) // which ends requests, as net/http has it, and not the daemon
+			f.err = fault.Of(p) // which ends requests, as net/http has it, and not the daemon
 		}
 		<-t.turn
 		close(f.done)

@@ -10,6 +10,7 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/config/keepalived"
 	"github.com/ipvsd/ipvsd/pkg/config/ldirectord"
 	"github.com/ipvsd/ipvsd/pkg/config/piranha"
+	"github.com/ipvsd/ipvsd/pkg/fault"
 )
 
 // readers make a document of a file, by its dialect.
@@ -48,15 +49,31 @@ type Loaded struct {
 type Loader struct{ parts config.Loader }
 
 // Load reads a configuration. The name is what diagnostics call it, and where what it includes is looked for.
-func (l *Loader) Load(name, source string, h document.Host, s document.Settings) *Loaded {
-	r := &Loaded{Dialect: Of(name, source)}
+//
+// A file that is too much for the reader, by a fault of ours, is refused like one with a mistake: a daemon stays with what it has.
+func (l *Loader) Load(name, source string, h document.Host, s document.Settings) (r *Loaded) {
+	r = &Loaded{Dialect: Of(name, source)}
+	defer func() {
+		if p := recover(); p != nil {
+			*l = Loader{} // it may be half done
+			r.Document, r.Config, r.Problems = verbatim(name, source), nil, config.Diagnostics{{
+				Position: config.Position{File: name, Line: 1, Column: 1}, Severity: config.Error, Message: fault.Of(p).Error(),
+				Hint: "nothing was read; undo the last change of the file, or write it in another way",
+			}}
+		}
+	}()
 	if read := readers[r.Dialect]; read != nil {
 		r.Document = read(name, []byte(source), h, s)
 	} else {
-		r.Document = &document.Document{Name: name, Text: source, Sources: map[string]string{name: source}}
+		r.Document = verbatim(name, source)
 	}
 	r.Config, r.Problems = r.Document.Load(&l.parts)
 	return r
+}
+
+// verbatim returns a file as it is.
+func verbatim(name, source string) *document.Document {
+	return &document.Document{Name: name, Text: source, Sources: map[string]string{name: source}}
 }
 
 // Add adds what there is to say besides.

@@ -114,3 +114,26 @@ func TestStrictly(t *testing.T) {
 		t.Error(r.Format(r.Problems))
 	}
 }
+
+// An unlucky host is the fault in the reader that nobody has found yet.
+type unlucky struct{ host }
+
+func (unlucky) ReadFile(string) ([]byte, error) { panic("no luck") }
+
+// A file that the reader panics over is refused, in words for who operates and for who mends it, and what is loaded next is whole.
+func TestFault(t *testing.T) {
+	var l Loader
+	h := host{files: map[string]string{"/etc/b.conf": web}}
+	text := "include b.conf\n" + strings.ReplaceAll(web, "192.0.2.1", "192.0.2.2")
+	before := l.Load("/etc/a.conf", text, h, document.Settings{})
+	r := l.Load("/etc/a.conf", text, unlucky{h}, document.Settings{})
+	said := r.Format(r.Problems)
+	if r.Config != nil || r.Dialect != Keepalived || r.Problems.Err() == nil ||
+		!strings.HasPrefix(said, "/etc/a.conf:1:1: a fault in ipvsd, please report it: panic: no luck at load_test.go:") {
+		t.Errorf("%v %v\n%s", r.Config != nil, r.Dialect, said)
+	}
+	after := l.Load("/etc/a.conf", text, h, document.Settings{})
+	if before.Config == nil || after.Config == nil || len(after.Config.VirtualServers) != 2 {
+		t.Errorf("before:\n%s\nafter:\n%s", before.Format(before.Problems), after.Format(after.Problems))
+	}
+}

@@ -9,10 +9,8 @@ package probe
 import (
 	"context"
 	"fmt"
-	"path"
-	"runtime"
-	"strings"
 
+	"github.com/ipvsd/ipvsd/pkg/fault"
 	"github.com/ipvsd/ipvsd/pkg/health"
 )
 
@@ -32,22 +30,10 @@ func Probe(ctx context.Context, c health.Check) (health.Finding, error) {
 func Try(ctx context.Context, run Func, c health.Check) (f health.Finding, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("a fault in ipvsd, please report it: panic: %v at %s", p, panicSite())
+			err = fault.Of(p)
 		}
 	}()
 	return run(ctx, c)
-}
-
-// panicSite returns the file and line that panicked. It is called by the function that recovers.
-func panicSite() string {
-	pc := make([]uintptr, 16)
-	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)]) // without Callers, panicSite and the deferred function
-	for {
-		f, more := frames.Next()
-		if !more || !strings.HasPrefix(f.Function, "runtime.") {
-			return fmt.Sprintf("%s:%d", path.Base(f.File), f.Line)
-		}
-	}
 }
 
 func dispatch(ctx context.Context, c health.Check) (f health.Finding, err error) {

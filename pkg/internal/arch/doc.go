@@ -13,6 +13,7 @@
 //	package             | kind | may import                                     | one line
 //	cmd/ipvsd           | main | config control daemon script                   | flags, signals, exit code
 //	cmd/ipvsctl         | main | choice counterpart config config/dialect config/dialect/dialecthost config/document connection control daemon doctor doctor/doctorhost event ipvs ipvs/ipvsproc realserver realserver/realserverhost status top | one file a verb
+//	pkg/fault           | pure | + runtime                                      | a panic as an error of one answer or file
 //	pkg/ipvs            | pure |                                                | services, servers, keys, flags, errors
 //	pkg/ipvs/ipvsnl     | io   | ipvs                                           | generic netlink: snapshots, batches
 //	pkg/ipvs/ipvsproc   | io   | ipvs                                           | sysctls, by way of /proc
@@ -40,7 +41,7 @@
 //	pkg/connection      | pure | ipvs                                           | reads, filters, counts connections
 //	pkg/connection/relay | io  | connection ipvs                                | tells other directors of connections
 //	pkg/health          | pure | + github.com/dlclark/regexp2                   | from results of probes to up and down
-//	pkg/health/probe    | io   | health script                                  | one file a check type
+//	pkg/health/probe    | io   | fault health script                                  | one file a check type
 //	pkg/health/engine   | io   | health health/probe                            | runs the checks when they are due
 //	pkg/member          | pure | health + github.com/BurntSushi/toml            | who the members of virtual servers are, by what sources say
 //	pkg/member/dnssource | io  | member                                         | members from DNS, while their records live
@@ -56,7 +57,7 @@
 //	pkg/config/ipvsadm  | pure | config config/document ipvs                   | ipvsadm -S lines to Config, and out
 //	pkg/config/ldirectord | pure | config config/document                       | ldirectord.cf to a document
 //	pkg/config/piranha  | pure | config/document config                         | lvs.cf to a document
-//	pkg/config/dialect  | pure | config config/document config/ipvsadm config/keepalived config/ldirectord config/piranha | whose file it is, and loading it
+//	pkg/config/dialect  | pure | config config/document config/ipvsadm config/keepalived config/ldirectord config/piranha fault | whose file it is, and loading it
 //	pkg/config/dialect/dialecthost | io | config/document                    | what such a file asks of the machine
 //	pkg/desired         | pure | admin config health ipvs vrrp                  | the state that the kernel should have
 //	pkg/reconcile       | pure | desired ipvs + context                         | the ordered plan, and taking its steps
@@ -75,7 +76,7 @@
 //	pkg/event/feed      | io   | event                                          | shares the ring with those who watch
 //	pkg/upgrade         | pure | admin desired event health member              | what a daemon tells the one that takes its place
 //	pkg/upgrade/successor | io |                                                | starts that one, and the two talk
-//	pkg/control         | io   | admin audit connection counterpart event ipvs status                   | HTTP over a Unix socket, and TCP
+//	pkg/control         | io   | admin audit connection counterpart event fault ipvs status             | HTTP over a Unix socket, and TCP
 //	pkg/web             | io   | admin control event health ipvs status        | the status page
 //	pkg/daemon          | io   | all                                            | the goroutine that owns all state
 //	pkg/manual          | test | internal/golden                                | manual pages from what the programs say
