@@ -122,11 +122,11 @@ func (c *Client) send(ctx context.Context, limit time.Duration, method, path str
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("%s: the daemon runs but doesn't answer: %w", c.path, context.DeadlineExceeded)
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", c.path, errors.Unwrap(err)) // without the made-up URL
+		return nil, fmt.Errorf("%s: %w", c.path, brief(errors.Unwrap(err))) // without the made-up URL
 	}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusUnprocessableEntity {
 		defer func() { _ = resp.Body.Close() }()
-		text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		text, err := io.ReadAll(io.LimitReader(resp.Body, maxReason))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.path, err)
 		}
@@ -150,10 +150,21 @@ func decodeWithin[T any](c *Client, resp *http.Response, most int64) (*T, error)
 		if body.N <= 0 {
 			err = fmt.Errorf("the answer has more than %d MB", most>>20)
 		}
-		return nil, fmt.Errorf("%s: %w", c.path, err)
+		return nil, fmt.Errorf("%s: %w", c.path, brief(err))
 	}
 	return v, nil
 }
 
 // maxDocument is how large what a daemon answers may be, in bytes: another director may be anybody who has its key.
 const maxDocument = 256 << 20
+
+// maxReason is how long a reason may be, in bytes, that another director gives, or that quotes what it says.
+const maxReason = 4096
+
+// brief returns an error that is not longer than a reason may be.
+func brief(err error) error {
+	if text := err.Error(); len(text) > maxReason {
+		return errors.New(strings.ToValidUTF8(text[:maxReason], "") + "...")
+	}
+	return err
+}

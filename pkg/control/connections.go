@@ -60,7 +60,7 @@ func (c *Client) Connections(ctx context.Context, q connection.Query) iter.Seq2[
 				return
 			}
 			if err != nil {
-				err = fmt.Errorf("the list of connections broke off: %w", cmp.Or(ctx.Err(), err))
+				err = fmt.Errorf("the list of connections broke off: %w", brief(cmp.Or(ctx.Err(), err)))
 			}
 			if !yield(l.Connection, err) || err != nil {
 				return

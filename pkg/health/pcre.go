@@ -293,6 +293,9 @@ func writePairs(pairs []rune) string {
 
 // quote returns a character as a literal, in brackets or not.
 func quote(c rune) string {
+	if c == '-' {
+		return `\x2d` // regexp2 has \- begin no range
+	}
 	if c < 0x80 && c != '_' && (unicode.IsPunct(c) || unicode.IsSymbol(c)) {
 		return `\` + string(c)
 	}

@@ -199,6 +199,7 @@ func FuzzRegex(f *testing.F) {
 	for _, pattern := range []string{`^OK$`, `(?i)a[^\w-]*?\bé|\x41{2,3}`, `[[:alpha:]\d]+(?m:^b$)`, `\pL(?<n>x)`, `(?x) a # b`, `\Qa\E+`} {
 		f.Add(pattern, "OK\nab aé 1", uint8(3))
 	}
+	f.Add("[--1]", "0", uint8('z'))
 	f.Fuzz(func(t *testing.T, pattern, text string, options uint8) {
 		if len(pattern) > 100 || len(text) > 100 {
 			return // in time
