@@ -44,19 +44,22 @@ func (c *Client) Connections(ctx context.Context, q connection.Query) iter.Seq2[
 			return
 		}
 		defer func() { _ = resp.Body.Close() }()
-		lines := json.NewDecoder(resp.Body)
+		lines := bufio.NewScanner(resp.Body) // which ends at a line of 64 KiB
 		for {
 			var l struct {
 				connection.Connection
 				end
 			}
-			err := lines.Decode(&l)
+			var err error
+			if lines.Scan() {
+				err = json.Unmarshal(lines.Bytes(), &l)
+			} else {
+				err = cmp.Or(lines.Err(), io.ErrUnexpectedEOF)
+			}
 			switch {
-			case errors.Is(err, io.EOF):
-				err = io.ErrUnexpectedEOF
 			case err == nil && l.Error != "":
 				err = errors.New(l.Error)
-			case l.Entries != nil:
+			case err == nil && l.Entries != nil:
 				return
 			}
 			if err != nil {

@@ -123,9 +123,9 @@ func TestConnectionsBreakOff(t *testing.T) {
 	}
 }
 
-// A peer that is no ipvsd ends well-formed answers in the middle, as one that is killed ends them anywhere.
+// A peer that is no ipvsd ends well-formed answers in the middle, as one that is killed ends them anywhere, and has lines without end.
 func TestConnectionsOfDeadDaemon(t *testing.T) {
-	for _, body := range []string{"", `{"protocol":"tcp"}` + "\n", `{"protocol":"tcp"}` + "\n" + `{"pro`, "{}\nx"} {
+	for _, body := range []string{"", `{"protocol":"tcp"}` + "\n", `{"protocol":"tcp"}` + "\n" + `{"pro`, "{}\nx", `{"error":"` + strings.Repeat("x", 1<<20)} {
 		path := t.TempDir() + "/s"
 		l, err := net.Listen("unix", path)
 		if err != nil {
@@ -133,8 +133,9 @@ func TestConnectionsOfDeadDaemon(t *testing.T) {
 		}
 		s := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })}
 		go func() { _ = s.Serve(l) }()
-		if _, err := read(control.NewClient(path), connection.Query{}); err == nil || !strings.HasPrefix(err.Error(), "the list of connections broke off: ") {
-			t.Errorf("%q: %v", body, err)
+		_, err = read(control.NewClient(path), connection.Query{})
+		if err == nil || !strings.HasPrefix(err.Error(), "the list of connections broke off: ") || len(body) > 1<<16 && !errors.Is(err, bufio.ErrTooLong) {
+			t.Errorf("%.40q: %v", body, err)
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
