@@ -17,7 +17,7 @@ func FuzzLogin(f *testing.F) {
 	const good = "a-token-of-this-director"
 	for _, body := range []string{
 		`{"token": "` + good + `"}`, `{"token": ""}`, `{"Token": "x"} {}`, `{"token": 7}`, `{"token": "x", "more": 1}`, `null`, `[]`, ``,
-		`{"token": "` + strings.Repeat("x", maxBody) + `"}`,
+		`{"token": "` + strings.Repeat("x", maxBody) + `"}`, `{"` + strings.Repeat("\x9b", 1000) + `": 0}`,
 	} {
 		f.Add("application/json", []byte(body))
 	}

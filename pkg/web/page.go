@@ -183,7 +183,7 @@ func read(w http.ResponseWriter, r *http.Request, v any) bool {
 		if large := new(http.MaxBytesError); errors.As(err, &large) {
 			code = http.StatusRequestEntityTooLarge
 		}
-		http.Error(w, fmt.Sprintf("the body can't be understood: %v", err), code)
+		http.Error(w, fmt.Sprintf("the body can't be understood: %.100s", err), code) // which may quote it
 		return false
 	}
 	return true
