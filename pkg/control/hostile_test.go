@@ -255,13 +255,16 @@ func TestLimitsOfClients(t *testing.T) {
 		}
 	}
 	c.leave("a")
-	for i := range maxConns - maxConnsEach + 1 {
+	for i := range MaxConns - maxConnsEach + 1 {
 		if !c.enter(fmt.Sprint(i)) {
 			t.Errorf("connection %d", i)
 		}
 	}
 	if c.enter("b") {
 		t.Error("there are more connections than there may be")
+	}
+	if few := (crowd{most: 1}); !few.enter("a") || few.enter("b") {
+		t.Error("there is room for one")
 	}
 	for address, want := range map[string]string{
 		"192.0.2.1:99": "192.0.2.1", "[::ffff:192.0.2.1]:99": "192.0.2.1", "[2001:db8::1]:9": "2001:db8::/64", "[2001:db8::2%eth0]:9": "2001:db8::/64", "[::1]:9": "::1",

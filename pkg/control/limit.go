@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"sync"
@@ -9,10 +10,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// MaxConns is how many connections clients may have by TCP, unless Server.Room says that there is room for fewer.
+const MaxConns = 2048
+
 // Limits of clients by TCP, each known by its address, an IPv6 one by its network.
 const (
-	maxConns     = 2048 // connections
-	maxConnsEach = 256  // of them, to one client
+	maxConnsEach = 256  // connections of one client
 	perSecond    = 50   // requests of one client
 	burst        = 200  // of them, at once
 	wrongCosts   = 20   // so many requests count for one that shows a wrong secret
@@ -89,16 +92,17 @@ func (r *rates) forget() {
 
 // crowd limits the connections of listeners. The zero value is ready.
 type crowd struct {
-	mu  sync.Mutex
-	all int
-	of  map[string]int
+	mu   sync.Mutex
+	most int // 0: MaxConns
+	all  int
+	of   map[string]int
 }
 
 // enter says whether one more connection of a client may come.
 func (c *crowd) enter(client string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.all >= maxConns || c.of[client] >= maxConnsEach {
+	if c.all >= cmp.Or(c.most, MaxConns) || c.of[client] >= maxConnsEach {
 		return false
 	}
 	if c.of == nil {

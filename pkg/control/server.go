@@ -94,6 +94,9 @@ func (s *Server) Mount(pattern string, needed Role, h http.Handler) {
 // Run.
 func (s *Server) Audit(a Auditor) { s.book.auditor = a }
 
+// Room has the server take no more than so many connections by TCP at once, at least 1. It is called before Follow.
+func (s *Server) Room(n int) { s.gates.crowd.most = n }
+
 // scrapePatience is how long a scrape may take, from the request to the last byte. Few are answered at once: who asks and doesn't read must
 // not keep others from it for ever.
 const scrapePatience = 30 * time.Second

@@ -89,6 +89,7 @@ type Daemon struct {
 	scrapes  *ipvsnl.Client // reads the table for Prometheus, so that rounds don't wait for that
 	exporter *exporter.Exporter
 	listener *exporter.Listener
+	room     room
 }
 
 // New loads the configuration, takes the locks and opens the kernel, changing nothing there. Its errors wrap ErrConfig, ErrRunning
@@ -173,7 +174,8 @@ func New(o Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.engine = engine.New(d.owner.sessions.before(probe.Probe), d.owner.board.post, engine.Places(places(o.Log)), engine.ConnectBy(connector))
+	d.room = roomHere(o.Log)
+	d.engine = engine.New(d.owner.sessions.before(probe.Probe), d.owner.board.post, engine.Places(d.room.probes), engine.ConnectBy(connector))
 	d.owner.checks = d.engine
 	if d.scrapes, err = ipvsnl.Open(); err != nil {
 		return nil, err
@@ -217,6 +219,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		return err
 	}
 	d.server, d.owner.upgrade = server, d.upgradeUntil(ctx)
+	server.Room(d.room.clients)
 	server.Measure(d.exporter, d.exporter.Count)
 	server.Welcome(statuspage.New(&shown{owner: d.owner, routers: routing{d.failover, d.owner.sessions}}, server.Holds))
 	log := journal.New(d.owner.files.audit, d.options.Log)

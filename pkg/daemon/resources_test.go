@@ -8,34 +8,33 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/ipvsd/ipvsd/pkg/health/engine"
 )
 
-// With few descriptors there are fewer probes at once, never none, and the log says what to do.
-func TestPlaces(t *testing.T) {
+// With few descriptors there are fewer probes and clients of the API at once, never none, together no more than there are descriptors.
+func TestRoom(t *testing.T) {
+	for limit, want := range map[uint64]room{
+		1 << 63: {1024, 2048}, 65536: {1024, 2048}, 3392: {1024, 2048}, 2000: {1024, 656}, 1024: {528, 176}, 512: {144, 48}, 100: {2, 1}, 0: {2, 1},
+	} {
+		if got := roomFor(limit); got != want {
+			t.Errorf("with %d descriptors there is room for %+v, want %+v", limit, got, want)
+		}
+	}
+}
+
+// The log says what to do where they are few.
+func TestFewDescriptors(t *testing.T) {
 	var was unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = unix.Setrlimit(unix.RLIMIT_NOFILE, &was) })
-	all := places(slog.New(slog.DiscardHandler))
-	for _, tt := range []struct {
-		limit uint64
-		most  int
-		warns bool
-	}{{min(was.Cur, 1<<16), all, all < engine.DefaultPlaces}, {512, 448, true}, {100, 99, true}} {
-		few := unix.Rlimit{Cur: tt.limit, Max: was.Max}
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
-			t.Fatal(err)
-		}
-		var log strings.Builder
-		if n := places(slog.New(slog.NewTextHandler(&log, nil))); n < 1 || n > tt.most {
-			t.Errorf("with %d descriptors there are %d places", tt.limit, n)
-		}
-		if warns := strings.Contains(log.String(), "LimitNOFILE="); warns != tt.warns {
-			t.Errorf("with %d descriptors the log has %q", tt.limit, &log)
-		}
+	few := unix.Rlimit{Cur: 512, Max: was.Max}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	if got := roomHere(slog.New(slog.NewTextHandler(&log, nil))); got != roomFor(512) || !strings.Contains(log.String(), "LimitNOFILE=") {
+		t.Errorf("%+v, and the log has %q", got, &log)
 	}
 }
 
