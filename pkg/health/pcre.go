@@ -16,16 +16,12 @@ import (
 func translate(pattern []rune, options map[string]bool, linear bool) (string, error) {
 	t := translator{in: pattern, linear: linear, options: options, names: map[string]int{}, atom: -1}
 	t.modes = modes{
+		caseless:  options["caseless"],
+		dotall:    options["dotall"],
 		multiline: options["multiline"],
 		extended:  options["extended"],
 		ungreedy:  options["ungreedy"],
 		noCapture: options["no_auto_capture"],
-	}
-	if options["caseless"] {
-		t.emit("(?i)")
-	}
-	if options["dotall"] {
-		t.emit("(?s)")
 	}
 	for t.at < len(t.in) {
 		if err := t.next(); err != nil {
@@ -43,8 +39,9 @@ func translate(pattern []rune, options map[string]bool, linear bool) (string, er
 
 var errNotLinear = errors.New("not in linear time")
 
-// modes are what (?mxUn) turns on for the rest of a group.
-type modes struct{ multiline, extended, ungreedy, noCapture bool }
+// modes are what (?ismxUn) turns on for the rest of a group. None of them is left to an engine: each has its own idea of, say, what
+// a set has to do with case.
+type modes struct{ caseless, dotall, multiline, extended, ungreedy, noCapture bool }
 
 type translator struct {
 	in, out []rune
@@ -52,12 +49,11 @@ type translator struct {
 	linear  bool
 	options map[string]bool
 	modes
-	open     []group
-	names    map[string]int // of groups
-	groups   int            // so far
-	highest  int            // that is referred to
-	atom     int            // where in out begins what a quantifier would repeat; -1: nothing
-	repeated bool           // it ends with a quantifier
+	open    []group
+	names   map[string]int // of groups
+	groups  int            // so far
+	highest int            // that is referred to
+	atom    int            // where in out begins what a quantifier would repeat; -1: nothing
 }
 
 // group is one that is not closed yet.
@@ -74,8 +70,14 @@ func (t *translator) emit(s string) { t.out = append(t.out, []rune(s)...) }
 
 // item emits something that can be repeated.
 func (t *translator) item(s string) {
-	t.atom, t.repeated = len(t.out), false
+	t.atom = len(t.out)
 	t.emit(s)
+}
+
+// anchor emits what matches between characters, and can't be repeated.
+func (t *translator) anchor(s string) {
+	t.emit(s)
+	t.atom = -1
 }
 
 // backtracking emits an item that package regexp doesn't have.
@@ -120,27 +122,32 @@ func (t *translator) next() error {
 		g := t.open[len(t.open)-1]
 		t.open = t.open[:len(t.open)-1]
 		t.emit(")")
-		t.modes, t.atom, t.repeated = g.modes, g.start, false
+		t.modes, t.atom = g.modes, g.start
 	case '|':
-		t.emit("|")
-		t.atom = -1
+		t.anchor("|")
 	case '.':
-		t.item(".")
+		if t.dotall {
+			t.item("(?s:.)")
+		} else {
+			t.item(`[^\n]`)
+		}
 	case '^':
 		switch {
 		case !t.multiline:
-			t.item(`\A`)
+			t.anchor(`\A`)
 		case t.options["alt_circumflex"]:
-			t.item("(?m:^)")
+			t.anchor("(?m:^)")
+		case t.linear:
+			return errNotLinear
 		default:
-			return t.backtracking(`(?:\A|(?m:^)(?!\z))`)
+			t.anchor(`(?:\A|(?m:^)(?!\z))`)
 		}
 	case '$':
 		switch {
 		case t.multiline:
-			t.item("(?m:$)")
+			t.anchor("(?m:$)")
 		case t.options["dollar_endonly"]:
-			t.item(`\z`)
+			t.anchor(`\z`)
 		default:
 			return t.end()
 		}
@@ -159,23 +166,57 @@ func (t *translator) next() error {
 			}
 		case t.extended && strings.ContainsRune(" \t\n\v\f\r", c):
 		default:
-			t.item(quote(c))
+			t.literal(c)
 		}
 	}
 	return nil
 }
 
+// literal emits a character that stands for itself, and for its other cases if they don't matter.
+func (t *translator) literal(c rune) {
+	text := t.span(c, c)
+	if text != quote(c) {
+		text = "[" + text + "]"
+	}
+	t.item(text)
+}
+
+// span returns the characters from one to another as they are written in brackets, with their other cases if they don't matter.
+func (t *translator) span(from, to rune) string {
+	text := quote(from)
+	if to != from {
+		text += "-" + quote(to)
+	}
+	if !t.caseless {
+		return text
+	}
+	last := rune(unicode.MaxASCII) // A byte above has no other case.
+	if t.options["utf"] {
+		last = rune(unicode.CaseRanges[len(unicode.CaseRanges)-1].Hi)
+	}
+	var b strings.Builder
+	b.WriteString(text)
+	for c := from; c <= min(to, last); c++ {
+		for other := unicode.SimpleFold(c); other != c; other = unicode.SimpleFold(other) {
+			if other <= last && (other < from || other > to) {
+				b.WriteString(quote(other))
+			}
+		}
+	}
+	return b.String()
+}
+
 // end emits what matches at the end and before a newline there.
 func (t *translator) end() error {
 	if !t.linear {
-		t.item(`\Z`)
+		t.anchor(`\Z`)
 		return nil
 	}
 	// At the end of the pattern it makes no difference that the newline is part of the match.
 	if t.at < len(t.in) && !(len(t.open) == 0 && t.in[t.at] == '|') {
 		return errNotLinear
 	}
-	t.item(`(?:\n?\z)`)
+	t.anchor(`(?:\n?\z)`)
 	return nil
 }
 
@@ -199,11 +240,8 @@ func (t *translator) quantifier(start int, q string) error {
 	if t.atom < 0 {
 		return t.errorf(start, "nothing to repeat")
 	}
-	if t.repeated {
-		t.wrap("(?:")
-	}
-	t.emit(q)
-	t.repeated = true
+	start = t.atom
+	t.anchor(q) // What is repeated is not repeated again: PCRE2 has (?:a{2}){3} for that.
 	lazy := t.ungreedy
 	switch {
 	case t.ahead("+"):
@@ -211,7 +249,8 @@ func (t *translator) quantifier(start int, q string) error {
 		if t.linear {
 			return errNotLinear
 		}
-		t.wrap("(?>")
+		t.out = slices.Insert(t.out, start, []rune("(?>")...)
+		t.emit(")")
 		return nil
 	case t.ahead("?"):
 		t.at++
@@ -221,13 +260,6 @@ func (t *translator) quantifier(start int, q string) error {
 		t.emit("?")
 	}
 	return nil
-}
-
-// wrap makes a group of the last item.
-func (t *translator) wrap(open string) {
-	t.out = slices.Insert(t.out, t.atom, []rune(open)...)
-	t.emit(")")
-	t.repeated = false
 }
 
 // The characters of PCRE2's classes, by pairs of first and last.
@@ -322,18 +354,18 @@ func (t *translator) escape() error {
 	)
 	switch {
 	case c == 'A', c == 'z':
-		t.item(`\` + string(c))
+		t.anchor(`\` + string(c))
 		return nil
 	case c == 'Z':
 		return t.end()
 	case c == 'b' && !t.linear:
-		t.item(edge)
+		t.anchor(edge)
 		return nil
 	case c == 'B' && !t.linear:
-		t.item(noEdge)
+		t.anchor(noEdge)
 		return nil
 	case c == 'b', c == 'B':
-		t.item(`\` + string(c))
+		t.anchor(`\` + string(c))
 		return nil
 	case c == 'N' && !t.ahead("{"):
 		t.item(`[^\n]`)
@@ -346,7 +378,7 @@ func (t *translator) escape() error {
 		return err
 	case c == 'Q':
 		for t.at < len(t.in) && !t.ahead(`\E`) {
-			t.item(quote(t.in[t.at]))
+			t.literal(t.in[t.at])
 			t.at++
 		}
 		return nil
@@ -365,6 +397,6 @@ func (t *translator) escape() error {
 		return t.reference(int(c - '0'))
 	}
 	r, err := t.character(start, c)
-	t.item(quote(r))
+	t.literal(r)
 	return err
 }

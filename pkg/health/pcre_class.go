@@ -27,6 +27,10 @@ var posixSets = map[string]string{
 // class translates what follows an opening bracket.
 func (t *translator) class() error {
 	start := t.at - 1
+	if name, mark, ok := t.posixName(); ok {
+		name = "[" + mark + name + mark + "]"
+		return t.errorf(start, "%s belongs into brackets, as in [%s],", name, name)
+	}
 	not := t.ahead("^")
 	if not {
 		t.at++
@@ -65,10 +69,12 @@ func brackets(not bool, items string) string {
 
 // classItem translates a character, a range or a set in brackets.
 func (t *translator) classItem(start int) (string, error) {
-	if t.ahead("[:") || t.ahead("[.") || t.ahead("[=") {
-		if s, ok, err := t.posix(start); ok || err != nil {
-			return s, err
+	if t.ahead("[") {
+		t.at++
+		if name, mark, ok := t.posixName(); ok {
+			return t.posix(start, name, mark)
 		}
+		t.at--
 	}
 	from, set, err := t.classCharacter(start)
 	if err != nil || set != "" {
@@ -78,7 +84,7 @@ func (t *translator) classItem(start int) (string, error) {
 		if from < 0 {
 			return "", nil
 		}
-		return quote(from), nil
+		return t.span(from, from), nil
 	}
 	t.at++
 	to, set, err := t.classCharacter(start)
@@ -90,7 +96,7 @@ func (t *translator) classItem(start int) (string, error) {
 	case to < from:
 		return "", t.errorf(start, "a range ends before it begins")
 	}
-	return quote(from) + "-" + quote(to), nil
+	return t.span(from, to), nil
 }
 
 // classCharacter reads one character, or what stands for a set of them. It is -1 for what stands for nothing.
@@ -123,7 +129,7 @@ func (t *translator) classCharacter(start int) (c rune, set string, err error) {
 		}
 		var b strings.Builder
 		for _, r := range text {
-			b.WriteString(quote(r))
+			b.WriteString(t.span(r, r))
 		}
 		t.at += len([]rune(text)) + len(`\E`)
 		if b.Len() == 0 {
@@ -135,25 +141,38 @@ func (t *translator) classCharacter(start int) (c rune, set string, err error) {
 	return c, "", err
 }
 
-// posix reads a [:name:] or [:^name:]. It returns false for what only begins like one.
-func (t *translator) posix(start int) (set string, ok bool, err error) {
-	from, mark := t.at, string(t.in[t.at+1])
-	t.at += len("[:")
-	name, closed := t.until(']')
-	name, marked := strings.CutSuffix(name, mark)
-	if !closed || !marked || strings.Contains(name, "[") {
+// posixName reads what follows the bracket of a [:name:], or of its like with . or =. It returns false for what only begins so.
+func (t *translator) posixName() (name, mark string, ok bool) {
+	for _, mark := range []string{":", ".", "="} {
+		if !t.ahead(mark) {
+			continue
+		}
+		from := t.at
+		t.at++
+		text, closed := t.until(']')
+		name, marked := strings.CutSuffix(text, mark)
+		if closed && marked && !strings.Contains(name, "[") {
+			return name, mark, true
+		}
 		t.at = from
-		return "", false, nil
 	}
+	return "", "", false
+}
+
+// posix returns the characters of a [:name:] or [:^name:].
+func (t *translator) posix(start int, name, mark string) (string, error) {
 	set, not := strings.CutPrefix(name, "^")
+	if t.caseless && (set == "upper" || set == "lower") {
+		set = "alpha"
+	}
 	pairs := []rune(posixSets[set])
 	switch {
 	case len(pairs) == 0 || mark != ":":
-		return "", false, t.errorf(start, "[%s%s%s] is not known here", mark, name, mark)
+		return "", t.errorf(start, "[%s%s%s] is not known here", mark, name, mark)
 	case not:
 		pairs = complement(pairs)
 	}
-	return writePairs(pairs), true, nil
+	return writePairs(pairs), nil
 }
 
 // property reads the rest of \pL, \p{Lu} or \p{^Lu}.

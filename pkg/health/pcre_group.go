@@ -74,29 +74,25 @@ func (t *translator) openGroup() error {
 	// (?i-m) and (?i-m:...)
 	t.at++
 	on := true
-	var passed string
 	for ; t.at < len(t.in); t.at++ {
 		switch c := t.in[t.at]; c {
 		case ')':
 			t.at++
-			t.emit("(?" + strings.TrimSuffix(passed, "-") + ")")
-			if strings.TrimSuffix(passed, "-") == "" {
-				t.out = t.out[:len(t.out)-len("(?)")]
-			}
 			t.atom = -1
 			return nil
 		case ':':
 			t.at++
-			emit("(?" + strings.TrimSuffix(passed, "-") + ":")
+			emit("(?:")
 			return nil
 		case '-':
 			if !on {
 				return t.errorf(start, "(? is not understood")
 			}
 			on = false
-			passed += "-"
-		case 'i', 's':
-			passed += string(c)
+		case 'i':
+			t.caseless = on
+		case 's':
+			t.dotall = on
 		case 'm':
 			t.multiline = on
 		case 'x':
@@ -127,6 +123,9 @@ func (t *translator) named(start int, end rune) error {
 
 func (t *translator) reference(n int) error {
 	t.highest = max(t.highest, n)
+	if t.caseless {
+		return t.backtracking(fmt.Sprintf(`(?i:\%d)`, n))
+	}
 	return t.backtracking(fmt.Sprintf(`(?:\%d)`, n))
 }
 

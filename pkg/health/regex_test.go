@@ -22,6 +22,31 @@ func TestRegex(t *testing.T) {
 		{pattern: "(?i)GHI", text: text, want: true},
 		{pattern: "(?i:G)hi|(?i:X)yz", text: text, want: true},
 		{pattern: "a(?i)BC(?-i)DEF", text: text},
+		{pattern: "a(?s).+(?-s:.)z$", text: text, want: true},
+		{pattern: "a((?s).)+.y", text: text, want: true},
+		{pattern: "a(?s:.)+.x", text: text},
+
+		// Case makes no difference to letters, but to sets of characters it does, and bytes above ASCII have none.
+		{pattern: `\W`, options: "caseless", text: "sk"},
+		{pattern: `\W`, options: "caseless utf", text: "sk"},
+		{pattern: `^\w+$`, options: "caseless utf", text: "\u017f\u212a"},
+		{pattern: `[\W]`, options: "caseless utf", text: "sk"},
+		{pattern: `[^\W]`, options: "caseless utf", text: "\u017f\u212a"},
+		{pattern: `[[:alpha:]]`, options: "caseless utf", text: "\u017f"},
+		{pattern: `^[[:upper:]][[:lower:]]`, options: "caseless", text: "aA", want: true},
+		{pattern: `[[:^upper:]]`, options: "caseless", text: "a"},
+		{pattern: `\p{Lu}`, options: "caseless utf", text: "a"},
+		{pattern: `[\P{Lu}]`, options: "caseless utf", text: "A"},
+		{pattern: `\b`, options: "caseless utf", text: "\u017f"},
+		{pattern: `S[k][\x{17f}]`, options: "caseless utf", text: "\u017f\u212as", want: true},
+		{pattern: `[^\x{17f}]`, options: "caseless utf", text: "sS"},
+		{pattern: `[ŵ-ƀ]`, options: "caseless utf", text: "S", want: true},
+		{pattern: `ß[ǆ]Σ`, options: "caseless utf", text: "ẞǅς", want: true},
+		{pattern: "\xe9", options: "caseless", text: "\xe9", want: true},
+		{pattern: "\xe9", options: "caseless", text: "\xc9"},
+		{pattern: "[\xe0-\xef]", options: "caseless", text: "\xc9"},
+		{pattern: `(a)\1`, options: "caseless", text: "aA", want: true},
+		{pattern: `(a)\1`, text: "aA"},
 
 		{pattern: "ghi", min: 7, text: text, want: true},
 		{pattern: "ghi", min: 8, text: text},
@@ -100,7 +125,7 @@ func TestRegex(t *testing.T) {
 		{pattern: `\Qa.b\E+`, text: "a.bbb", want: true},
 		{pattern: `\Qa.b\E`, text: "axb"},
 		{pattern: `a{,3}b`, text: "a{,3}b", want: true},
-		{pattern: `^a{2}{3}$`, text: "aaaaaa", want: true},
+		{pattern: `^(?:a{2}){3}$`, text: "aaaaaa", want: true},
 		{pattern: `^a{2,}b`, text: "aab", want: true},
 		{pattern: `x{1001}`, text: strings.Repeat("x", 1001), want: true},
 
@@ -150,6 +175,11 @@ func TestRegexThatIsRefused(t *testing.T) {
 		{Regex{Pattern: "a[z-b]"}, `regex: a range ends before it begins at offset 1 of "a[z-b]"`},
 		{Regex{Pattern: "a[[:foo:]]"}, `regex: [:foo:] is not known here at offset 1 of "a[[:foo:]]"`},
 		{Regex{Pattern: "[[=a=]]"}, `regex: [=a=] is not known here at offset 0 of "[[=a=]]"`},
+		{Regex{Pattern: "a[:alpha:]"}, `regex: [:alpha:] belongs into brackets, as in [[:alpha:]], at offset 1 of "a[:alpha:]"`},
+		{Regex{Pattern: "a{2}{3}"}, `regex: nothing to repeat at offset 4 of "a{2}{3}"`},
+		{Regex{Pattern: "^*a"}, `regex: nothing to repeat at offset 1 of "^*a"`},
+		{Regex{Pattern: `\b+a`}, `regex: nothing to repeat at offset 2 of "\\b+a"`},
+		{Regex{Pattern: "(?m)$?a"}, `regex: nothing to repeat at offset 5 of "(?m)$?a"`},
 		{Regex{Pattern: "a|*"}, `regex: nothing to repeat at offset 2 of "a|*"`},
 		{Regex{Pattern: `a\`}, `regex: a backslash at the end at offset 1 of "a\\"`},
 		{Regex{Pattern: `a\Kb`}, `regex: \K is not known here at offset 1 of "a\\Kb"`},
@@ -200,6 +230,7 @@ func FuzzRegex(f *testing.F) {
 		f.Add(pattern, "OK\nab aé 1", uint8(3))
 	}
 	f.Add("[--1]", "0", uint8('z'))
+	f.Add(`\W`, "S", uint8('V'))
 	f.Fuzz(func(t *testing.T, pattern, text string, options uint8) {
 		if len(pattern) > 100 || len(text) > 100 {
 			return // in time
