@@ -8,9 +8,8 @@ import (
 
 // endpoint is an address with or without a port.
 type endpoint struct {
-	addr    netip.Addr
-	port    uint16
-	hasPort bool
+	addr netip.Addr
+	port uint16 // 0: none is written, or 0 is
 }
 
 var (
@@ -55,7 +54,7 @@ var listenAddress = kind{words: `"ADDRESS:PORT"`, read: func(v any) (any, *wrong
 func readEndpoint(s string) (any, *wrong) {
 	e := endpoint{}
 	if ap, err := netip.ParseAddrPort(s); err == nil {
-		e = endpoint{ap.Addr(), ap.Port(), true}
+		e = endpoint{ap.Addr(), ap.Port()}
 	} else if a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
 		e = endpoint{addr: a}
 	} else {

@@ -211,7 +211,7 @@ func (r *resolver) families(f ipvs.Family, sv *served, how ipvs.Forward, where s
 
 // port returns the port of a server; without one of its own it has that of each service, 0 if they have several.
 func (r *resolver) port(at endpoint, sv *served, how ipvs.Forward, where spot) uint16 {
-	if !at.hasPort {
+	if at.port == 0 {
 		return sv.port()
 	}
 	if how == ipvs.NAT || len(sv.ports) == 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -154,7 +155,11 @@ func (t *translator) next() error {
 	case '*', '+', '?':
 		return t.quantifier(start, string(c))
 	case '{':
-		if q, ok := t.braces(); ok {
+		q, err := t.braces(start)
+		switch {
+		case err != nil:
+			return err
+		case q != "":
 			return t.quantifier(start, q)
 		}
 		t.item(`\{`)
@@ -220,16 +225,32 @@ func (t *translator) end() error {
 	return nil
 }
 
-// braces reads the rest of {2}, {2,} or {2,4}.
-func (t *translator) braces() (q string, ok bool) {
+// braces reads the rest of {2}, {2,} or {2,4}. It returns nothing for what is no such thing, and stays before it.
+func (t *translator) braces(start int) (q string, err error) {
 	from := t.at
 	body, closed := t.until('}')
 	low, high, comma := strings.Cut(body, ",")
-	if closed && digits(low) && (!comma || high == "" || digits(high)) {
-		return "{" + body + "}", true
+	if !closed || !digits(low) || comma && high != "" && !digits(high) {
+		t.at = from
+		return "", nil
 	}
-	t.at = from
-	return "", false
+	const limit = 65535 // PCRE2's
+	least, err := strconv.Atoi(low)
+	most := least
+	if err == nil && high != "" {
+		most, err = strconv.Atoi(high)
+	}
+	switch {
+	case err != nil, least > limit, most > limit:
+		return "", t.errorf(start, "a repetition is limited to %d", limit)
+	case most < least:
+		return "", t.errorf(start, "the numbers of a repetition are out of order")
+	case !comma:
+		return fmt.Sprintf("{%d}", least), nil
+	case high == "":
+		return fmt.Sprintf("{%d,}", least), nil
+	}
+	return fmt.Sprintf("{%d,%d}", least, most), nil
 }
 
 func digits(s string) bool {
@@ -374,7 +395,7 @@ func (t *translator) escape() error {
 		return t.backtracking(`(?>\r\n|[` + writePairs(t.set('v')) + `])`)
 	case c == 'p', c == 'P':
 		p, err := t.property(start, c)
-		t.item(p)
+		t.item("[" + p + "]")
 		return err
 	case c == 'Q':
 		for t.at < len(t.in) && !t.ahead(`\E`) {

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -175,7 +176,7 @@ func (t *translator) posix(start int, name, mark string) (string, error) {
 	return writePairs(pairs), nil
 }
 
-// property reads the rest of \pL, \p{Lu} or \p{^Lu}.
+// property reads the rest of \pL, \p{Lu} or \p{^Lu}, and returns its characters as they are written in brackets.
 func (t *translator) property(start int, letter rune) (string, error) {
 	if t.at == len(t.in) {
 		return "", t.errorf(start, `\%c without a property`, letter)
@@ -192,10 +193,38 @@ func (t *translator) property(start int, letter rune) (string, error) {
 		name = rest
 		letter ^= 'p' ^ 'P'
 	}
-	if _, script := unicode.Scripts[name]; unicode.Categories[name] == nil && (!script || !t.linear) {
+	table := cmp.Or(unicode.Categories[name], unicode.Scripts[name])
+	switch {
+	case table == nil:
 		return "", t.errorf(start, `\%c{%s} is not known here`, letter, name)
+	case t.linear:
+		return `\` + string(letter) + "{" + name + "}", nil
 	}
-	return `\` + string(letter) + "{" + name + "}", nil
+	pairs := pairsOf(table) // regexp2 has no scripts, and has [\P{L}\p{Lu}] match no Lu.
+	if letter == 'P' {
+		pairs = complement(pairs)
+	}
+	return writePairs(pairs), nil
+}
+
+// pairsOf returns the characters of a table, in order.
+func pairsOf(table *unicode.RangeTable) (pairs []rune) {
+	add := func(low, high, stride rune) {
+		if stride == 1 {
+			pairs = append(pairs, low, high)
+			return
+		}
+		for c := low; c <= high; c += stride {
+			pairs = append(pairs, c, c)
+		}
+	}
+	for _, r := range table.R16 {
+		add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
+	}
+	for _, r := range table.R32 {
+		add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
+	}
+	return pairs
 }
 
 // character reads the rest of an escape that stands for one character, whose first one after the backslash is c.

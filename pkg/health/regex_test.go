@@ -102,6 +102,9 @@ func TestRegex(t *testing.T) {
 		{pattern: `[\p{^Nd}]`, options: "utf", text: "٣"},
 		{pattern: `\pL\pN`, text: "a1", want: true},
 		{pattern: `\p{Greek}`, options: "utf", text: "λ", want: true},
+		{pattern: `(?=\p{Greek})\P{Latin}`, options: "utf", text: "λ", want: true},
+		{pattern: `(?=.)[\P{L}\p{Lu}]`, text: "kK", want: true},
+		{pattern: `(?=.)[^\P{L}\p{Lu}]`, text: "K1"},
 		{pattern: `[[:alpha:]_-]{3}[[:^digit:]]`, text: "a_-x", want: true},
 		{pattern: `^[[:][[:a]+[[=]$`, text: "[:a=", want: true},
 		{pattern: `^[[:abc[:digit:]]+$`, text: "a[:1", want: true},
@@ -126,6 +129,8 @@ func TestRegex(t *testing.T) {
 		{pattern: `\Qa.b\E`, text: "axb"},
 		{pattern: `a{,3}b`, text: "a{,3}b", want: true},
 		{pattern: `^(?:a{2}){3}$`, text: "aaaaaa", want: true},
+		{pattern: `^a{00}b{01,02}c{3,}$`, text: "bbccc", want: true},
+		{pattern: `^a{01}$`, text: "a{01}"},
 		{pattern: `^a{2,}b`, text: "aab", want: true},
 		{pattern: `x{1001}`, text: strings.Repeat("x", 1001), want: true},
 
@@ -177,6 +182,9 @@ func TestRegexThatIsRefused(t *testing.T) {
 		{Regex{Pattern: "[[=a=]]"}, `regex: [=a=] is not known here at offset 0 of "[[=a=]]"`},
 		{Regex{Pattern: "a[:alpha:]"}, `regex: [:alpha:] belongs into brackets, as in [[:alpha:]], at offset 1 of "a[:alpha:]"`},
 		{Regex{Pattern: "a{2}{3}"}, `regex: nothing to repeat at offset 4 of "a{2}{3}"`},
+		{Regex{Pattern: "a{3,2}"}, `regex: the numbers of a repetition are out of order at offset 1 of "a{3,2}"`},
+		{Regex{Pattern: "a{2,65536}"}, `regex: a repetition is limited to 65535 at offset 1 of "a{2,65536}"`},
+		{Regex{Pattern: "a{99999999999999999999}"}, `regex: a repetition is limited to 65535 at offset 1 of "a{99999999999999999999}"`},
 		{Regex{Pattern: "^*a"}, `regex: nothing to repeat at offset 1 of "^*a"`},
 		{Regex{Pattern: `\b+a`}, `regex: nothing to repeat at offset 2 of "\\b+a"`},
 		{Regex{Pattern: "(?m)$?a"}, `regex: nothing to repeat at offset 5 of "(?m)$?a"`},
@@ -231,6 +239,7 @@ func FuzzRegex(f *testing.F) {
 	}
 	f.Add("[--1]", "0", uint8('z'))
 	f.Add(`\W`, "S", uint8('V'))
+	f.Add("0{00}", "0", uint8(0))
 	f.Fuzz(func(t *testing.T, pattern, text string, options uint8) {
 		if len(pattern) > 100 || len(text) > 100 {
 			return // in time
@@ -253,7 +262,7 @@ func FuzzRegex(f *testing.F) {
 		r.MinOffset, r.MaxOffset = 1, 0 // has the other engine compile it
 		other, err := r.Compile()
 		if err != nil {
-			return // scripts and large counts are known to one engine only
+			return // one engine only knows large counts
 		}
 		other.regex.MinOffset = 0
 		if got, err := other.find([]byte(text)); err == nil && got != at {
