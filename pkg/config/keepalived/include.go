@@ -83,11 +83,16 @@ func (r *reader) include(s source) {
 			r.missing(name, pattern, check, len(alternatives) > 1)
 		}
 		for _, m := range matches {
-			if text, err := r.host.ReadFile(m); err == nil {
-				files = append(files, r.file(m, text))
-			} else {
-				r.found(name, check&checkReadable != 0, "%v", err)
+			text, known := r.sources[m] // of the same moment, if it is read again
+			if !known {
+				content, err := r.host.ReadFile(m)
+				if err != nil {
+					r.found(name, check&checkReadable != 0, "%v", err)
+					continue
+				}
+				text = string(content)
 			}
+			files = append(files, r.file(m, text))
 		}
 	}
 	for _, f := range slices.Backward(files) { // the last that is put on the stack is the first that is read
@@ -111,8 +116,7 @@ func (r *reader) found(name source, wrong bool, format string, args ...any) {
 }
 
 // file returns the lines of a file.
-func (r *reader) file(name string, content []byte) *fileFeed {
-	text := string(content)
+func (r *reader) file(name, text string) *fileFeed {
 	r.sources[name] = text
 	f := &fileFeed{name: name, rest: text, check: r.check}
 	if rest, ok := strings.CutPrefix(text, "\ufeff"); ok {

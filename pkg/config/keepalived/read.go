@@ -21,10 +21,10 @@ var normal = limits{lines: 4_000_000, length: 64 << 10, depth: 64, findings: 200
 // longest is how many bytes of a line keepalived reads; it takes what follows for another line.
 const longest = 1023
 
-// statement is a line as it comes to be read: without its comment, its conditions met, its variables replaced. All of a file are kept.
+// statement is a line as it comes to be read: without its comment, its conditions met, its variables replaced.
 type statement struct {
-	parts   []segment
-	comment string // at its end; or all there is
+	parts   []segment // until the next one is read
+	comment string    // at its end; or all there is
 }
 
 // reader reads the lines of a file and of those that it includes.
@@ -35,8 +35,9 @@ type reader struct {
 	id        string // that conditions ask for
 	stack     []feed // the last is read from
 	variables map[string][]source
-	missed    map[string]bool // variables that there are not
-	sources   map[string]string
+	missed    map[string]bool   // variables that there are not
+	sources   map[string]string // of all files that were read, by name
+	parts     []segment         // of the last statement
 	check     includeCheck
 	count     int  // of lines
 	random    int  // of numbers that were drawn
@@ -134,7 +135,8 @@ func (r *reader) statement(raw source) (statement, bool) {
 		}
 	}
 	var unmatched bool
-	out.parts, unmatched = segments(s)
+	r.parts, unmatched = segments(r.parts[:0], s)
+	out.parts = r.parts
 	if unmatched {
 		r.say.Warn(s.all(), "a second one is missing", "a double quote has no partner: keepalived loses what is behind it")
 	}

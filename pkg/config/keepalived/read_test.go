@@ -43,14 +43,14 @@ func (files) HasAccount(string, string) bool          { return true }
 // read returns the words of each statement of a file, and the messages.
 func read(text string, host document.Host, limits limits) (lines, said []string) {
 	r := &reader{host: host, say: new(document.Writer), limits: limits, id: "high", variables: map[string][]source{}, missed: map[string]bool{}, sources: map[string]string{}}
-	r.stack = []feed{r.file("/etc/k.conf", []byte(text))}
+	r.stack = []feed{r.file("/etc/k.conf", text)}
 	for {
 		s, ok := r.next()
 		if !ok {
 			break
 		}
 		for _, p := range s.parts {
-			found := words(p.source)
+			found := words(nil, p.source)
 			var line []string
 			for _, w := range found {
 				line = append(line, w.Text)

@@ -94,11 +94,10 @@ func comment(text string) (begin int, escaped bool) {
 	return len(text), false
 }
 
-// words splits a line. Double quotes make one word of what is between them, and end the word before them; nothing else is
+// words appends the words of a line. Double quotes make one word of what is between them, and end the word before them; nothing else is
 // special. What stands behind a quote that has no partner is lost.
-func words(of source) (found []Word) {
+func words(found []Word, of source) []Word {
 	s := &ruler{source: of}
-	found = make([]Word, 0, min(1+strings.Count(s.text, " "), 4))
 	for i := 0; i < len(s.text); {
 		switch c := s.text[i]; {
 		case strings.IndexByte(blanks, c) >= 0:
@@ -207,13 +206,12 @@ type segment struct {
 	include bool // the text is an include and all that follows it
 }
 
-// segments splits a line at the braces that are not between double quotes. What begins with an include has the rest of the
+// segments appends the parts of a line, which it splits at the braces that are not between double quotes. What begins with an include has the rest of the
 // line for its pattern, braces and all.
-func segments(of source) (parts []segment, unmatched bool) {
+func segments(parts []segment, of source) (all []segment, unmatched bool) {
 	if of.text == "" {
-		return nil, false
+		return parts, false
 	}
-	parts = make([]segment, 0, 1+strings.Count(of.text, "{"))
 	s := &ruler{source: of}
 	begin, quoted := 0, false
 	for i := 0; i <= len(s.text); i++ {

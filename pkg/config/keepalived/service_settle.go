@@ -261,8 +261,8 @@ func netmask(a netip.Addr) bool {
 
 // settleServers finds out the ports of servers, and takes out those that are there twice.
 func (t *translation) settleServers(s *service) {
-	var kept []*server
-	seen := make(map[netip.AddrPort]bool)
+	kept := s.servers[:0]
+	seen := make(map[netip.AddrPort]bool, len(s.servers))
 	for _, r := range s.servers {
 		if linkLocal(r.addr) {
 			t.Warn(r.node.Args[0].At, "write another address", "the kernel takes no server with a link-local address: keepalived goes without it")
@@ -279,6 +279,7 @@ func (t *translation) settleServers(s *service) {
 		seen[key] = true
 		kept = append(kept, r)
 	}
+	clear(s.servers[len(kept):])
 	s.servers = kept
 	if s.sorry == nil {
 		return

@@ -24,7 +24,7 @@ func (t *translation) writeService(s *service) {
 		if inline && len(s.servers) == 1 && !commented(s.servers[0].node) {
 			t.put(s.servers[0].node, "real_servers", []string{s.servers[0].address()})
 		} else if inline {
-			var items []document.Item
+			items := make([]document.Item, 0, len(s.servers))
 			for _, r := range s.servers {
 				items = append(items, document.Item{At: r.node.At, Value: r.address(), Comments: r.node.Before, Behind: r.node.Behind})
 			}

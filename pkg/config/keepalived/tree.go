@@ -1,7 +1,6 @@
 package keepalived
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -46,34 +45,38 @@ func readersOf(name string) process {
 
 // parse returns a node with those of a file, and the text of each file that was read.
 func (t *translation) parse(name string, content []byte, settings document.Settings, known table, limits limits) (root *Node, sources map[string]string) {
-	r := &reader{
-		host: t.host, say: t.Writer, limits: limits, id: settings.ConfigID, variables: map[string][]source{}, missed: map[string]bool{}, sources: map[string]string{},
+	text := string(content)
+	sources = make(map[string]string)
+	reader := func(say *document.Writer) *reader {
+		r := &reader{host: t.host, say: say, limits: limits, id: settings.ConfigID, variables: map[string][]source{}, missed: map[string]bool{}, sources: sources}
+		if settings.AllIncludes {
+			r.check = checkAll
+		}
+		if r.id == "" && r.host != nil {
+			r.id, _, _ = strings.Cut(r.host.Hostname(), ".")
+		}
+		r.stack = []feed{r.file(name, text)}
+		return r
 	}
-	if settings.AllIncludes {
-		r.check = checkAll
-	}
-	if r.id == "" && r.host != nil {
-		r.id, _, _ = strings.Cut(r.host.Hostname(), ".")
-	}
-	r.stack = []feed{r.file(name, content)}
-	statements := make([]statement, 0, min(bytes.Count(content, []byte("\n"))+1, limits.lines))
+	r := reader(t.Writer)
 	whole := &view{say: t.Writer, limits: limits, known: known, reads: everyone}
 	whole.begin()
-	for {
-		s, ok := r.next()
-		if !ok {
-			break
-		}
-		statements = append(statements, s)
+	for s, ok := r.next(); ok; s, ok = r.next() {
 		whole.add(s)
 	}
 	whole.finish()
 	if !whole.odd || r.stopped {
 		whole.tell()
-		return whole.root, r.sources
+		return whole.root, sources
 	}
-	// The braces do not match the keywords: the processes part ways.
-	return t.views(known, statements, limits), r.sources
+	// The braces do not match the keywords: the processes part ways. That is rare, so lines were not kept, and are read once more.
+	var statements []statement
+	r = reader(new(document.Writer))
+	for s, ok := r.next(); ok; s, ok = r.next() {
+		s.parts = slices.Clone(s.parts)
+		statements = append(statements, s)
+	}
+	return t.views(known, statements, limits), sources
 }
 
 // views reads the file as each of keepalived's processes does, and puts together what they make of it.
@@ -173,6 +176,7 @@ type view struct {
 	depth    int               // of braces in it
 	comments []string          // that belong to the next node
 	last     *Node             // on this line
+	words    []Word            // of the segment
 	count    int               // of segments
 	odd      bool              // braces do not fit
 	seen     process           // who has a keyword at the top
@@ -236,11 +240,11 @@ func (v *view) keyword(part segment) {
 		return
 	}
 	in := v.top()
-	found := words(part.source)
-	if len(found) == 0 {
+	v.words = words(v.words[:0], part.source)
+	if len(v.words) == 0 {
 		return
 	}
-	n := &Node{Word: found[0], Args: found[1:]}
+	n := &Node{Word: v.words[0], Args: append([]Word(nil), v.words[1:]...)}
 	if !in.scope.free() {
 		if n.keyword = in.scope.keyword(n.Text); n.keyword == nil {
 			v.strange(n)

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -137,5 +138,33 @@ func TestNotClosed(t *testing.T) {
 		if report := d.Format(d.Found); strings.Count(report, " is not closed: ") != 1 || !strings.Contains(report, "takes all that follows for its own") {
 			t.Errorf("%s: got\n%s", text, report)
 		}
+	}
+}
+
+// once is a host of which no file can be read twice.
+type once struct {
+	files
+	read map[string]bool
+}
+
+func (o once) ReadFile(name string) ([]byte, error) {
+	if o.read[name] {
+		return nil, errors.New("it was read before")
+	}
+	o.read[name] = true
+	return o.files.ReadFile(name)
+}
+
+// Where blocks are not closed each of keepalived's processes has its own view, and all of them are of one moment.
+func TestViewsAreOfOneMoment(t *testing.T) {
+	text := "include a.conf\nvirtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_server 10.0.0.2 80 {\n}\nvrrp_instance V {\ninterface eth0\n}\n"
+	host := once{files{"/etc/a.conf": "virtual_server 10.0.0.3 80 {\nprotocol TCP\nreal_server 10.0.0.4 80 {\n}\n}\n"}, map[string]bool{}}
+	d := Translate("/etc/k.conf", []byte(text), host, document.Settings{})
+	if len(host.read) != 1 || !strings.Contains(d.Text, "10.0.0.3:80") || !strings.Contains(d.Text, "10.0.0.1:80") || len(d.Sources) != 2 {
+		t.Errorf("%v\n%s", host.read, d.Text)
+	}
+	said := d.Format(d.Found)
+	if strings.Contains(said, "read before") || strings.Count(said, "is not closed") != 1 {
+		t.Errorf("%s", said)
 	}
 }
