@@ -210,3 +210,23 @@ func TestLogIsPaced(t *testing.T) {
 		}
 	})
 }
+
+// What was counted for the log's sake, a line for every server at a start, is not kept when nothing changes any more.
+func TestPaceIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := start(t, new(ipvstest.Kernel), t.TempDir(), shared)
+		defer h.stop()
+		h.pass(10 * time.Second)
+		counted := func() int {
+			n, _ := ask(t.Context(), h.owner, func(context.Context) int { return len(h.pace.lines) })
+			return n
+		}
+		if n := counted(); n == 0 {
+			t.Error("nothing is counted")
+		}
+		h.pass(2 * paceWithin)
+		if n := counted(); n != 0 {
+			t.Errorf("%d objects are counted after two quiet minutes", n)
+		}
+	})
+}

@@ -31,10 +31,18 @@ type about struct {
 // silent is a log of which nothing is seen.
 var silent = slog.New(slog.DiscardHandler)
 
+// renewPace begins to count anew when the time is over. Each round does so: what came up at a start, all at once, is not to be kept for ever.
+func (o *owner) renewPace(now time.Time) {
+	if now.Sub(o.pace.since) >= paceWithin {
+		o.pace = pace{since: now}
+	}
+}
+
 // paced returns the log for something new of an object, or a silent one if there was too much of it.
 func (o *owner) paced(object about, log func() *slog.Logger) *slog.Logger {
-	if now := time.Now(); o.pace.lines == nil || now.Sub(o.pace.since) >= paceWithin {
-		o.pace = pace{since: now, lines: make(map[about]int)}
+	o.renewPace(time.Now())
+	if o.pace.lines == nil {
+		o.pace.lines = make(map[about]int)
 	}
 	o.pace.lines[object]++
 	switch n := o.pace.lines[object]; {

@@ -26,6 +26,7 @@ func (o *owner) round(ctx context.Context, parts int) reconcile.Round {
 	}
 	o.owed = time.Since(o.swept) > turn
 	o.passTime(ctx, start)
+	o.renewPace(start)
 	if o.stale || !o.until.IsZero() && !start.Before(o.until) {
 		o.decide()
 	}
