@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // translate writes a pattern of PCRE2 in the common language of package regexp and regexp2, in which it means the same. What
@@ -329,7 +330,10 @@ func complement(pairs []rune) []rune {
 		}
 		from = pairs[i+1] + 1
 	}
-	return append(out, from, unicode.MaxRune)
+	if from <= unicode.MaxRune {
+		out = append(out, from, unicode.MaxRune)
+	}
+	return out
 }
 
 // writePairs returns pairs as they are written in brackets.
@@ -346,8 +350,8 @@ func writePairs(pairs []rune) string {
 
 // quote returns a character as a literal, in brackets or not.
 func quote(c rune) string {
-	if c == '-' {
-		return `\x2d` // regexp2 has \- begin no range
+	if c == '-' || !utf8.ValidRune(c) { // regexp2 has \- begin no range; a surrogate is in no text, but in tables
+		return fmt.Sprintf(`\x{%x}`, c)
 	}
 	if c < 0x80 && c != '_' && (unicode.IsPunct(c) || unicode.IsSymbol(c)) {
 		return `\` + string(c)

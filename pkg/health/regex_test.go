@@ -1,9 +1,12 @@
 package health
 
 import (
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 // What is expected is what PCRE2 10.42 says, not what keepalived makes of it (see probe.HTTP).
@@ -207,6 +210,35 @@ func TestRegexThatIsRefused(t *testing.T) {
 	} {
 		if _, err := test.regex.Compile(); err == nil || err.Error() != test.want {
 			t.Errorf("%+v: %v\nwant %s", test.regex, err, test.want)
+		}
+	}
+}
+
+// Every category and script is the same to both engines, within brackets and without.
+func TestRegexProperties(t *testing.T) {
+	samples := []rune{0, '\n', ' ', '1', 'A', 'a', '_', 0x7f, 0xad, 'é', 'ǅ', 'λ', 'Я', 0x378, 0x5d0, 0x661, 0x2028, 0x3042, 0x4e00, 0xe000, 0xfffd, 0xffff, 0x1f600, 0x10ffff}
+	tables := maps.Clone(unicode.Scripts)
+	maps.Copy(tables, unicode.Categories)
+	for name, table := range tables {
+		for _, form := range []string{`\A\p{%s}`, `\A\P{%s}`, `\A[\p{%s}]`, `\A[\P{%s}]`, `\A[^\P{%s}]`} {
+			pattern := fmt.Sprintf(form, name)
+			linear, err := Regex{Pattern: pattern, Options: ListOf("utf", "dotall")}.Compile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := Regex{Pattern: "(?=.)" + pattern, Options: ListOf("utf", "dotall")}.Compile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range samples {
+				not := strings.Contains(form, "P") != strings.Contains(form, "^")
+				want := unicode.Is(table, c) != not
+				one, _ := linear.Match([]byte(string(c)))
+				two, _ := other.Match([]byte(string(c)))
+				if one != want || two != want {
+					t.Errorf("%s on %U: %v and %v, want %v", pattern, c, one, two, want)
+				}
+			}
 		}
 	}
 }
