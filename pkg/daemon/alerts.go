@@ -134,8 +134,12 @@ func (t *told) purged() (list []notification) {
 
 // tellAlerts hands over what is new.
 func (o *owner) tellAlerts(list []notification) {
+	if len(list) == 0 {
+		return
+	}
+	now := time.Now()
 	for i := range list {
-		list[i].news.At = time.Now()
+		list[i].news.At = now
 		o.herald.Tell(list[i].news)
 	}
 }

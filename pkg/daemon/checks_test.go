@@ -194,7 +194,7 @@ func TestLogIsPaced(t *testing.T) {
 		o := &owner{log: slog.New(slog.NewTextHandler(&log, nil))}
 		say := func(server netip.AddrPort, n int) {
 			for i := range n {
-				o.pacedServer("tcp 192.0.2.1:80", server).Info("change", "n", fmt.Sprint(i, "."))
+				o.pacedServer("tcp 192.0.2.1:80", server, time.Now()).Info("change", "n", fmt.Sprint(i, "."))
 			}
 		}
 		say(first, 1000)

@@ -39,8 +39,8 @@ func (o *owner) renewPace(now time.Time) {
 }
 
 // paced returns the log for something new of an object, or a silent one if there was too much of it.
-func (o *owner) paced(object about, log func() *slog.Logger) *slog.Logger {
-	o.renewPace(time.Now())
+func (o *owner) paced(object about, now time.Time, log func() *slog.Logger) *slog.Logger {
+	o.renewPace(now)
 	if o.pace.lines == nil {
 		o.pace.lines = make(map[about]int)
 	}
@@ -57,8 +57,8 @@ func (o *owner) paced(object about, log func() *slog.Logger) *slog.Logger {
 }
 
 // pacedServer is paced for a server of a virtual server.
-func (o *owner) pacedServer(service string, server netip.AddrPort) *slog.Logger {
-	return o.paced(about{service: service, server: server}, func() *slog.Logger {
+func (o *owner) pacedServer(service string, server netip.AddrPort, now time.Time) *slog.Logger {
+	return o.paced(about{service: service, server: server}, now, func() *slog.Logger {
 		return o.log.With("service", service, "server", server.String())
 	})
 }

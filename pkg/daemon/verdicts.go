@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/ipvsd/ipvsd/pkg/desired"
 	"github.com/ipvsd/ipvsd/pkg/event"
@@ -9,15 +10,20 @@ import (
 	"github.com/ipvsd/ipvsd/pkg/health/engine"
 )
 
-// takeNews takes what is new of checks.
+// takeNews takes what is new of checks. All of it happened before now; ten thousand servers that come up at a start are as many calls for the time
+// otherwise, each of which is a system call where the kernel has no faster one.
 func (o *owner) takeNews() {
+	now := time.Now()
 	for _, r := range o.board.take() {
-		o.take(r)
+		o.take(r, now)
+	}
+	if o.stale {
+		o.soon()
 	}
 }
 
 // take keeps the news of a check, and tells of it and of the servers whose state it changes.
-func (o *owner) take(r engine.Report) {
+func (o *owner) take(r engine.Report, now time.Time) {
 	servers, ours := o.roster.servers[r.Check]
 	if !ours {
 		return // the late news of a check that a reload removed
@@ -32,7 +38,7 @@ func (o *owner) take(r engine.Report) {
 		}
 	}
 	o.verdicts[r.Check] = is
-	o.tellCheck(r.Check, servers, &was, &is)
+	o.tellCheck(r.Check, servers, &was, &is, now)
 	if is.Standing == was.Standing && is.Since.Equal(was.Since) {
 		return
 	}
@@ -42,12 +48,11 @@ func (o *owner) take(r engine.Report) {
 		if !changed {
 			continue
 		}
-		if now := desired.Judge(s.RealServer, o.verdicts.Of); now.State != before[i] {
-			o.tellServer(s, before[i], now)
+		if v := desired.Judge(s.RealServer, o.verdicts.Of); v.State != before[i] {
+			o.tellServer(s, before[i], v, now)
 		}
 	}
 	o.stale = true
-	o.soon()
 }
 
 // catchUp has the verdicts be those of this moment, so that a new check takes over the newest that is known.
@@ -57,7 +62,7 @@ func (o *owner) catchUp() {
 }
 
 // tellCheck logs what is new of a check.
-func (o *owner) tellCheck(id health.ID, servers []server, was, is *health.Checker) {
+func (o *owner) tellCheck(id health.ID, servers []server, was, is *health.Checker, now time.Time) {
 	c, last := id.Check(), is.LastResult
 	warned := last.Warning != was.LastResult.Warning
 	changed := is.State != was.State
@@ -67,7 +72,7 @@ func (o *owner) tellCheck(id health.ID, servers []server, was, is *health.Checke
 	if !changed && !warned && !failed && !holds {
 		return
 	}
-	log := o.paced(about{check: id}, func() *slog.Logger {
+	log := o.paced(about{check: id}, now, func() *slog.Logger {
 		return o.log.With("service", services(servers), "server", servers[0].Destination.Addr.String(), "check", label(c))
 	})
 	if changed {
@@ -93,9 +98,9 @@ func (o *owner) tellCheck(id health.ID, servers []server, was, is *health.Checke
 }
 
 // tellServer tells that the state of a server has changed.
-func (o *owner) tellServer(s server, from health.State, to health.Verdict) {
+func (o *owner) tellServer(s server, from health.State, to health.Verdict, now time.Time) {
 	o.events.Add(event.Event{
 		Kind: event.Server, Service: s.service.Name, Server: s.Destination.Addr.String(), From: from.String(), To: to.State.String(), Reason: why(s.RealServer, to),
 	})
-	o.pacedServer(s.service.Name, s.Destination.Addr).Info("server changed", "from", from.String(), "to", to.State.String(), "reason", why(s.RealServer, to))
+	o.pacedServer(s.service.Name, s.Destination.Addr, now).Info("server changed", "from", from.String(), "to", to.State.String(), "reason", why(s.RealServer, to))
 }

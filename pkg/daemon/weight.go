@@ -60,7 +60,7 @@ func (t *told) weigh(o *owner, outcome *desired.Outcome, now time.Time) {
 		if !changed && !begins && !ends {
 			continue
 		}
-		log := o.pacedServer(t.vs.Name, rs.Destination.Addr)
+		log := o.pacedServer(t.vs.Name, rs.Destination.Addr, now)
 		e := event.Event{Kind: event.Weight, Service: t.vs.Name, Server: rs.Destination.Addr.String()}
 		if changed {
 			e.From, e.To, e.Reason = strconv.Itoa(int(was.advised)), strconv.Itoa(int(is.advised)), cmp.Or(is.reason, "no advice any more")
