@@ -76,7 +76,7 @@ func (t *translator) item(s string) {
 	t.emit(s)
 }
 
-// anchor emits what matches between characters, and can't be repeated.
+// anchor emits what can't be repeated: what matches between characters, and what separates or repeats.
 func (t *translator) anchor(s string) {
 	t.emit(s)
 	t.atom = -1

@@ -23,6 +23,9 @@ import (
 // patience is how long anything that is waited for may take: it is never what a test is about.
 const patience = 5 * time.Minute
 
+// silence is longer than ldirectord, which waits for an answer, has nothing to say: three times what the files here let it wait.
+const silence = time.Minute
+
 // program is the path of ipvsd.
 var program string
 
@@ -50,6 +53,7 @@ type twins struct {
 	t                 *testing.T
 	theirs, ours      *lab.Host
 	ldirectord, ipvsd *lab.Process
+	theirCommand      []string
 	open              map[string][]*httptest.Server // by address
 	trusted           []byte                        // the certificate of those with TLS
 }
@@ -122,16 +126,37 @@ func (w *twins) run(file string) {
 	if err := os.WriteFile(trusted, w.trusted, 0o644); err != nil {
 		w.t.Fatal(err)
 	}
-	w.ldirectord = w.theirs.Start("env", "PERL_LWP_SSL_CA_FILE="+trusted, "ldirectord", "-d", file, "start")
+	w.theirCommand = []string{"env", "PERL_LWP_SSL_CA_FILE=" + trusted, "ldirectord", "-d", file, "start"}
+	w.ldirectord = w.theirs.Start(w.theirCommand...)
 	w.ipvsd = w.ours.Start(program, "-f", file, "--socket", dir+"/socket", "--state-dir", dir+"/state")
+}
+
+// again starts ldirectord anew, which once in a while hangs for good in the middle of a check, with a timeout of 20 s. What it has to say of its
+// servers it says then.
+func (w *twins) again(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"stack", "status"} {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", w.ldirectord.PID(), name))
+		t.Logf("%s of ldirectord, which has said nothing for %v, and is started again: %s", name, silence, text)
+	}
+	w.ldirectord.Kill()
+	w.ldirectord = w.theirs.Start(w.theirCommand...)
 }
 
 // settled waits until ldirectord has looked at one of its servers so many times. Between two times it looks at all of them.
 func (w *twins) settled(t *testing.T, times int) {
 	t.Helper()
 	before := len(w.ldirectord.Log())
+	said, last := before, time.Now()
 	lab.WaitFor(t, patience, "ldirectord to check its servers", func() error {
 		w.running(t)
+		switch n := len(w.ldirectord.Log()); {
+		case n != said:
+			said, last = n, time.Now()
+		case time.Since(last) > silence:
+			w.again(t)
+			before, said, last = 0, 0, time.Now()
+		}
 		most, count := 0, make(map[string]int)
 		for line := range strings.Lines(w.ldirectord.Log()[before:]) {
 			if looks.MatchString(line) {
