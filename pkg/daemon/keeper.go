@@ -256,7 +256,7 @@ func (k *keeper) first(names ...string) {
 // rest has nothing be written from now on: another process has the files. It waits for what is not on the disk yet, but not for long; what can't
 // be written is no reason against it, but a write that does not end is.
 func (k *keeper) rest(ctx context.Context) (goOn func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, keeping)
+	ctx, cancel := context.WithTimeoutCause(ctx, keeping, fmt.Errorf("the disk is slow, or stuck: a record has not been written within %v", keeping))
 	defer cancel()
 	k.mu.Lock()
 	names := slices.Sorted(maps.Keys(k.records))
@@ -266,7 +266,7 @@ func (k *keeper) rest(ctx context.Context) (goOn func(), err error) {
 	case <-k.pen:
 		return func() { k.pen <- struct{}{} }, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("the disk is slow, or stuck: a record has not been written within %v", keeping)
+		return nil, context.Cause(ctx)
 	}
 }
 

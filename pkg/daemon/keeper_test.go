@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -209,6 +210,11 @@ func TestRestingKeeper(t *testing.T) {
 		synctest.Wait()
 		if _, err := k.rest(t.Context()); err == nil {
 			t.Fatal("a write is under way")
+		}
+		over, end := context.WithCancelCause(t.Context())
+		end(errors.New("the daemon stops"))
+		if _, err := k.rest(over); err == nil || err.Error() != "the daemon stops" {
+			t.Errorf("who no longer asks is told: %v", err)
 		}
 		gate <- struct{}{}
 		synctest.Wait()

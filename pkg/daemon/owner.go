@@ -250,19 +250,19 @@ func (o *owner) run(ctx context.Context) error {
 	}
 }
 
-// ask has f run by the owner's goroutine and returns its result, or the context's error if that is done before.
+// ask has f run by the owner's goroutine and returns its result, or why the context was done before.
 func ask[T any](ctx context.Context, o *owner, f func(context.Context) T) (result T, err error) {
 	done := make(chan T, 1)
 	select {
 	case o.requests <- func(ctx context.Context) { done <- f(ctx) }:
 	case <-ctx.Done():
-		return result, ctx.Err()
+		return result, context.Cause(ctx)
 	}
 	select {
 	case result = <-done:
 		return result, nil
 	case <-ctx.Done():
-		return result, ctx.Err()
+		return result, context.Cause(ctx)
 	}
 }
 

@@ -1,7 +1,10 @@
 package daemon
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
@@ -369,5 +372,16 @@ func TestRouterID(t *testing.T) {
 			}
 			h.stop()
 		})
+	}
+}
+
+// Who no longer waits for the owner hears why.
+func TestRequestThatIsGivenUp(t *testing.T) {
+	why := errors.New("the daemon stops")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	o := newOwner(Options{Log: slog.New(slog.DiscardHandler)}, filesIn(Options{StateDir: t.TempDir()}), new(ipvstest.Kernel), nil) // which does not run
+	if _, err := ask(ctx, o, func(context.Context) struct{} { return struct{}{} }); !errors.Is(err, why) {
+		t.Errorf("%v, want %v", err, why)
 	}
 }

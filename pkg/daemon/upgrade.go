@@ -172,7 +172,7 @@ func (d *Daemon) handOver(ctx context.Context, p *successor.Process, names []str
 	}
 	notify(alive)
 	still := time.Now()
-	limited, cancel := context.WithTimeout(ctx, runningPatience)
+	limited, cancel := context.WithTimeoutCause(ctx, runningPatience, fmt.Errorf("they have not stood still within %v", runningPatience))
 	defer cancel()
 	standing, thaw, err := d.failover.Freeze(limited)
 	if err != nil {

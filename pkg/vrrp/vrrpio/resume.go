@@ -33,7 +33,7 @@ func (r *Runner) Freeze(ctx context.Context) (s Standing, thaw func(), err error
 		return s, func() { close(goOn) }, nil
 	case <-ctx.Done():
 		close(goOn)
-		return s, nil, ctx.Err()
+		return s, nil, context.Cause(ctx)
 	case <-r.ended:
 		return s, nil, ErrEnded
 	}

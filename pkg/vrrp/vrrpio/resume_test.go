@@ -1,6 +1,8 @@
 package vrrpio
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,4 +64,15 @@ func TestResume(t *testing.T) {
 		thaw()
 		active.cancel()
 	})
+}
+
+// Who no longer waits for a standstill hears why, and the routers go on.
+func TestFreezeThatIsGivenUp(t *testing.T) {
+	why := errors.New("the daemon stops")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	r := New(Options{}) // which does not run yet, as one whose kernel is slow
+	if _, _, err := r.Freeze(ctx); !errors.Is(err, why) {
+		t.Errorf("%v, want %v", err, why)
+	}
 }
